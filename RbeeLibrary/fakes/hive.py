@@ -1,0 +1,381 @@
+"""fake-hive: stands in for `rbee-hive` (contract 5, 16)."""
+
+from __future__ import annotations
+
+import dataclasses
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ..protocol.errors import RbeeError
+from ..protocol.messages import DownloadRequest, HiveHeartbeat, HiveReadyCallback, ShutdownRequest, SpawnRequest, read
+from ..protocol.model_reference import check_model_reference
+from ..protocol.options import HiveOptions
+from ..run.http import HttpFailure
+from .hive_workers import WorkerRow, Workers, port_range
+from .service import Reply, Request, Service, iso_time, launch
+from .streams import EventStream
+
+
+class Hive(Service):
+    """A pool manager: starts workers, watches them, shuts them down."""
+
+    def __init__(self, options: HiveOptions, listener: socket.socket | None):
+        if options.addr:
+            host, _, port = options.addr.rpartition(":")
+            if not host or not port.isdigit():
+                raise ValueError(f"--addr {options.addr}: expected HOST:PORT")
+            options.host, options.port = host, int(port)
+        if options.worker_ports != "0":
+            port_range(options.worker_ports)
+        self.options: HiveOptions = options
+        super().__init__("fake-hive", options, listener)
+        self._notices: list[threading.Thread] = []
+        self._restarts: dict[str, int] = {}
+        self._followers: set[LogFollower] = set()
+        self.on_log = self._follow_log
+        health_protected = options.auth_health == "on"
+        self.route("GET", "/v1/health", self.health, protected=health_protected)
+        self.route("GET", "/health", self.health, protected=health_protected)
+        self.route("POST", "/v1/workers/spawn", self.spawn_worker)
+        self.route("POST", "/v1/workers/ready", self.worker_ready)
+        self.route("GET", "/v1/workers/list", self.list_workers)
+        self.route("POST", "/v1/models/download", self.download)
+        self.route("GET", "/v1/models/download/progress", self.download_progress)
+        self.route("POST", "/v1/heartbeat", self.heartbeat)
+        self.route("GET", "/v1/logs", self.logs)
+        self.route("POST", "/v1/admin/shutdown", self.shutdown)
+        self.route("POST", "/v1/shutdown", self.shutdown)
+
+    # --- start ---
+
+    def before_threads(self) -> None:
+        self.workers = Workers(self, self.options, lambda: self.url, self._tell_removed)
+
+    def prepare(self) -> None:
+        self.set_state("idle")
+        if self.control is not None:
+            self.control.on("worker-argv", lambda order: self.workers.give_argv(order["worker_id"], order["argv"]))
+
+    def started(self) -> None:
+        options = self.options
+        if options.health_interval:
+            self.every(options.health_interval, self._check_health, "health", at_once=True)
+        if options.idle_timeout:
+            self.every(options.idle_tick, self._end_idle, "idle")
+
+    # --- endpoints (5.2) ---
+
+    def health(self, request: Request) -> dict[str, Any]:
+        """GET /v1/health."""
+        return {"status": "alive", "version": self.options.report_version, "api_version": "v1"}
+
+    def spawn_worker(self, request: Request) -> dict[str, Any]:
+        """POST /v1/workers/spawn, the checks in the order of 5.5."""
+        asked = read(SpawnRequest, request.body)
+        if asked.model_ref is not None:
+            check_model_reference(asked.model_ref)
+        backends = self.options.backends.split(",")
+        if asked.backend not in backends:
+            raise RbeeError("BACKEND_UNAVAILABLE", f"backend {asked.backend} is not available here, available: {', '.join(backends)}")
+        self.workers.check_binary(asked.binary)
+        row = self.workers.start(asked)
+        self.log(f"worker {row.worker_id} (pid {row.child.pid if row.child else None}) started on port {row.port}")
+        if self.options.loading_limit:
+            self.clock.call_at(self.clock.now() + self.options.loading_limit, lambda: self._give_up_loading(row), "loading-limit")
+        return {"worker_id": row.worker_id, "url": row.url, "state": "loading"}
+
+    def worker_ready(self, request: Request) -> dict[str, Any]:
+        """POST /v1/workers/ready: the callback of a worker of this hive."""
+        said = read(HiveReadyCallback, request.body)
+        row = self.workers.row(said.worker_id)
+        row.state = said.state
+        row.slots_total = said.slots_total or row.slots_total
+        row.slots_available = said.slots_available if said.slots_available is not None else (row.slots_total if said.state == "idle" else 0)
+        row.last_activity = iso_time(time.time())
+        row.heard = True
+        self.spawn(self._relay_ready, row, name="relay-ready")
+        return {"success": True, "message": f"worker {row.worker_id} is {row.state}"}
+
+    def list_workers(self, request: Request) -> dict[str, Any]:
+        """GET /v1/workers/list: states as they are at this moment."""
+        rows = self.workers.rows()
+        self._together(self._probe, [row for row in rows if row.child is not None])
+        return {"workers": [row.as_dict() for row in rows if row.child is None or not row.child.ended.is_set()]}
+
+    def download(self, request: Request) -> dict[str, Any]:
+        """POST /v1/models/download; without provisioning every model counts as there."""
+        check_model_reference(read(DownloadRequest, request.body).model_ref)
+        return {"download_id": "cached", "local_path": None}
+
+    def download_progress(self, request: Request) -> Reply:
+        """GET /v1/models/download/progress."""
+        raise RbeeError("DOWNLOAD_NOT_FOUND", f"there is no download {request.query.get('id', '')[:80]}".rstrip())
+
+    def heartbeat(self, request: Request) -> dict[str, Any]:
+        """POST /v1/heartbeat, relayed to the queen."""
+        said = read(HiveHeartbeat, request.body)
+        row = self.workers.row(said.worker_id)
+        row.heard = True
+        self.spawn(self._tell_queen, f"/v1/workers/{row.worker_id}/heartbeat", {"timestamp": said.timestamp}, name="relay-heartbeat")
+        return {"message": "heartbeat received"}
+
+    def logs(self, request: Request) -> Reply:
+        """GET /v1/logs: the hive's own log lines."""
+        headers = {"Content-Type": "text/plain; charset=utf-8"}
+        if request.query.get("follow") not in ("true", "1"):
+            return Reply(200, "".join(f"{line}\n" for line in self.log_lines).encode(), headers)
+        follower = LogFollower(request.stream)
+        self._followers.add(follower)
+        request.stream.on_close(lambda: self._followers.discard(follower))
+        return Reply(200, request.stream.carries(follower.lines(list(self.log_lines))), headers)
+
+    def shutdown(self, request: Request) -> Reply:
+        """POST /v1/admin/shutdown: 202, then as SIGTERM."""
+        read(ShutdownRequest, request.body)
+        self.workers.close()
+        self.shut_down("shutdown request")
+        return Reply(202, {"success": True, "message": "hive is shutting down"})
+
+    # --- background (5.6) ---
+
+    def _probe(self, row: WorkerRow) -> None:
+        limit = self.options.list_probe_timeout
+        try:
+            answer = self.client.call("GET", f"{row.url}/v1/status", limit=limit)
+            if answer.status == 404:
+                answer = self.client.call("GET", f"{row.url}/v1/ready", limit=limit)
+        except HttpFailure:
+            return
+        said = answer.object()
+        row.state = said.get("state", row.state)
+        row.slots_total = said.get("slots_total", row.slots_total)
+        row.slots_available = said.get("slots_available", row.slots_available)
+        row.last_activity = said.get("last_activity", row.last_activity)
+        row.heard = True
+
+    def _check_health(self) -> None:
+        self._together(self._check_one, [row for row in self.workers.rows() if row.child is not None and row.heard])
+
+    def _check_one(self, row: WorkerRow) -> None:
+        limit = self.options.health_timeout
+        try:
+            answer = self.client.call("GET", f"{row.url}/v1/health", limit=limit)
+            if answer.status == 404:
+                answer = self.client.call("GET", f"{row.url}/health", limit=limit)
+            good = answer.ok
+        except HttpFailure:
+            good = False
+        if good:
+            row.last_health, row.misses = self.clock.now(), 0
+            self.journal.record("health_ok", worker_id=row.worker_id, misses=0)
+            return
+        if row.child is None or row.child.ended.is_set():
+            return
+        row.misses += 1
+        self.journal.record("health_miss", worker_id=row.worker_id, misses=row.misses)
+        self.log(f"health check of {row.worker_id} missed {row.misses}/{self.options.health_misses}")
+        if row.misses >= self.options.health_misses:
+            self.spawn(self._give_up_unhealthy, row, name="unhealthy")
+
+    def _give_up_unhealthy(self, row: WorkerRow) -> None:
+        assert row.child is not None
+        row.reason = row.reason or "unhealthy"
+        self.workers.strike(row)
+        row.child.signal(signal.SIGTERM)
+        if not self._await_end(row, self.options.term_grace):
+            self._force(row, "unhealthy")
+            self._await_end(row, None)
+        if row.request is not None and self._restarts.get(row.worker_id, 0) < self.options.restart_hung:
+            self._restarts[row.worker_id] = self._restarts.get(row.worker_id, 0) + 1
+            self.journal.record("restart_tried", worker_id=row.worker_id, pid=row.child.pid)
+            self.log(f"worker {row.worker_id} did not answer and is started again")
+            try:
+                self.workers.start(dataclasses.replace(row.request, worker_id=row.worker_id))
+            except RbeeError as error:
+                self.log(f"worker {row.worker_id} could not be started again: {error}")
+
+    def _end_idle(self) -> None:
+        for row in self.workers.rows():
+            if row.child is not None and row.reason is None and row.heard and self._idle_time(row) >= self.options.idle_timeout:
+                self.spawn(self._end_if_idle, row, name="idle-end")
+
+    def _end_if_idle(self, row: WorkerRow) -> None:
+        self._probe(row)
+        if row.state != "idle" or row.slots_available < row.slots_total or row.reason is not None:
+            return
+        if self._idle_time(row) >= self.options.idle_timeout:
+            row.reason = "idle"
+            self.log(f"worker {row.worker_id} is idle for {self.options.idle_timeout}")
+            self._end_worker(row, self.clock.now() + self.options.shutdown_total)
+
+    def _idle_time(self, row: WorkerRow) -> float:
+        return time.time() - parse_time(row.last_activity)
+
+    def _give_up_loading(self, row: WorkerRow) -> None:
+        if not row.heard and row.child is not None and not row.child.ended.is_set():
+            row.reason = "loading-timeout"
+            self._force(row, "loading-timeout")
+
+    # --- what the queen is told (5.3) ---
+
+    def _relay_ready(self, row: WorkerRow) -> None:
+        body = {"worker_id": row.worker_id, "url": row.url, "model_ref": row.model_ref, "state": row.state, "backend": row.backend, "device": row.device,
+                "slots_total": row.slots_total, "slots_available": row.slots_available, "node": self.options.node_name}  # fmt: skip
+        status = self._tell_queen("/v2/workers/ready", body, {"X-Rbee-Relay": "hive"})
+        if status in (404, 500):
+            registration = {key: body[key] for key in ("worker_id", "url", "model_ref", "backend", "device", "slots_total")}
+            self._tell_queen("/v2/workers/register", {**registration, "node_name": self.options.node_name})
+
+    def _tell_removed(self, row: WorkerRow, reason: str) -> None:
+        assert row.child is not None
+        code = row.child.code or 0
+        body = {"worker_id": row.worker_id, "reason": reason, "pid": row.child.pid, "exit_code": code if code >= 0 else None, "signal": -code if code < 0 else None}
+        self._notices = [thread for thread in self._notices if thread.is_alive()] + [self.spawn(self._tell_queen, "/v2/workers/removed", body, name="removed")]
+        if reason == "crashed":
+            self.spawn(self._look_for_zombie, row, name="zombie")
+
+    def _look_for_zombie(self, row: WorkerRow) -> None:
+        try:
+            self.client.call("GET", f"{row.url}/v1/health", limit=self.options.list_probe_timeout)
+        except HttpFailure:
+            return
+        self.journal.record("zombie_http", worker_id=row.worker_id, pid=row.child.pid if row.child else None)
+        self.log(f"worker {row.worker_id} has ended, but something still answers on port {row.port}")
+
+    def _tell_queen(self, path: str, body: dict[str, Any], headers: dict[str, str] | None = None) -> int | None:
+        if not self.options.queen_url:
+            return None
+        try:
+            answer = self.client.call("POST", f"{self.options.queen_url.rstrip('/')}{path}", body, limit=self.options.notice_timeout, headers=headers)
+        except HttpFailure as error:
+            self.log(f"queen was not told {path}: {error}")
+            return None
+        if not answer.ok and path != "/v2/workers/removed":  # a worker that said good-bye itself is unknown by now
+            self.log(f"queen answered {path} with {answer.status}")
+        return answer.status
+
+    # --- end (16) ---
+
+    def drain(self) -> None:
+        self.workers.close()
+        rows = [row for row in self.workers.rows() if row.child is not None]
+        total, done = len(rows), 0
+        lock = threading.Lock()
+        self.journal.record("shutdown_started", total=total)
+        self.log(f"shutdown started: {total} workers")
+        deadline = self.clock.now() + self.options.shutdown_total
+
+        def end(row: WorkerRow) -> None:
+            nonlocal done
+            row.reason = row.reason or "shutdown"
+            self._end_worker(row, deadline)
+            with lock:
+                done += 1
+                self.journal.record("shutdown_progress", n=done, total=total)
+                self.log(f"shutdown progress: {done}/{total}")
+
+        self._together(end, rows)
+        for thread in self._notices:
+            thread.join(self.options.notice_timeout + 1)
+        for follower in list(self._followers):
+            follower.end()
+        self.journal.record("shutdown_finished", total=total)
+        self.log("shutdown finished")
+
+    def abandon(self) -> None:
+        self.workers.kill_all()
+
+    def _end_worker(self, row: WorkerRow, deadline: float) -> None:
+        """The shutdown sequence of one worker: ask, wait, SIGTERM, SIGKILL; nothing after the deadline but SIGKILL."""
+        assert row.child is not None
+        acknowledged = self._ask_to_end(row, min(self.options.shutdown_ack, max(0.0, deadline - self.clock.now())))
+        if acknowledged:
+            ended = self._await_end(row, min(self.options.shutdown_drain, max(0.0, deadline - self.clock.now())))
+        else:
+            row.child.signal(signal.SIGTERM)
+            ended = self._await_end(row, min(self.options.term_grace, max(0.0, deadline - self.clock.now())))
+        if not ended:
+            self._force(row, row.reason or "shutdown")
+            self._await_end(row, None)
+        elif row.child.code == 0:
+            self.journal.record("graceful_exit", worker_id=row.worker_id, pid=row.child.pid, exit_code=0)
+            self.log(f"worker {row.worker_id} (pid {row.child.pid}) ended gracefully")
+
+    def _ask_to_end(self, row: WorkerRow, limit: float) -> bool:
+        try:
+            return self.client.call("POST", f"{row.url}/v1/admin/shutdown", limit=limit).ok
+        except HttpFailure as error:
+            self.log(f"worker {row.worker_id} did not acknowledge the shutdown request: {error}")
+            return False
+
+    def _await_end(self, row: WorkerRow, limit: float | None) -> bool:
+        assert row.child is not None
+        return self.clock.wait(row.child.ended, None if limit is None else self.clock.now() + limit)
+
+    def _force(self, row: WorkerRow, reason: str) -> None:
+        assert row.child is not None
+        self.journal.record("force_kill", worker_id=row.worker_id, pid=row.child.pid, reason=reason, signal=int(signal.SIGKILL))
+        self.log(f"worker {row.worker_id} (pid {row.child.pid}) gets SIGKILL: {reason}")
+        row.child.signal(signal.SIGKILL)
+
+    def _together(self, job: Callable[[WorkerRow], None], rows: list[WorkerRow]) -> None:
+        threads = [self.spawn(job, row, name=job.__name__) for row in rows]
+        for thread in threads:
+            thread.join()
+
+    def _follow_log(self, line: str) -> None:
+        for follower in list(self._followers):
+            follower.add(line)
+
+
+class LogFollower:
+    """One client that reads the log as it grows."""
+
+    def __init__(self, stream: EventStream):
+        self._stream = stream
+        self._news: list[str] = []
+        self._ended = False
+
+    def add(self, line: str) -> None:
+        """Gives it a line."""
+        self._news.append(line)
+        self._stream.wake.set()
+
+    def end(self) -> None:
+        """Ends its stream."""
+        self._ended = True
+        self._stream.wake.set()
+
+    def lines(self, first: list[str]) -> Iterator[bytes]:
+        """What the client gets."""
+        yield "".join(f"{line}\n" for line in first).encode() or b"\n"
+        while not self._stream.client_gone and not self._ended:
+            for _ in self._stream.pause(None):
+                continue  # a keep-alive comment is none in plain text
+            self._stream.wake.clear()
+            news, self._news = self._news, []
+            for line in news:
+                yield f"{line}\n".encode()
+
+
+def parse_time(text: str) -> float:
+    """Seconds of an ISO 8601 stamp; now, if it is none (a real worker may say anything)."""
+    from datetime import datetime
+
+    try:
+        return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+    except ValueError:
+        return time.time()
+
+
+def main(argv: list[str] | None = None, listener: socket.socket | None = None) -> int:
+    """The program `fake-hive`."""
+    launch(Hive, HiveOptions, "fake-hive", argv, listener, words=("daemon",))
+
+
+if __name__ == "__main__":
+    main()

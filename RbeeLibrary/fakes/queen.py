@@ -1,0 +1,390 @@
+"""fake-queen: stands in for `queen-rbee` (contract 4, 16)."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+from ..protocol import sse
+from ..protocol.errors import RbeeError
+from ..protocol.messages import QueenReadyCallback, TaskRequest, WorkerHeartbeat, WorkerId, WorkerRegistration, WorkerRemoved, WorkerState, read
+from ..protocol.model_reference import check_model_reference
+from ..protocol.options import QueenOptions, split_durations
+from ..run.http import HttpFailure, NoAnswer, Stream
+from .client import CANCELLED, FoundWorker, Limits, RbeeClient, Wanted, checked_object
+from .queen_workers import QueenRow, WorkerRegistry
+from .service import Reply, Request, Service, launch
+from .streams import Abort, Feed
+
+_CANCEL_LIMIT = 5.0
+_SHUTDOWN_LIMIT = 5.0
+EVERY_NODE = "*"
+
+
+class Task:
+    """One `/v2/tasks` request: its progress, its worker, and whether anybody still wants it."""
+
+    def __init__(self, request_id: str):
+        self.id = request_id
+        self.progress = Feed()
+        self.cancelled = threading.Event()
+        self.worker: FoundWorker | None = None
+
+
+class Queen(Service):
+    """The orchestrator: finds a worker for a task and relays its stream."""
+
+    def __init__(self, options: QueenOptions, listener: socket.socket | None):
+        self.options: QueenOptions = options
+        self._hives = _read_hive_urls(options.hive_url)
+        super().__init__("fake-queen", options, listener)
+        self._registry = WorkerRegistry(self.clock.now, options.heartbeat_timeout, options.stale_busy_timeout)
+        self._tasks: dict[str, Task] = {}
+        self._task_known = threading.Condition()
+        self._answered: set[str] = set()
+        self._ending = False
+        self.route("GET", "/health", self.health, protected=False)
+        self.route("GET", "/v1/health", self.health, protected=False)
+        self.route("GET", "/v2/workers/list", self.list_workers)
+        self.route("GET", "/v2/workers/health", self.workers_health)
+        self.route("POST", "/v2/workers/ready", self.worker_ready)
+        self.route("POST", "/v2/workers/register", self.register_worker)
+        self.route("POST", "/v1/workers/register", self.create_worker)
+        self.route("PATCH", "/v1/workers/<worker_id>", self.patch_worker)
+        self.route("POST", "/v1/workers/<worker_id>/heartbeat", self.heartbeat)
+        self.route("POST", "/v2/workers/removed", self.worker_removed)
+        self.route("POST", "/v2/workers/shutdown", self.shutdown_worker)
+        self.route("POST", "/v2/tasks", self.task)
+        self.route("GET", "/v2/tasks/<request_id>/progress", self.task_progress)
+        self.route("DELETE", "/v2/tasks/<request_id>", self.cancel_task)
+        self.route("GET", "/v2/logs", self.logs)
+
+    def prepare(self) -> None:
+        self.set_state("idle")
+        if self.control is not None:
+            self.control.on("hive-url", lambda order: self._hives.update({order["node"]: order["url"]}))
+
+    def started(self) -> None:
+        self.every(self.options.sweep_interval, self._sweep, "sweep")
+
+    # --- workers (4.2, 4.3) ---
+
+    def health(self, request: Request) -> dict[str, Any]:
+        """GET /health."""
+        return {"status": "ok", "version": self.options.report_version}
+
+    def list_workers(self, request: Request) -> dict[str, Any]:
+        """GET /v2/workers/list."""
+        return {"workers": [row.as_dict() for row in self._registry.rows()]}
+
+    def workers_health(self, request: Request) -> dict[str, Any]:
+        """GET /v2/workers/health: asks each worker, all at once."""
+        node = request.query.get("node")
+        rows = [row for row in self._registry.rows() if node is None or row.node == node]
+        if node is not None and not rows and node not in self._hives:
+            raise self._unknown_node(node)
+        found: dict[str, dict[str, Any]] = {}
+
+        def look(row: QueenRow) -> None:
+            try:
+                said = self.client.call("GET", f"{row.url}/v1/ready", limit=self.options.health_timeout, headers=self._key_for(request)).object()
+                found[row.worker_id] = {"worker_id": row.worker_id, "state": said.get("state", "unreachable"), "ready": said.get("ready") is True}
+            except HttpFailure:
+                found[row.worker_id] = {"worker_id": row.worker_id, "state": "unreachable", "ready": False}
+
+        for thread in [self.spawn(look, row, name="health") for row in rows]:
+            thread.join()
+        return {"status": "ok", "workers": [found[row.worker_id] for row in rows]}
+
+    def worker_ready(self, request: Request) -> dict[str, Any]:
+        """POST /v2/workers/ready."""
+        said = read(QueenReadyCallback, request.body)
+        self._registry.put(
+            QueenRow(said.worker_id, self._node_of(said.worker_id, said.node), said.state, said.model_ref, said.url, said.backend, said.device, said.slots_total, said.slots_available or 0)
+        )
+        return {"success": True, "message": f"worker {said.worker_id} is registered"}
+
+    def register_worker(self, request: Request) -> dict[str, Any]:
+        """POST /v2/workers/register."""
+        row = self._row_of(read(WorkerRegistration, request.body))
+        self._registry.put(row)
+        return {"success": True, "message": f"worker {row.worker_id} is registered", "worker_id": row.worker_id}
+
+    def create_worker(self, request: Request) -> Reply:
+        """POST /v1/workers/register: creates only."""
+        row = self._row_of(read(WorkerRegistration, request.body))
+        self._registry.create(row)
+        return Reply(201, {"success": True, "message": f"worker {row.worker_id} is registered", "worker_id": row.worker_id})
+
+    def patch_worker(self, request: Request, worker_id: str) -> dict[str, Any]:
+        """PATCH /v1/workers/<id>."""
+        row = self._registry.set_state(worker_id, read(WorkerState, request.body).state)
+        return {"success": True, "worker_id": worker_id, "state": row.state}
+
+    def heartbeat(self, request: Request, worker_id: str) -> dict[str, Any]:
+        """POST /v1/workers/<id>/heartbeat."""
+        self._registry.heartbeat(worker_id, read(WorkerHeartbeat, request.body).state)
+        return {"success": True}
+
+    def worker_removed(self, request: Request) -> dict[str, Any]:
+        """POST /v2/workers/removed."""
+        said = read(WorkerRemoved, request.body)
+        self._registry.drop(said.worker_id)
+        self.log(f"worker {said.worker_id} was removed: {said.reason}")
+        return {"success": True}
+
+    def shutdown_worker(self, request: Request) -> dict[str, Any]:
+        """POST /v2/workers/shutdown."""
+        worker_id = read(WorkerId, request.body).worker_id
+        try:
+            row = self._registry.row(worker_id)
+            answer = self.client.call("POST", f"{row.url}/v1/admin/shutdown", limit=self.options.worker_shutdown_timeout, headers=self._key_for(request))
+            if not answer.ok:
+                raise RbeeError("WORKER_UNREACHABLE", f"worker {worker_id} answered {answer.status}")
+        except HttpFailure as error:
+            raise self._old_shape(RbeeError("WORKER_UNREACHABLE", f"worker {worker_id} did not answer: {error}")) from error
+        except RbeeError as error:
+            raise self._old_shape(error) from error
+        row.state = "draining"
+        return {"success": True, "message": f"worker {worker_id} is shutting down"}
+
+    def _old_shape(self, error: RbeeError) -> RbeeError:
+        error.top = {"success": False, "message": error.message}
+        return error
+
+    def _row_of(self, said: WorkerRegistration) -> QueenRow:
+        return QueenRow(said.worker_id, self._node_of(said.worker_id, said.node_name), "idle", said.model_ref, said.url, said.backend, said.device, said.slots_total, said.slots_total)
+
+    def _node_of(self, worker_id: str, said: str | None) -> str:
+        if said:
+            return said
+        known = next((row.node for row in self._registry.rows() if row.worker_id == worker_id), "")
+        nodes = [node for node in self._hives if node != EVERY_NODE]
+        return known or (nodes[0] if len(nodes) == 1 else "")
+
+    def _sweep(self) -> None:
+        for worker_id in self._registry.sweep():
+            self.log(f"worker {worker_id} sent no heartbeat for {self.options.heartbeat_timeout} and is removed")
+
+    # --- tasks (3.1, 4.2) ---
+
+    def task(self, request: Request) -> Reply:
+        """POST /v2/tasks: the worker's status, headers and bytes become the answer."""
+        asked = read(TaskRequest, request.body)
+        check_model_reference(asked.model)
+        if self._ending:
+            raise RbeeError("SHUTTING_DOWN", "the queen is shutting down")
+        hive_url = self._hive_of(asked.node)
+        if asked.direct:
+            return Reply(200, {"node": asked.node, "hive_url": hive_url})
+        request_id = asked.request_id or f"req-{uuid.uuid4().hex[:12]}"
+        request.journalled["request_id"] = request_id
+        task = self._begin_task(request_id)
+        request.stream.on_gone(task.cancelled.set)
+        try:
+            client = self._client_for(request, task)
+            self._answered.add(hive_url)
+            task.worker = client.find_worker(hive_url, Wanted(asked.model, asked.backend, asked.device))
+            if task.cancelled.is_set():
+                raise RbeeError(CANCELLED, "the request was cancelled")
+            stream = client.infer(task.worker, _inference_body(asked, request_id))
+        except RbeeError as error:
+            if error.code == "CONNECTION_TIMEOUT" and task.worker is None:
+                self._answered.discard(hive_url)
+            self._end_progress(task)
+            self._forget_task(task)
+            raise
+        self._end_progress(task)
+        return self._relay(request, task, task.worker, stream)
+
+    def _relay(self, request: Request, task: Task, worker: FoundWorker, stream: Stream) -> Reply:
+        headers = {"X-Worker-Id": worker.worker_id, "X-Worker-Url": worker.url, "X-Request-Id": task.id}
+        if stream.status != 200:
+            answer = stream.read_all()
+            stream.close()
+            self._forget_task(task)
+            checked_object(answer, "POST /v1/inference")
+            raise RbeeError("HIVE_ERROR", f"worker {worker.worker_id} answered {answer.status} to an inference")
+        self._registry.relay_begins(worker.worker_id)
+
+        def close() -> None:
+            stream.cut()
+            stream.close()
+            self._registry.relay_ends(worker.worker_id)
+            self._forget_task(task)
+
+        request.stream.on_close(close)
+        request.stream.on_gone(stream.cut)
+        headers["Content-Type"] = stream.headers.get("content-type", sse.CONTENT_TYPE)
+        return Reply(200, request.stream.carries(self._bytes(stream)), headers)
+
+    def _bytes(self, stream: Stream) -> Iterator[bytes]:
+        try:
+            with self.clock.limit(self.options.inference_timeout, stream.cut, "inference"):
+                yield from stream.chunks()
+        except NoAnswer as error:
+            self.log(f"a worker's stream broke: {error}")
+            raise Abort from error
+
+    def task_progress(self, request: Request, request_id: str) -> Reply:
+        """GET /v2/tasks/<request_id>/progress: waits for an id that is not known yet."""
+        deadline = self.clock.now() + self.options.task_wait
+        with self._task_known:
+            while request_id not in self._tasks and (left := deadline - self.clock.now()) > 0:
+                self._task_known.wait(left)
+            task = self._tasks.get(request_id)
+        if task is None:
+            raise RbeeError("TASK_NOT_FOUND", f"there is no task {request_id[:80]}")
+        return Reply(200, request.stream.carries(_after_comment(task.progress.read(request.stream))))
+
+    def cancel_task(self, request: Request, request_id: str) -> Reply:
+        """DELETE /v2/tasks/<request_id>: 204, also again and for unknown ids."""
+        with self._task_known:
+            task = self._tasks.get(request_id)
+        if task is not None:
+            task.cancelled.set()
+            if task.worker is not None:
+                try:
+                    self.client.call("DELETE", f"{task.worker.url}/v1/inference/{request_id}", limit=_CANCEL_LIMIT, headers=self._key_for(request))
+                except HttpFailure as error:
+                    self.log(f"worker {task.worker.worker_id} did not take the cancellation: {error}")
+        return Reply(204)
+
+    def _begin_task(self, request_id: str) -> Task:
+        with self._task_known:
+            known = self._tasks.get(request_id)
+            if known is not None and not known.cancelled.is_set():
+                raise RbeeError("INVALID_REQUEST", f"request {request_id} is already running")
+            task = self._tasks[request_id] = Task(request_id)
+            self._task_known.notify_all()
+            return task
+
+    def _end_progress(self, task: Task) -> None:
+        task.progress.end()
+
+    def _forget_task(self, task: Task) -> None:
+        task.cancelled.set()
+
+        def forget() -> None:
+            with self._task_known:
+                if self._tasks.get(task.id) is task:
+                    del self._tasks[task.id]
+
+        self.clock.call_at(self.clock.now() + self.options.progress_keep, forget, "progress-keep")
+
+    def _client_for(self, request: Request, task: Task) -> RbeeClient:
+        options = self.options
+        limits = Limits(
+            options.connect_timeout, split_durations(options.connect_delays), options.hive_timeout, options.spawn_timeout,
+            options.ready_poll, options.ready_request_timeout, options.ready_timeout, options.inference_timeout,
+        )  # fmt: skip
+        version = request.headers.get("X-Rbee-Version") or options.report_version
+        return RbeeClient(self.client, self.clock, limits, self._key_for(request), version, task.progress.publish, task.cancelled)
+
+    def _key_for(self, request: Request) -> dict[str, str]:
+        if self.options.hive_api_key:
+            return {"Authorization": f"Bearer {self.options.hive_api_key}"}
+        passed = request.headers.get("Authorization")
+        return {"Authorization": passed} if passed else {}
+
+    # --- nodes and logs ---
+
+    def logs(self, request: Request) -> Reply:
+        """GET /v2/logs: the log of a node's hive."""
+        node = request.query.get("node", "")
+        follow = request.query.get("follow") in ("true", "1")
+        url = f"{self._hive_of(node)}/v1/logs{'?follow=true' if follow else ''}"
+        try:
+            stream = self.client.open("GET", url, limit=self.options.hive_timeout, headers=self._key_for(request))
+        except HttpFailure as error:
+            raise RbeeError("HIVE_ERROR", f"the hive of {node} did not answer: {error}") from error
+        self._answered.add(self._hive_of(node))
+        if stream.status != 200:
+            answer = stream.read_all()
+            stream.close()
+            checked_object(answer, "GET /v1/logs")
+        request.stream.on_close(stream.close)
+        request.stream.on_gone(stream.cut)
+        return Reply(200, request.stream.carries(_until_broken(stream)), {"Content-Type": "text/plain; charset=utf-8"})
+
+    def _hive_of(self, node: str) -> str:
+        url = self._hives.get(node) or self._hives.get(EVERY_NODE)
+        if url is None:
+            raise self._unknown_node(node)
+        return url.rstrip("/")
+
+    def _unknown_node(self, node: str) -> RbeeError:
+        return RbeeError("NODE_NOT_FOUND", f"node {node[:80]!r} is not in the registry; add it with: rbee-keeper setup add-node --name {node[:80]}")
+
+    # --- end (16) ---
+
+    def drain(self) -> None:
+        self._ending = True
+        if self.options.cascade != "all":
+            return
+        for thread in [self.spawn(self._end_hive, url, name="cascade") for url in sorted(self._answered)]:
+            thread.join()
+
+    def _end_hive(self, url: str) -> None:
+        host, _, port = url.rpartition("//")[2].rpartition(":")
+        try:
+            # Kept open: the hive's end of it closes when the hive has ended.
+            with socket.create_connection((host, int(port)), _SHUTDOWN_LIMIT) as watch:
+                watch.settimeout(None)
+                self.log(f"asking the hive at {url} to shut down")
+                headers = {"Authorization": f"Bearer {self.options.hive_api_key}"} if self.options.hive_api_key else None
+                self.client.call("POST", f"{url}/v1/admin/shutdown", limit=_SHUTDOWN_LIMIT, headers=headers)
+                with self.clock.limit(self.options.cascade_timeout, lambda: _end_watch(watch), "cascade") as timer:
+                    watch.recv(1)
+                self.log(f"the hive at {url} {'did not end in time' if timer.fired else 'has ended'}")
+        except (OSError, HttpFailure, ValueError) as error:
+            self.log(f"the hive at {url} could not be shut down: {error}")
+
+
+def _end_watch(watch: socket.socket) -> None:
+    try:
+        watch.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        return
+
+
+def _until_broken(stream: Stream) -> Iterator[bytes]:
+    try:
+        yield from stream.chunks()
+    except NoAnswer as error:
+        raise Abort from error
+
+
+def _after_comment(events: Iterator[bytes]) -> Iterator[bytes]:
+    yield sse.COMMENT  # status and headers leave now, not with the first event
+    yield from events
+
+
+def _inference_body(asked: TaskRequest, request_id: str) -> dict[str, Any]:
+    body: dict[str, Any] = {"request_id": request_id, "job_id": request_id, "prompt": asked.prompt, "stream": True}
+    for name in ("max_tokens", "temperature", "seed"):
+        if getattr(asked, name) is not None:
+            body[name] = getattr(asked, name)
+    return body
+
+
+def _read_hive_urls(texts: list[str]) -> dict[str, str]:
+    hives = {}
+    for text in texts:
+        node, equals, url = text.partition("=")
+        if not node or not equals or not url.startswith("http"):
+            raise ValueError(f"--hive-url {text}: expected NODE=URL, such as workstation=http://127.0.0.1:9200")
+        hives[node] = url
+    return hives
+
+
+def main(argv: list[str] | None = None, listener: socket.socket | None = None) -> int:
+    """The program `fake-queen`."""
+    launch(Queen, QueenOptions, "fake-queen", argv, listener, words=("daemon",))
+
+
+if __name__ == "__main__":
+    main()

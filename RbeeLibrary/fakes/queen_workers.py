@@ -1,0 +1,159 @@
+"""The queen's list of workers: in memory, lost on restart (contract 4.3)."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ..protocol.errors import RbeeError
+
+
+@dataclass
+class QueenRow:
+    """One worker as the queen sees it, in the order of the list."""
+
+    worker_id: str
+    node: str
+    state: str
+    model_ref: str
+    url: str
+    backend: str
+    device: int
+    slots_total: int
+    slots_available: int
+    last_heartbeat_unix: int | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """A row of the list."""
+        return dict(vars(self))
+
+
+class WorkerRegistry:
+    """Rows by worker id; the last write wins, but only one creation does.
+
+    Args:
+        now: the clock that ages heartbeats.
+        heartbeat_timeout: seconds after which a heartbeat is stale.
+        stale_busy_timeout: seconds that a stale but busy worker stays listed.
+    """
+
+    def __init__(self, now: Callable[[], float], heartbeat_timeout: float, stale_busy_timeout: float):
+        self._now = now
+        self._heartbeat_timeout = heartbeat_timeout
+        self._stale_busy_timeout = stale_busy_timeout
+        self._lock = threading.Lock()
+        self._rows: dict[str, QueenRow] = {}
+        self._heard: dict[str, float] = {}
+        self._stale_since: dict[str, float] = {}
+        self._relays: dict[str, int] = {}
+
+    def rows(self) -> list[QueenRow]:
+        """All rows in order of registration."""
+        with self._lock:
+            return list(self._rows.values())
+
+    def row(self, worker_id: str) -> QueenRow:
+        """One row; raises WORKER_NOT_FOUND."""
+        with self._lock:
+            return self._row(worker_id)
+
+    def put(self, row: QueenRow) -> None:
+        """Registers or overwrites."""
+        with self._lock:
+            known = self._rows.get(row.worker_id)
+            if known is not None:
+                row.last_heartbeat_unix = known.last_heartbeat_unix
+            self._rows[row.worker_id] = row
+
+    def create(self, row: QueenRow) -> None:
+        """Registers; raises WORKER_ALREADY_REGISTERED if the id is known. Of several at once exactly one wins."""
+        with self._lock:
+            if row.worker_id in self._rows:
+                raise RbeeError("WORKER_ALREADY_REGISTERED", f"worker {row.worker_id} is registered already")
+            self._rows[row.worker_id] = row
+            self._beat(row)
+
+    def set_state(self, worker_id: str, state: str) -> QueenRow:
+        """Changes the state of a row."""
+        with self._lock:
+            row = self._row(worker_id)
+            row.state = state
+            return row
+
+    def heartbeat(self, worker_id: str, state: str | None) -> None:
+        """Renews a heartbeat; a stale worker is a normal one again."""
+        with self._lock:
+            row = self._row(worker_id)
+            self._beat(row)
+            if self._stale_since.pop(worker_id, None) is not None and row.state == "stale-but-busy":
+                row.state = "busy"
+            if state is not None:
+                row.state = state
+
+    def drop(self, worker_id: str) -> None:
+        """Removes a row; raises WORKER_NOT_FOUND."""
+        with self._lock:
+            self._row(worker_id)
+            self._forget(worker_id)
+
+    def relay_begins(self, worker_id: str) -> None:
+        """Counts a relayed request; the worker is busy when its slots are taken by them."""
+        with self._lock:
+            self._relays[worker_id] = self._relays.get(worker_id, 0) + 1
+            row = self._rows.get(worker_id)
+            if row is not None and row.state in ("idle", "busy"):
+                self._show_relays(row)
+
+    def relay_ends(self, worker_id: str) -> None:
+        """Counts it down; a stale worker is removed when its request ends."""
+        with self._lock:
+            self._relays[worker_id] = max(0, self._relays.get(worker_id, 0) - 1)
+            row = self._rows.get(worker_id)
+            if row is None:
+                return
+            if row.state == "stale-but-busy" and not self._relays[worker_id]:
+                self._forget(worker_id)
+            elif row.state in ("idle", "busy"):
+                self._show_relays(row)
+
+    def sweep(self) -> list[str]:
+        """Removes what is stale, or marks it where it is busy; returns the removed ids."""
+        removed = []
+        with self._lock:
+            now = self._now()
+            for worker_id, row in list(self._rows.items()):
+                if worker_id in self._stale_since:
+                    if now - self._stale_since[worker_id] >= self._stale_busy_timeout:
+                        self._forget(worker_id)
+                        removed.append(worker_id)
+                elif worker_id in self._heard and now - self._heard[worker_id] > self._heartbeat_timeout:
+                    if row.state == "busy":
+                        row.state = "stale-but-busy"
+                        self._stale_since[worker_id] = now
+                    else:
+                        self._forget(worker_id)
+                        removed.append(worker_id)
+        return removed
+
+    def _row(self, worker_id: str) -> QueenRow:
+        row = self._rows.get(worker_id)
+        if row is None:
+            raise RbeeError("WORKER_NOT_FOUND", f"the queen has no worker {worker_id[:80]}")
+        return row
+
+    def _beat(self, row: QueenRow) -> None:
+        row.last_heartbeat_unix = int(time.time())
+        self._heard[row.worker_id] = self._now()
+
+    def _show_relays(self, row: QueenRow) -> None:
+        busy = self._relays.get(row.worker_id, 0)
+        row.state = "busy" if busy >= row.slots_total else "idle"
+        row.slots_available = max(0, row.slots_total - busy)
+
+    def _forget(self, worker_id: str) -> None:
+        self._rows.pop(worker_id, None)
+        self._heard.pop(worker_id, None)
+        self._stale_since.pop(worker_id, None)

@@ -1,0 +1,150 @@
+"""waitress, told what a fake needs of it: threads as they are needed, clients that leave noticed at once, errors in the envelope."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from waitress import wasyncore
+from waitress.channel import HTTPChannel
+from waitress.server import create_server
+from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
+
+from ..protocol.errors import RbeeError
+from ..protocol.sse import compact
+
+CHANNEL = "rbee.channel"
+BODY_LIMIT = 1048576
+_FIRST_THREADS, _MOST_THREADS = 4, 600
+_READ_LIMIT = 16 * BODY_LIMIT
+_LOOP_TIMEOUT = 30.0
+
+
+class Threads(ThreadedTaskDispatcher):  # type: ignore[misc]
+    """Adds a thread whenever a request would have to wait for one: an open stream never delays another request."""
+
+    def add_task(self, task: Any) -> None:
+        with self.lock:
+            self.queue.append(task)
+            idle = len(self.threads) - self.stop_count - self.active_count
+            if len(self.queue) > idle and len(self.threads) < _MOST_THREADS:
+                number = len(self.threads)
+                self.threads.add(number)
+                self.active_count += 1
+                self.start_new_thread(self.handler_thread, number)
+            self.queue_cv.notify()
+
+
+class Task(WSGITask):  # type: ignore[misc]
+    """Shows the application its channel."""
+
+    def get_environment(self) -> dict[str, Any]:
+        environ: dict[str, Any] = super().get_environment()
+        environ[CHANNEL] = self.channel
+        return environ
+
+
+class EnvelopeTask(ErrorTask):  # type: ignore[misc]
+    """What waitress itself refuses (broken request lines, bodies far over the limit) gets the envelope too."""
+
+    def execute(self) -> None:
+        status = int(self.request.error.code)
+        code = "INVALID_REQUEST" if status < 500 else "INTERNAL"
+        body = compact(RbeeError(code, f"{self.request.error.reason}: {self.request.error.body}", status=status).envelope()).encode()
+        self.status = f"{status} {self.request.error.reason}"
+        self.response_headers.append(("Content-Type", "application/json"))
+        self.set_close_on_finish()
+        self.content_length = len(body)
+        self.write(body)
+
+
+class Channel(HTTPChannel):  # type: ignore[misc]
+    """One connection; says at once when its client has left."""
+
+    task_class = Task
+    error_task_class = EnvelopeTask
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        self._gone_lock = threading.Lock()
+        self._gone = False
+        self._listeners: list[Callable[[], None]] = []
+        super().__init__(*args, **kwargs)
+
+    def when_gone(self, listener: Callable[[], None]) -> None:
+        """Calls back when the client has left; at once if it has left already."""
+        with self._gone_lock:
+            if not self._gone:
+                self._listeners.append(listener)
+                return
+        listener()
+
+    def forget(self, listener: Callable[[], None]) -> None:
+        """Takes a listener back."""
+        with self._gone_lock, contextlib.suppress(ValueError):
+            self._listeners.remove(listener)
+
+    def readable(self) -> bool:
+        # waitress would read the end of file again and again for as long as the request runs
+        return bool(self.connected and super().readable())
+
+    def handle_read(self) -> None:
+        super().handle_read()
+        if not self.connected:
+            self._leave()
+
+    def handle_close(self) -> None:
+        super().handle_close()
+        self._leave()
+
+    def _leave(self) -> None:
+        with self._gone_lock:
+            self._gone = True
+            listeners, self._listeners = self._listeners, []
+        for listener in listeners:
+            listener()
+
+
+class Server:
+    """Serves an application on a socket that already listens, in one thread for the sockets and more for requests."""
+
+    def __init__(self, application: Callable[..., Any], listener: socket.socket):
+        self._map: dict[int, Any] = {}
+        threads = Threads()
+        threads.set_thread_count(_FIRST_THREADS)
+        self._server = create_server(
+            application, map=self._map, _dispatcher=threads, sockets=[listener], ident=None,
+            channel_request_lookahead=1, connection_limit=20000, max_request_body_size=_READ_LIMIT, backlog=1024, log_socket_errors=False,
+        )  # fmt: skip
+        self._server.channel_class = Channel
+        self._serving = threading.Event()
+        self._finished = threading.Event()
+        self._deadline: float | None = None
+
+    def start(self) -> None:
+        """Begins to serve and returns when the server really does."""
+        threading.Thread(target=self._serve, name="http", daemon=True).start()
+        self._serving.wait(10)
+
+    def finish(self, limit: float) -> None:
+        """Takes no more connections, lets what is written reach the clients, closes; at most `limit` seconds of real time."""
+        self._deadline = time.monotonic() + limit
+        self._server.pull_trigger()
+        self._finished.wait(limit + 1)
+
+    def _serve(self) -> None:
+        while self._deadline is None:
+            wasyncore.poll2(0 if not self._serving.is_set() else _LOOP_TIMEOUT, self._map)
+            self._serving.set()
+        self._server.accepting = False
+        self._server.socket.close()
+        self._map.pop(self._server._fileno, None)
+        while self._server.active_channels and (left := self._deadline - time.monotonic()) > 0:
+            for channel in list(self._server.active_channels.values()):
+                if not channel.requests:
+                    channel.close_when_flushed = True
+            wasyncore.poll2(min(left, 0.05), self._map)
+        self._finished.set()

@@ -1,0 +1,418 @@
+"""fake-worker, mock-worker: stands in for `llm-worker-rbee` (contract 6)."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+from ..protocol import sse
+from ..protocol.errors import RbeeError
+from ..protocol.messages import InferenceRequest, ReadyCallback, ShutdownRequest, as_dict, read
+from ..protocol.options import WorkerOptions, split_durations
+from ..protocol.tokens import DEFAULT_TOKENS, generated, split_answer
+from ..run.http import HttpFailure
+from .service import Reply, Request, Service, exit_now, iso_time, launch
+from .streams import Abort, EventStream, Feed
+
+_LAST_WORD_LIMIT = 1.0
+_HEARTBEAT_LIMIT = 2.0
+_SKIPPED_CALLBACK = "localhost:9999"
+
+
+class Inference:
+    """One request that runs: its slot, and whether somebody has cancelled it."""
+
+    def __init__(self, request_id: str, stream: EventStream):
+        self.id = request_id
+        self.stream = stream
+        self.cancelled = False
+        self.cut = False
+        self.released = False
+
+    def cancel(self) -> None:
+        """No further token; the stream ends with its end marker."""
+        self.cancelled = True
+        self.stream.wake.set()
+
+    def stop(self) -> None:
+        """No further byte: the connection breaks off."""
+        self.cut = True
+        self.stream.wake.set()
+
+
+class Worker(Service):
+    """A worker: loads, takes requests into its slots, answers them token by token, drains, ends."""
+
+    def __init__(self, options: WorkerOptions, listener: socket.socket | None):
+        self.options: WorkerOptions = options
+        os.environ.setdefault("RBEE_NAME", options.worker_id)
+        self._answers: list[tuple[str | None, str]] = _read_answers(options)
+        super().__init__("fake-worker", options, listener)
+        self._slots = threading.Condition()
+        self._running: dict[str, Inference] = {}
+        self._layers = 0 if options.load_time else options.layers
+        self._loading = Feed()
+        self._last_activity = time.time()
+        self.route("GET", "/v1/health", self.health, protected=False)
+        self.route("GET", "/health", self.health, protected=False)
+        self.route("GET", "/v1/ready", self.ready, protected=False)
+        self.route("GET", "/v1/status", self.status)
+        self.route("GET", "/v1/loading/progress", self.loading_progress)
+        self.route("POST", "/v1/inference", self.inference)
+        self.route("DELETE", "/v1/inference/<request_id:path>", self.cancel)
+        self.route("POST", "/v1/admin/shutdown", self.shutdown)
+        self.route("POST", "/v1/shutdown", self.shutdown)
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.options.advertise_host}:{self.port}"
+
+    # --- start (6.3) ---
+
+    def prepare(self) -> None:
+        self.set_state("loading" if self.options.load_time else "idle")
+        if self.control is not None:
+            self.control.on("set-answer", lambda order: self._answers.insert(0, (order["prompt"], order["text"])))
+
+    def started(self) -> None:
+        if self.options.load_time:
+            self.spawn(self._load, name="load")
+        else:
+            self._loading.publish({"stage": "ready"})
+            self._loading.end()
+        self._last_activity = time.time()
+        self.spawn(self._call_back, name="callback")
+        if self.options.heartbeat:
+            self.spawn(self._heartbeats, name="heartbeat")
+        if self.options.hive_heartbeat and self.options.callback_url:
+            self.every(self.options.hive_heartbeat, self._hive_heartbeat, "hive-heartbeat", at_once=True)
+
+    def _load(self) -> None:
+        begun = self.clock.now()
+        never = threading.Event()
+        for layer in range(1, self.options.layers + 1):
+            self.clock.wait(never, begun + self.options.load_time * layer / self.options.layers)
+            with self._slots:
+                self._layers = layer
+            if layer % self.options.layer_step == 0 and layer < self.options.layers:
+                self._loading.publish({"stage": "loading_to_vram", "layers_loaded": layer, "layers_total": self.options.layers, "vram_mb": self._vram()})
+        with self._slots:
+            if self.state == "loading":
+                self.set_state("idle")
+        self._loading.publish({"stage": "ready"})
+        self._loading.end()
+        self.spawn(self._call_back, name="callback")
+
+    def _vram(self) -> int:
+        return self._layers * 512 // 3
+
+    # --- ready callback (6.4) ---
+
+    def _call_back(self) -> None:
+        if self.options.callback_delay:
+            self.clock.wait(threading.Event(), self.clock.now() + self.options.callback_delay)
+        targets = []
+        if self.options.queen_url:
+            targets.append(f"{self.options.queen_url.rstrip('/')}/v2/workers/ready")
+        if self.options.callback_url and _SKIPPED_CALLBACK not in self.options.callback_url:
+            targets.append(self.options.callback_url)
+        for target in targets:
+            self.spawn(self._tell_ready, target, name="callback")
+
+    def _tell_ready(self, target: str) -> None:
+        pauses = split_durations(self.options.callback_delays)
+        for attempt in range(len(pauses) + 1):
+            try:
+                answer = self.client.call("POST", target, as_dict(self._callback()), limit=self.options.callback_timeout)
+            except HttpFailure as error:
+                failure, final = str(error), False
+            else:
+                if answer.ok:
+                    self.journal.record("callback_sent", target=target, attempt=attempt + 1, status=answer.status)
+                    return
+                failure, final = f"status {answer.status}", answer.status < 500
+            self.journal.record("callback_failed", target=target, attempt=attempt + 1, reason=failure)
+            self.log(f"ready callback to {target} failed: {failure}")
+            if final or attempt == len(pauses):
+                break
+            self.clock.wait(threading.Event(), self.clock.now() + pauses[attempt])
+        if self.options.callback_required:
+            self.log(f"ready callback to {target} failed and --callback-required is set")
+            exit_now(1)
+
+    def _callback(self) -> ReadyCallback:
+        options = self.options
+        return ReadyCallback(options.worker_id, self.url, options.model_ref, self.state, options.backend, options.device, options.slots, self._available())
+
+    def _heartbeats(self) -> None:
+        self.every(self.options.heartbeat, self._heartbeat, "heartbeat", at_once=True)
+
+    def _heartbeat(self) -> None:
+        if self.options.queen_url:
+            self._tell_once(f"{self.options.queen_url.rstrip('/')}/v1/workers/{self.options.worker_id}/heartbeat", {"timestamp": iso_time(time.time()), "state": self.state}, _HEARTBEAT_LIMIT)
+
+    def _hive_heartbeat(self) -> None:
+        target = (self.options.callback_url or "").rpartition("/v1/")[0] + "/v1/heartbeat"
+        self._tell_once(target, {"worker_id": self.options.worker_id, "timestamp": iso_time(time.time()), "health_status": "healthy"}, _HEARTBEAT_LIMIT)
+
+    def _tell_once(self, target: str, body: dict[str, Any], limit: float) -> None:
+        try:
+            self.client.call("POST", target, body, limit=limit)
+        except HttpFailure as error:
+            self.log(f"POST {target} failed: {error}")
+
+    # --- what it says of itself (6.2) ---
+
+    def health(self, request: Request) -> dict[str, Any]:
+        """GET /v1/health."""
+        return {"status": "healthy", "state": self.state}
+
+    def ready(self, request: Request) -> dict[str, Any]:
+        """GET /v1/ready."""
+        if self.state == "loading":
+            return {"ready": False, "state": "loading", "progress_url": f"{self.url}/v1/loading/progress"}
+        if self.state == "draining":
+            return {"ready": False, "state": "draining"}
+        return {"ready": True, "state": self.state, "model_loaded": True}
+
+    def status(self, request: Request) -> dict[str, Any]:
+        """GET /v1/status."""
+        options = self.options
+        with self._slots:
+            return {
+                "worker_id": options.worker_id, "pid": os.getpid(), "url": self.url, "state": self.state, "model_ref": options.model_ref, "model_path": None,
+                "backend": options.backend, "device": options.device, "slots_total": options.slots, "slots_available": self._available(),
+                "last_activity": iso_time(self._last_activity), "requests": list(self._running), "layers_loaded": self._layers, "layers_total": options.layers,
+                "vram_mb": self._vram(), "gguf": None,
+            }  # fmt: skip
+
+    def loading_progress(self, request: Request) -> Reply:
+        """GET /v1/loading/progress: the layers as they are loaded."""
+        return Reply(200, request.stream.carries(self._loading.read(request.stream)))
+
+    # --- slots (6.5) ---
+
+    def _available(self) -> int:
+        return 0 if self.state == "loading" else self.options.slots - len(self._running)
+
+    def _take_slot(self, request_id: str, stream: EventStream) -> Inference:
+        with self._slots:
+            if self.state in ("loading", "draining", "starting"):
+                raise RbeeError("WORKER_NOT_READY", f"the worker is {self.state}", {"state": self.state})
+            if request_id in self._running:
+                raise RbeeError("INVALID_REQUEST", f"request {request_id} is already running")
+            if len(self._running) >= self.options.slots:
+                total = self.options.slots
+                raise RbeeError("ALL_SLOTS_BUSY", f"all {total} slots are busy", fields={"slots_total": total, "slots_busy": len(self._running)})
+            inference = Inference(request_id, stream)
+            self._running[request_id] = inference
+            self._note_activity()
+            return inference
+
+    def _free_slot(self, inference: Inference) -> None:
+        with self._slots:
+            if inference.released:
+                return
+            inference.released = True
+            del self._running[inference.id]
+            self._note_activity()
+            self._slots.notify_all()
+
+    def _note_activity(self) -> None:
+        self._last_activity = time.time()
+        if self.state in ("idle", "busy"):
+            self.set_state("idle" if self._available() else "busy")
+
+    # --- inference (6.5, 12) ---
+
+    def inference(self, request: Request) -> Reply:
+        """POST /v1/inference."""
+        asked = read(InferenceRequest, request.body)
+        request_id = asked.request_id or f"req-{uuid.uuid4().hex[:12]}"
+        request.journalled["request_id"] = request_id
+        inference = self._take_slot(request_id, request.stream)
+        request.stream.on_close(lambda: self._end(inference))
+        events = Shapes[self.options.event_shape](inference, self)
+        return Reply(200, request.stream.carries(self._stream(asked, inference, events)), {"X-Request-Id": request_id})
+
+    def _end(self, inference: Inference) -> None:
+        if inference.stream.client_gone and not inference.released:
+            self.journal.record("client_gone", request_id=inference.id)
+            self.log(f"client of {inference.id} is gone")
+        self._free_slot(inference)
+
+    def _stream(self, asked: InferenceRequest, inference: Inference, events: PlainEvents) -> Iterator[bytes]:
+        stream, delay = inference.stream, self.options.token_delay
+        due = self.clock.now() + self.options.first_token_delay
+        if self.options.first_token_delay:
+            yield sse.COMMENT  # the client sees status and id at once
+        yield from events.start()
+        count, text, stop_reason = 0, "", "MAX_TOKENS"
+        for token in self._tokens(asked):
+            if due > self.clock.now():
+                yield from stream.pause(due)
+            if stream.client_gone or inference.cancelled or inference.cut:
+                break
+            self.journal.record("token", request_id=inference.id, index=count)
+            yield events.token(token, count)
+            count, text = count + 1, text + token
+            if (stop := next((stop for stop in asked.stop if stop in text), None)) is not None:
+                stop_reason = "STOP_SEQUENCE"
+                events.matched = stop
+                break
+            due += delay
+        if stream.client_gone:
+            return
+        if inference.cut:
+            self.journal.record("cut", request_id=inference.id)
+            raise Abort
+        if inference.cancelled:
+            stop_reason = "CANCELLED"
+            self.journal.record("cancelled", request_id=inference.id, index=count)
+        yield from events.end(count, stop_reason)
+        self._free_slot(inference)
+        yield sse.DONE
+
+    def _tokens(self, asked: InferenceRequest) -> Iterator[str]:
+        answer = next((text for pattern, text in self._answers if pattern is None or pattern == asked.prompt or _matches(pattern, asked.prompt)), None)
+        if answer is not None:
+            return iter(split_answer(answer)[: asked.max_tokens])
+        if asked.max_tokens is None:
+            return iter(DEFAULT_TOKENS)
+        return generated(asked.prompt, asked.seed, asked.max_tokens)
+
+    def cancel(self, request: Request, request_id: str) -> Reply:
+        """DELETE /v1/inference/<request_id>: 204, also again and for unknown ids."""
+        with self._slots:
+            inference = self._running.get(request_id)
+        if inference is not None:
+            inference.cancel()
+            self._free_slot(inference)
+        return Reply(204)
+
+    # --- end (6.8) ---
+
+    def shutdown(self, request: Request) -> Reply:
+        """POST /v1/admin/shutdown."""
+        asked = read(ShutdownRequest, request.body)
+        with self._slots:
+            self.set_state("draining")
+        if asked.timeout_seconds is not None:
+            self.options.drain = type(self.options.drain)(min(self.options.drain, asked.timeout_seconds))
+        request.stream.on_close(lambda: self.shut_down("shutdown request") if asked.graceful else exit_now(0))
+        accepted = sse.compact({"success": True, "message": "worker is shutting down", "state": "draining"}).encode()
+        return Reply(202, request.stream.carries(iter((accepted,))), {"Content-Type": "application/json", "Content-Length": str(len(accepted))})
+
+    def drain(self) -> None:
+        with self._slots:
+            self.set_state("draining")
+            running = list(self._running.values())
+        if running:
+            drained = threading.Event()
+            for inference in running:
+                inference.stream.on_close(lambda: self._drained(drained))
+            self._drained(drained)
+            if not self.clock.wait(drained, self.clock.now() + self.options.drain):
+                self.log(f"{len(running)} requests are cut after {self.options.drain}")
+                for inference in running:
+                    inference.stop()
+        self._loading.end()
+        self.journal.record("model_unloaded", model_ref=self.options.model_ref)
+        self.log("model unloaded")
+        if self.options.queen_url:
+            self._tell_once(f"{self.options.queen_url.rstrip('/')}/v2/workers/removed", {"worker_id": self.options.worker_id, "reason": "shutdown", "pid": os.getpid()}, _LAST_WORD_LIMIT)
+
+    def _drained(self, drained: threading.Event) -> None:
+        with self._slots:
+            if not self._running:
+                drained.set()
+
+
+class PlainEvents:
+    """`{"t": ...}`: the shape of the origin."""
+
+    def __init__(self, inference: Inference, worker: Worker):
+        self._inference = inference
+        self._worker = worker
+        self._begun = worker.clock.now()
+        self.matched: str | None = None
+
+    def start(self) -> Iterator[bytes]:
+        """What comes before the tokens."""
+        return iter(())
+
+    def token(self, text: str, index: int) -> bytes:
+        """One token."""
+        return sse.event({"t": text})
+
+    def end(self, count: int, stop_reason: str) -> Iterator[bytes]:
+        """What comes after the tokens, before the end marker."""
+        return iter(())
+
+    def _milliseconds(self) -> int:
+        return round((self._worker.clock.now() - self._begun) * 1000)
+
+
+class IndexedEvents(PlainEvents):
+    """`{"token": ..., "index": ...}` and a done event."""
+
+    def token(self, text: str, index: int) -> bytes:
+        return sse.event({"token": text, "index": index})
+
+    def end(self, count: int, stop_reason: str) -> Iterator[bytes]:
+        yield sse.event({"done": True, "total_tokens": count, "duration_ms": self._milliseconds()})
+
+
+class TypedEvents(PlainEvents):
+    """`{"type": ...}` with a start and an end event."""
+
+    def start(self) -> Iterator[bytes]:
+        yield sse.event({"type": "started", "job_id": self._inference.id, "model": self._worker.options.model_ref, "started_at": iso_time(time.time())})
+
+    def token(self, text: str, index: int) -> bytes:
+        return sse.event({"type": "token", "t": text, "i": index})
+
+    def end(self, count: int, stop_reason: str) -> Iterator[bytes]:
+        event: dict[str, Any] = {"type": "end", "tokens_out": count, "decode_time_ms": self._milliseconds(), "stop_reason": stop_reason}
+        if self.matched is not None:
+            event["stop_sequence_matched"] = self.matched
+        yield sse.event(event)
+
+
+Shapes = {"plain": PlainEvents, "indexed": IndexedEvents, "typed": TypedEvents}
+
+
+def _read_answers(options: WorkerOptions) -> list[tuple[str | None, str]]:
+    answers: list[tuple[str | None, str]] = []
+    if options.answers is not None:
+        with open(options.answers, encoding="utf-8") as file:
+            table = json.load(file)
+        if not isinstance(table, dict) or not all(isinstance(text, str) for text in table.values()):
+            raise ValueError(f"--answers {options.answers}: expected a JSON object of prompt or pattern -> text")
+        answers += list(table.items())
+    if options.answer is not None:
+        answers.append((None, options.answer))
+    return answers
+
+
+def _matches(pattern: str, prompt: str) -> bool:
+    try:
+        return re.fullmatch(pattern, prompt) is not None
+    except re.error:
+        return False
+
+
+def main(argv: list[str] | None = None, listener: socket.socket | None = None) -> int:
+    """The program `fake-worker`, `mock-worker`."""
+    launch(Worker, WorkerOptions, "fake-worker", argv, listener, title="mock-worker")
+
+
+if __name__ == "__main__":
+    main()

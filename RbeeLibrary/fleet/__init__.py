@@ -1,0 +1,1 @@
+"""Real processes: started, watched, signalled, ended. Knows neither rbee nor Robot Framework."""

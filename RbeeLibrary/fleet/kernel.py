@@ -1,0 +1,133 @@
+"""What the operating system knows of processes, and what it does for their guard."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+
+from ..run.lifeline import RUN_VARIABLE
+from ..run.platform import portable, prctl
+
+_SET_CHILD_SUBREAPER = 36
+
+def become_subreaper() -> None:
+    """Makes processes below this one that lose their parent children of this one."""
+    if not portable():
+        prctl(_SET_CHILD_SUBREAPER, 1)
+
+
+def read_stat(pid: int) -> list[str] | None:
+    """Fields of `/proc/PID/stat` from the state on, or None if there is no such process."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
+            return stat.read().rpartition(")")[2].split()
+    except OSError:
+        return None
+
+
+def start_mark(pid: int) -> str | None:
+    """What tells a process from a later one with the same pid; None if it is gone or a zombie."""
+    if sys.platform == "linux":
+        fields = read_stat(pid)
+        return None if fields is None or fields[0] in "ZX" else fields[19]
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else str(process.create_time())
+    except psutil.Error:
+        return None
+
+
+def is_frozen(pid: int) -> bool:
+    """Whether all threads of a process are stopped by a signal."""
+    if sys.platform == "linux":
+        try:
+            threads = os.listdir(f"/proc/{pid}/task")
+        except OSError:
+            return False
+        states = [fields[0] for thread in threads if (fields := read_stat(int(thread)))]
+        return bool(states) and all(state in "Tt" for state in states)
+    import psutil
+
+    try:
+        return bool(psutil.Process(pid).status() == psutil.STATUS_STOPPED)
+    except psutil.Error:
+        return False
+
+
+def parents() -> dict[int, int]:
+    """pid -> ppid of all processes, zombies included."""
+    if sys.platform == "linux":
+        return {int(name): int(fields[1]) for name in os.listdir("/proc") if name.isdigit() and (fields := read_stat(int(name)))}
+    import psutil
+
+    return {process.pid: process.info["ppid"] for process in psutil.process_iter(["ppid"])}
+
+
+def descendants(pid: int) -> list[int]:
+    """All processes below one, parents first."""
+    children: dict[int, list[int]] = {}
+    for child, parent in parents().items():
+        children.setdefault(parent, []).append(child)
+    found, queue = [], [pid]
+    while queue:
+        below = children.get(queue.pop(0), [])
+        found += below
+        queue += below
+    return found
+
+
+def marked(address: str) -> list[int]:
+    """Living processes whose environment names this run."""
+    mark = f"{RUN_VARIABLE}={address}"
+    if sys.platform == "linux":
+        return [int(name) for name in os.listdir("/proc") if name.isdigit() and _environment_has(int(name), mark.encode())]
+    import psutil
+
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(RUN_VARIABLE) == address:
+                found.append(process.pid)
+        except (psutil.Error, OSError):
+            continue
+    return found
+
+
+def _environment_has(pid: int, mark: bytes) -> bool:
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as environ:
+            return mark in environ.read().split(b"\0")
+    except OSError:
+        return False
+
+
+def kill(pid: int, number: int = signal.SIGKILL) -> None:
+    """Sends a signal; a process that is gone, or is somebody else's by now, is no error."""
+    try:
+        os.kill(pid, number)
+    except (ProcessLookupError, PermissionError):
+        return
+
+
+def end_children(limit: float = 5.0) -> None:
+    """Kills everything below this process until there are no children left; for a subreaper that is a proof, not a guess."""
+    deadline = time.monotonic() + limit
+    while time.monotonic() < deadline:
+        for pid in descendants(os.getpid()):
+            kill(pid)
+        try:
+            os.waitpid(-1, 0)
+        except ChildProcessError:
+            return
+
+
+def end_marked(address: str, *, spare: set[int]) -> list[int]:
+    """Kills what belongs to a run but is below nobody (it came over ssh, or closed its lifeline); returns the pids."""
+    found = [pid for pid in marked(address) if pid not in spare]
+    for pid in found:
+        kill(pid)
+    return found

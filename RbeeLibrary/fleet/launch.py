@@ -1,0 +1,175 @@
+"""How one process is forked: sockets handed over, signals and descriptors clean, output in files of its own."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import os
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ..run.lifeline import NAME_VARIABLE
+from ..run.title import set_title
+from ..run.platform import signal_at_parents_end
+
+READY_VARIABLE = "RBEE_READY_FD"
+LISTEN_VARIABLE = "RBEE_LISTEN_FD"
+FORKED_VARIABLE = "RBEE_FORKED"
+"""Set in a process that was forked warm: it may fork warm children itself, and its argv area has room for their names."""
+_CANNOT_EXEC = 127
+
+
+@dataclass
+class Program:
+    """What to start.
+
+    Args:
+        name: under which it is known.
+        module: a module of this package with `main(argv, listener)`, forked warm; or
+        command: the words of a command line, exec'ed.
+        argv: words for the module; `{port}` is replaced by the port.
+        title: the words that `ps` shows for a forked module.
+        host: address of the socket that is handed over.
+        port: its port, 0 = the system picks, None = no socket is handed over.
+        stdout: file for its standard output, None = inherited.
+        stderr: file for its standard error, None = inherited.
+        env: further environment variables.
+        cwd: working folder.
+    """
+
+    name: str
+    module: str | None = None
+    command: list[str] | None = None
+    argv: list[str] = field(default_factory=list)
+    title: str = ""
+    host: str = "127.0.0.1"
+    port: int | None = 0
+    stdout: str | None = None
+    stderr: str | None = None
+    env: dict[str, str] = field(default_factory=dict)
+    cwd: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """For the way to the nursery."""
+        return asdict(self)
+
+    def words(self, port: int | None) -> list[str]:
+        """The command line with the real port."""
+        return [word.replace("{port}", str(port)) for word in (self.argv if self.module else self.command or [])]
+
+
+def fork(program: Program, listener: socket.socket | None, ready: int, *, keep: set[int], before: Callable[[], None], die_with: int | None) -> int:
+    """Forks a process that runs the program; returns its pid in the parent and never in the child.
+
+    Args:
+        program: what to run.
+        listener: a listening socket that it takes over.
+        ready: write end of its ready pipe.
+        keep: further descriptors that stay open in the child.
+        before: run in the child first of all, with all signals blocked.
+        die_with: pid of the parent whose end ends the child, None = it may outlive it.
+    """
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    pid = os.fork()
+    if pid:
+        _own_group(pid)
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        return pid
+    try:
+        before()
+        if die_with is not None:
+            signal_at_parents_end(signal.SIGKILL)
+            if os.getppid() != die_with:
+                os._exit(1)
+        _become(program, listener, ready, keep)
+    except BaseException:
+        traceback.print_exc()
+        sys.stderr.flush()
+    finally:
+        os._exit(1)
+
+
+def _own_group(pid: int) -> None:
+    try:
+        os.setpgid(pid, pid)
+    except OSError:
+        return  # the child has done it itself, has exec'ed or is gone
+
+
+def _become(program: Program, listener: socket.socket | None, ready: int, keep: set[int]) -> None:
+    os.setpgid(0, 0)
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCONT, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_DFL)
+    _redirect(program.stdout, 1)
+    _redirect(program.stderr, 2)
+    fds = {0, 1, 2, ready, *keep} | ({listener.fileno()} if listener else set())
+    close_all_but(fds)
+    if program.cwd:
+        os.chdir(program.cwd)
+    os.environ.update(program.env)
+    os.environ[NAME_VARIABLE] = program.name
+    if program.module is None:
+        _exec(program, listener, ready)
+    sys.stdout.reconfigure(line_buffering=True, write_through=True)  # type: ignore[union-attr]
+    # SIGTERM and SIGINT stay blocked until the program has handlers: they are neither lost nor deadly before.
+    signal.pthread_sigmask(signal.SIG_SETMASK, {signal.SIGTERM, signal.SIGINT})
+    gc.enable()
+    os.environ[READY_VARIABLE] = str(ready)
+    os.environ[FORKED_VARIABLE] = "1"
+    words = program.words(listener.getsockname()[1] if listener else None)
+    set_title([program.title or program.name, *words])
+    code = 1
+    try:
+        code = importlib.import_module(program.module or "").main(words, listener)
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _exec(program: Program, listener: socket.socket | None, ready: int) -> None:
+    os.environ.pop(FORKED_VARIABLE, None)
+    words = program.words(listener.getsockname()[1] if listener else None)
+    os.set_inheritable(ready, True)
+    os.environ[READY_VARIABLE] = str(ready)
+    if listener is not None:
+        os.set_inheritable(listener.fileno(), True)
+        os.environ[LISTEN_VARIABLE] = str(listener.fileno())
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, and exec would hand that on
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, set())
+    try:
+        os.execvpe(words[0], words, os.environ)
+    except OSError as error:
+        os.write(2, f"{words[0]} cannot be started: {error.strerror}\n".encode())
+        os._exit(_CANNOT_EXEC)
+
+
+def _redirect(path: str | None, target: int) -> None:
+    if path is None:
+        return
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(fd, target)
+    os.close(fd)
+
+
+def close_all_but(keep: set[int]) -> None:
+    """Closes every other descriptor."""
+    low = 0
+    for fd in sorted(keep):
+        if fd > low:
+            os.closerange(low, fd)
+        low = fd + 1
+    os.closerange(low, 65536)
+
+
+def module_command(module: str, argv: list[str]) -> list[str]:
+    """The command line that runs a module of this package in an interpreter of its own."""
+    return [sys.executable, "-m", module, *argv]

@@ -1,0 +1,245 @@
+"""The process that programs are forked from: it imports them once, and owns what it has started.
+
+It also serves the run's socket: every process of the run registers there, and the library's words for the fakes go through it.
+Single-threaded, one `poll` loop; whoever talks to it never makes it wait.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import encodings.idna  # noqa: F401  a forked child must not import them later
+import encodings.latin_1  # noqa: F401
+import gc
+import importlib
+import json
+import os
+import resource
+import select
+import signal
+import socket
+from typing import Any
+
+from ..run.platform import portable
+from ..run.ports import listen
+from ..run.title import set_title
+from .kernel import become_subreaper, end_children
+from .launch import Program, fork
+
+
+def main(connection: int, address: str, preload: str) -> None:
+    """Serves until the runner's connection ends.
+
+    Args:
+        connection: descriptor of the socket to the runner.
+        address: path of the run's socket.
+        preload: modules to import before the first fork, separated by commas.
+    """
+    set_title(["rbee-nursery", "--run", address])
+    become_subreaper()
+    nursery = Nursery(socket.socket(fileno=connection), address)
+    if not portable():
+        for module in preload.split(","):
+            importlib.import_module(module)
+    gc.collect()
+    gc.disable()
+    gc.freeze()
+    nursery.serve()
+    end_children()
+
+
+class Nursery:
+    """Starts, adopts and reaps processes, and passes on what they and the runner say."""
+
+    def __init__(self, runner: socket.socket, address: str):
+        self._pid = os.getpid()
+        self._poll = select.poll()
+        self._runner = Lines(runner)
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._listener.bind(address)
+        os.chmod(address, 0o600)
+        self._listener.listen(1024)
+        self._guests: dict[int, Lines] = {}
+        self._controls: dict[int, Lines] = {}
+        self._waiting: dict[int, int] = {}
+        self._ready: dict[int, tuple[int, bytes]] = {}
+        self._wakeup, wakeup = os.pipe()
+        os.set_blocking(self._wakeup, False)
+        os.set_blocking(wakeup, False)
+        self._running = True
+        signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGTERM, self._stop)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        signal.pthread_sigmask(signal.SIG_SETMASK, set())
+        for source in (runner, self._listener, self._wakeup):
+            self._poll.register(source, select.POLLIN)
+
+    def serve(self) -> None:
+        """Handles one thing after the other until the run ends."""
+        while self._running:
+            for fd, _ in self._poll.poll():
+                if fd == self._wakeup:
+                    self._reap()
+                elif fd == self._runner.fileno():
+                    self._hear_runner()
+                elif fd == self._listener.fileno():
+                    self._welcome()
+                elif fd in self._ready:
+                    self._hear_ready(fd)
+                elif fd in self._guests:
+                    self._hear_guest(fd)
+
+    def _stop(self, *_: object) -> None:
+        self._running = False
+
+    def _tell(self, **message: Any) -> None:
+        try:
+            self._runner.send(message)
+        except OSError:
+            self._running = False
+
+    def _hear_runner(self) -> None:
+        messages = self._runner.receive()
+        if messages is None:
+            self._running = False
+            return
+        for message in messages:
+            if message["op"] == "start":
+                self._start(message)
+            elif message["op"] == "control":
+                self._pass_on(message)
+            elif message["op"] == "bye":
+                self._running = False
+
+    def _start(self, message: dict[str, Any]) -> None:
+        program = Program(**message["program"])
+        listener = None
+        try:
+            if program.port is not None:
+                listener = listen(program.host, program.port)
+        except (OSError, OverflowError) as error:
+            self._tell(reply=message["id"], error=str(error))
+            return
+        read, write = os.pipe()
+        os.set_blocking(read, False)
+        pid = fork(program, listener, write, keep=set(), before=lambda: None, die_with=self._pid)
+        os.close(write)
+        port = None
+        if listener is not None:
+            port = listener.getsockname()[1]
+            listener.close()
+        self._ready[read] = (pid, b"")
+        self._poll.register(read, select.POLLIN)
+        self._tell(reply=message["id"], pid=pid, port=port)
+
+    def _hear_ready(self, fd: int) -> None:
+        pid, text = self._ready[fd]
+        piece = os.read(fd, 4096)
+        text += piece
+        if b"\n" in text or not piece:
+            self._poll.unregister(fd)
+            del self._ready[fd]
+            os.close(fd)
+            if b"\n" in text:
+                self._tell(event="ready", pid=pid, said=text.decode("utf-8", "replace").strip())
+        else:
+            self._ready[fd] = (pid, text)
+
+    def _reap(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while os.read(self._wakeup, 512):
+                continue
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            self._tell(event="exited", pid=pid, code=os.waitstatus_to_exitcode(status))
+
+    def _welcome(self) -> None:
+        connection, _ = self._listener.accept()
+        self._guests[connection.fileno()] = Lines(connection)
+        self._poll.register(connection, select.POLLIN)
+
+    def _hear_guest(self, fd: int) -> None:
+        guest = self._guests[fd]
+        messages = guest.receive()
+        if messages is None:
+            self._part(fd)
+            return
+        for message in messages:
+            if "hello" in message:
+                self._register(guest, message)
+            elif "reply" in message:
+                self._waiting.pop(message["reply"], None)
+                self._tell(**message)
+            else:
+                self._tell(**{**message, "from": guest.pid})
+
+    def _register(self, guest: Lines, message: dict[str, Any]) -> None:
+        guest.pid = message["pid"]
+        try:
+            guest.socket.sendall(b"ok\n")
+        except OSError:
+            return
+        if message["hello"] == "control":
+            self._controls[guest.pid] = guest
+        else:
+            self._tell(event="joined", pid=guest.pid, ppid=message["ppid"], name=message["name"], role=message["role"])
+
+    def _part(self, fd: int) -> None:
+        guest = self._guests.pop(fd)
+        self._poll.unregister(fd)
+        if self._controls.get(guest.pid) is guest:
+            del self._controls[guest.pid]
+            for request in [request for request, pid in self._waiting.items() if pid == guest.pid]:
+                del self._waiting[request]
+                self._tell(reply=request, error="the process ended before it answered")
+        guest.socket.close()
+
+    def _pass_on(self, message: dict[str, Any]) -> None:
+        control = self._controls.get(message["pid"])
+        if control is None:
+            self._tell(reply=message["id"], error="the process takes no orders of the library: it is no fake, or it has ended")
+            return
+        self._waiting[message["id"]] = message["pid"]
+        try:
+            control.send({"id": message["id"], **message["request"]})
+        except OSError:
+            self._waiting.pop(message["id"])
+            self._tell(reply=message["id"], error="the process ended before it was asked")
+
+
+class Lines:
+    """A socket that carries JSON, one object a line."""
+
+    def __init__(self, connection: socket.socket):
+        self.socket = connection
+        self.pid = 0
+        self._rest = b""
+
+    def fileno(self) -> int:
+        """Its descriptor."""
+        return self.socket.fileno()
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Sends one object."""
+        self.socket.sendall(json.dumps(message).encode() + b"\n")
+
+    def receive(self) -> list[dict[str, Any]] | None:
+        """The objects that have come, after one `recv`; None at the end of the connection."""
+        try:
+            data = self.socket.recv(65536)
+        except OSError:
+            return None
+        if not data:
+            return None
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        return [json.loads(line) for line in lines if line]

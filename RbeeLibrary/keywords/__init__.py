@@ -1,0 +1,1 @@
+"""What a .robot file can say, one topic per file."""

@@ -1,0 +1,76 @@
+"""The error envelope and the table of codes (contract 13)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+ERRORS: dict[str, int] = {
+    "INVALID_REQUEST": 400,
+    "BACKEND_UNAVAILABLE": 400,
+    "INVALID_API_KEY": 401,
+    "NOT_FOUND": 404,
+    "NODE_NOT_FOUND": 404,
+    "WORKER_NOT_FOUND": 404,
+    "TASK_NOT_FOUND": 404,
+    "DOWNLOAD_NOT_FOUND": 404,
+    "METHOD_NOT_ALLOWED": 405,
+    "VERSION_MISMATCH": 409,
+    "WORKER_ALREADY_REGISTERED": 409,
+    "REQUEST_CANCELED": 499,
+    "WORKER_CRASHED": 500,
+    "WORKER_BINARY_NOT_FOUND": 500,
+    "INTERNAL": 500,
+    "HIVE_ERROR": 502,
+    "WORKER_UNREACHABLE": 502,
+    "ALL_SLOTS_BUSY": 503,
+    "WORKER_NOT_READY": 503,
+    "NO_FREE_PORT": 503,
+    "SHUTTING_DOWN": 503,
+    "CONNECTION_TIMEOUT": 504,
+    "LOADING_TIMEOUT": 504,
+}
+"""Code -> HTTP status that goes with it."""
+
+
+class RbeeError(Exception):
+    """An answer that is an error: one code of the table, a sentence, and details.
+
+    Args:
+        code: one of `ERRORS`.
+        message: a sentence that a person understands.
+        details: goes to `error.details`.
+        status: HTTP status where it differs from the table's (413 for a body over the limit, a hive's own status).
+        fields: put directly into `error`, beside the code (`slots_total`, `slots_busy` of `ALL_SLOTS_BUSY`).
+        top: put beside `error` (the older answers of the queen keep their `success` and `message`).
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        details: dict[str, Any] | None = None,
+        *,
+        status: int | None = None,
+        fields: dict[str, Any] | None = None,
+        top: dict[str, Any] | None = None,
+    ):
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.details = details
+        self.status = status if status is not None else ERRORS[code]
+        self.fields = fields or {}
+        self.top = top or {}
+
+    def envelope(self) -> dict[str, Any]:
+        """The body of the answer."""
+        error: dict[str, Any] = {"code": self.code, "message": self.message, **self.fields}
+        if self.details is not None:
+            error["details"] = self.details
+        return {**self.top, "error": error}
+
+
+def envelope_error(body: Any) -> dict[str, Any] | None:
+    """The `error` object of an answer, if the answer is an envelope."""
+    error = body.get("error") if isinstance(body, dict) else None
+    return error if isinstance(error, dict) and isinstance(error.get("code"), str) else None

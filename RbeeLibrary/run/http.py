@@ -1,0 +1,209 @@
+"""HTTP exchanges with limits: what the fakes send to each other and what the keywords ask."""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import http.client
+import json
+import socket
+import uuid
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+from .clock import Clock, Timer
+from .journal import Journal
+
+correlation: contextvars.ContextVar[str | None] = contextvars.ContextVar("correlation", default=None)
+CONNECT_LIMIT = 10.0
+_ERRORS = (OSError, http.client.HTTPException)
+
+
+class HttpFailure(Exception):
+    """An exchange that brought no answer."""
+
+
+class NotConnected(HttpFailure):
+    """No connection was made: nothing was sent, so the request may be repeated."""
+
+
+class NoAnswer(HttpFailure):
+    """The request was sent, but no complete answer came."""
+
+
+class Answer:
+    """Status, headers and body of an answer that was read to its end."""
+
+    def __init__(self, status: int, headers: dict[str, str], body: bytes):
+        self.status = status
+        self.headers = headers
+        self.body = body
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is 2xx."""
+        return 200 <= self.status < 300
+
+    def json(self) -> Any:
+        """The body as JSON.
+
+        Raises:
+            ValueError: it is none; the message names the character position.
+        """
+        try:
+            return json.loads(self.body)
+        except UnicodeDecodeError as error:
+            raise ValueError(str(error)) from None
+
+    def object(self) -> dict[str, Any]:
+        """The body as a JSON object, or an empty one."""
+        try:
+            value = self.json()
+        except ValueError:
+            return {}
+        return value if isinstance(value, dict) else {}
+
+
+class Stream:
+    """An answer whose body is read as it comes."""
+
+    def __init__(self, connection: socket.socket, response: http.client.HTTPResponse):
+        self._connection = connection
+        self._response = response
+        self.status = response.status
+        self.headers = {name.lower(): value for name, value in response.getheaders()}
+
+    def chunks(self) -> Iterator[bytes]:
+        """The pieces of the body as they arrive.
+
+        Raises:
+            NoAnswer: the connection broke before the body was complete.
+        """
+        while True:
+            try:
+                piece = self._response.read1(65536)
+            except http.client.IncompleteRead as error:
+                raise NoAnswer("the stream ended in the middle") from error
+            except (*_ERRORS, ValueError) as error:
+                raise NoAnswer(f"the stream broke: {reason(error)}") from error
+            if not piece:
+                return
+            yield piece
+
+    def read_all(self) -> Answer:
+        """Reads the rest."""
+        return Answer(self.status, self.headers, b"".join(self.chunks()))
+
+    def cut(self) -> None:
+        """Ends the connection from any thread; a read that waits ends at once."""
+        with contextlib.suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self._response.close()
+        self._connection.close()
+
+
+class HttpClient:
+    """Sends requests: JSON always, limits always, a correlation id always.
+
+    Args:
+        clock: the limits count on it.
+        agent: `User-Agent`, the caller in other journals.
+        journal: gets a `request_out` for every request.
+        headers: sent with every request.
+    """
+
+    def __init__(self, clock: Clock, agent: str, journal: Journal | None = None, headers: dict[str, str] | None = None):
+        self._clock = clock
+        self._agent = agent
+        self._journal = journal
+        self._headers = headers or {}
+
+    def call(self, method: str, url: str, body: Any = None, *, limit: float, connect_limit: float = CONNECT_LIMIT, headers: dict[str, str] | None = None) -> Answer:
+        """One exchange within a limit.
+
+        Raises:
+            NotConnected: no connection within the limits.
+            NoAnswer: no complete answer within the limit.
+        """
+        stream = self.open(method, url, body, limit=limit, connect_limit=min(limit, connect_limit), headers=headers)
+        try:
+            with self._clock.limit(limit, stream.cut, "answer") as timer:
+                return stream.read_all()
+        except NoAnswer as error:
+            raise NoAnswer(_late(timer, limit) or str(error)) from error
+        finally:
+            stream.close()
+
+    def open(self, method: str, url: str, body: Any = None, *, limit: float, connect_limit: float = CONNECT_LIMIT, headers: dict[str, str] | None = None) -> Stream:
+        """Sends a request and returns as soon as the headers of the answer are there; `limit` is for them."""
+        parts = urlsplit(url)
+        path = parts.path + (f"?{parts.query}" if parts.query else "")
+        sent = {"User-Agent": self._agent, "X-Correlation-ID": correlation.get() or str(uuid.uuid4()), "Connection": "close", **self._headers, **(headers or {})}
+        data = None
+        if method in ("POST", "PATCH", "PUT"):
+            sent["Content-Type"] = "application/json"
+            data = json.dumps(body if body is not None else {}, separators=(",", ":"), ensure_ascii=False).encode()
+        start = self._clock.now()
+        status: int | None = None
+        failure: str | None = None
+        try:
+            connection = self._connect(parts.hostname or "127.0.0.1", parts.port or 80, connect_limit)
+            stream = self._send(connection, parts.netloc, method, path, data, sent, limit)
+            status = stream.status
+            return stream
+        except HttpFailure as error:
+            failure = str(error)
+            raise
+        finally:
+            if self._journal is not None:
+                self._journal.record(
+                    "request_out", method=method, path=parts.path, query=parts.query, target=parts.netloc, status=status, failure=failure,
+                    correlation_id=sent["X-Correlation-ID"], request_id=sent.get("X-Request-Id"), body=body, start=round(start, 6), end=round(self._clock.now(), 6),
+                )  # fmt: skip
+
+    def _connect(self, host: str, port: int, limit: float) -> socket.socket:
+        failures = []
+        for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+            connection = socket.socket(family, kind, protocol)
+            with self._clock.limit(limit, lambda: _shutdown(connection), "connect") as timer:
+                try:
+                    connection.connect(address)
+                    if timer.fired:
+                        raise ConnectionAbortedError
+                    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    return connection
+                except OSError as error:
+                    connection.close()
+                    failures.append(_late(timer, limit) or reason(error))
+        raise NotConnected(failures[-1] if failures else f"no address for {host}")
+
+    def _send(self, connection: socket.socket, host: str, method: str, path: str, data: bytes | None, headers: dict[str, str], limit: float) -> Stream:
+        exchange = http.client.HTTPConnection(host)
+        exchange.sock = connection
+        with self._clock.limit(limit, lambda: _shutdown(connection), "headers") as timer:
+            try:
+                exchange.request(method, path, data, headers)
+                return Stream(connection, exchange.getresponse())
+            except (*_ERRORS, ValueError) as error:
+                connection.close()
+                raise NoAnswer(_late(timer, limit) or reason(error)) from error
+
+
+def reason(error: BaseException) -> str:
+    """Why an exchange failed, in the words of the operating system."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error) or type(error).__name__
+
+
+def _late(timer: Timer, limit: float) -> str | None:
+    return f"no answer within {limit:g} s" if timer.fired else None
+
+
+def _shutdown(connection: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)

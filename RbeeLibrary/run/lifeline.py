@@ -1,0 +1,80 @@
+"""What ties a process to its run: when the run ends, the process ends, however it ended.
+
+`RBEE_RUN` names the run's unix socket. A process registers there before it does anything else, is acknowledged, and keeps the
+connection. Nothing is ever sent on it after the acknowledgement, so its end of file means the end of the run.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+
+from .platform import portable
+
+RUN_VARIABLE = "RBEE_RUN"
+NAME_VARIABLE = "RBEE_NAME"
+LIMIT = 10.0
+
+
+class RunIsOver(Exception):
+    """The run that this process belongs to has ended."""
+
+
+def run_address() -> str | None:
+    """Path of the run's socket, or None for a program that was started from a shell."""
+    return os.environ.get(RUN_VARIABLE) or None
+
+
+def connect(address: str, hello: dict[str, object]) -> socket.socket:
+    """Connects to the run's socket, says who this is and waits for the acknowledgement."""
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.settimeout(LIMIT)
+    try:
+        connection.connect(address)
+        connection.sendall(json.dumps(hello).encode() + b"\n")
+        answer = connection.recv(3)
+    except OSError as error:
+        connection.close()
+        raise RunIsOver(f"the run at {address} does not answer: {error}") from error
+    if answer != b"ok\n":
+        connection.close()
+        raise RunIsOver(f"the run at {address} did not accept this process")
+    connection.settimeout(None)
+    return connection
+
+
+def hold_on(address: str, name: str, role: str) -> socket.socket:
+    """Registers this process and arms the guard; the returned connection must be kept open."""
+    connection = connect(address, {"hello": "lifeline", "pid": os.getpid(), "ppid": os.getppid(), "name": name, "role": role})
+    if portable():
+        threading.Thread(target=_end_at_eof, args=(connection,), name="lifeline", daemon=True).start()
+    else:
+        _let_kernel_end_at_eof(connection)
+    return connection
+
+
+def _let_kernel_end_at_eof(connection: socket.socket) -> None:
+    # The kernel sends SIGKILL at EOF: it reaches a frozen process and one that holds the GIL for ever.
+    if sys.platform != "linux":
+        raise RuntimeError("kernel-watched lifelines need Linux")
+    fcntl.fcntl(connection, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(connection, fcntl.F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(connection, fcntl.F_SETFL, fcntl.fcntl(connection, fcntl.F_GETFL) | os.O_ASYNC)
+    try:
+        if connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b"":
+            raise RunIsOver("the run ended while this process was registering")
+    except BlockingIOError:
+        return
+
+
+def _end_at_eof(connection: socket.socket) -> None:
+    try:
+        connection.recv(1)
+    except OSError:
+        pass
+    os.kill(os.getpid(), signal.SIGKILL)

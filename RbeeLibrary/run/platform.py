@@ -1,0 +1,40 @@
+"""What this operating system can do for a run."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+PORTABLE_SWITCH = "RBEE_PORTABLE"
+_SET_PDEATHSIG = 1
+
+
+def portable() -> bool:
+    """Whether the run does without prctl, fork of warm programs and kernel-watched lifelines.
+
+    So it is on macOS, and on Linux when the environment has `RBEE_PORTABLE=1`.
+    """
+    return sys.platform != "linux" or os.environ.get(PORTABLE_SWITCH) == "1"
+
+
+def require_supported() -> None:
+    """Raises RuntimeError on an operating system that RbeeLibrary does not run on."""
+    if os.name != "posix":
+        raise RuntimeError(
+            f"RbeeLibrary needs Linux or macOS, this is {sys.platform}: it relies on fork, process groups and unix sockets. "
+            "On Windows run it inside WSL or a Linux container."
+        )
+
+
+def prctl(option: int, value: int) -> None:
+    """Linux's `prctl` with one argument."""
+    import ctypes
+
+    if ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), f"prctl({option}, {value}) failed")
+
+
+def signal_at_parents_end(number: int) -> None:
+    """Lets the kernel send a signal to this process when the thread that forked it ends; Linux only."""
+    if not portable():
+        prctl(_SET_PDEATHSIG, number)
