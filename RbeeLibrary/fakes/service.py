@@ -213,6 +213,7 @@ class Service:
         self.client = HttpClient(self.clock, f"{self.program}/{VERSION}", self.journal, headers)
         self.prepare()
         if self.control is not None:
+            self.control.on("state", lambda _: self.state)
             self.control.start()
 
     def before_threads(self) -> None:

@@ -131,3 +131,11 @@ def end_marked(address: str, *, spare: set[int]) -> list[int]:
     for pid in found:
         kill(pid)
     return found
+
+
+def zombie_code(pid: int) -> int | None:
+    """Exit code of a process that has ended and was not waited for yet, from the process table; Linux only."""
+    fields = read_stat(pid) if sys.platform == "linux" else None
+    if fields is None or fields[0] != "Z":
+        return None
+    return os.waitstatus_to_exitcode(int(fields[49]))

@@ -86,6 +86,11 @@ class Supervisor:
         threading.Thread(target=self._listen, name="nursery", daemon=True).start()
         atexit.register(self.close)
 
+    @property
+    def root(self) -> int:
+        """pid of the topmost process of the run."""
+        return self._warden.pid
+
     # --- starting ---
 
     def begin(self, program: Program, role: str, *, executed: bool = False) -> int:
@@ -198,6 +203,11 @@ class Supervisor:
         """Waits until something that the run reports makes the condition true."""
         with self._changed:
             return self._changed.wait_for(condition, max(0.0, deadline - time.monotonic()))
+
+    def await_news(self, limit: float) -> None:
+        """Waits until the run reports anything, at most `limit` seconds."""
+        with self._changed:
+            self._changed.wait(limit)
 
     def control(self, process: Process, request: dict[str, Any], limit: float = 5.0) -> Any:
         """Gives a fake an order and returns its answer.

@@ -91,6 +91,10 @@ class Stream:
                 return
             yield piece
 
+    def limit_silence(self, seconds: float) -> None:
+        """From now on a pause of this many seconds of real time breaks the stream."""
+        self._connection.settimeout(seconds)
+
     def read_all(self) -> Answer:
         """Reads the rest."""
         return Answer(self.status, self.headers, b"".join(self.chunks()))

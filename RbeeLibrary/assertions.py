@@ -1,0 +1,117 @@
+"""Reading is asserting: `Get X    ==    value    within=5s`. One retry rule for all, one log line per wait."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, Literal, TypeVar
+
+Value = TypeVar("Value")
+Operator = Literal["==", "!=", "<", "<=", ">", ">=", "contains", "not contains", "starts", "ends", "matches", "not matches"]
+
+_CHECKS: dict[str, Callable[[Any, Any], bool]] = {
+    "==": lambda value, expected: bool(value == expected),
+    "!=": lambda value, expected: bool(value != expected),
+    "<": lambda value, expected: bool(value < expected),
+    "<=": lambda value, expected: bool(value <= expected),
+    ">": lambda value, expected: bool(value > expected),
+    ">=": lambda value, expected: bool(value >= expected),
+    "contains": lambda value, expected: expected in value,
+    "not contains": lambda value, expected: expected not in value,
+    "starts": lambda value, expected: bool(value.startswith(expected)),
+    "ends": lambda value, expected: bool(value.endswith(expected)),
+    "matches": lambda value, expected: re.search(expected, value) is not None,
+    "not matches": lambda value, expected: re.search(expected, value) is None,
+}
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.05
+
+
+class NotYet(Exception):
+    """There is no value to read yet; the reading is repeated for as long as the patience lasts."""
+
+
+class Hopeless(AssertionError):
+    """Waiting on cannot help: what was waited for has ended."""
+
+
+class Verifier:
+    """Reads a value and, with an operator, reads again until it fits or patience ends.
+
+    Args:
+        patience: default of `within=`, in seconds.
+        pause: waits a short time, or less if something happened.
+        log: takes the one line about a wait.
+    """
+
+    def __init__(self, patience: Callable[[], float], pause: Callable[[float], object], log: Callable[[str], None]):
+        self._patience = patience
+        self._pause = pause
+        self._log = log
+
+    def __call__(self, what: str, read: Callable[[], Value], operator: Operator | None, expected: Any, within: timedelta | None, message: str | None) -> Value:
+        """Reads a value and checks it.
+
+        Args:
+            what: the value, as a log line names it.
+            read: reads it; may raise NotYet, or Hopeless to end the wait.
+            operator: how to compare, None = only read.
+            expected: what to compare with; has the type of the value.
+            within: patience of this call in real time; the default is the library's.
+            message: replaces the text of a failure; `{value}` and `{expected}` are filled in.
+
+        Raises:
+            AssertionError: the value did not fit within the patience.
+        """
+        patience = self._patience() if within is None else within.total_seconds()
+        started = time.monotonic()
+        deadline = started + patience
+        pause = _FIRST_PAUSE
+        while True:
+            value, problem = self._look(read, operator, expected)
+            waited = time.monotonic() - started
+            if problem is None:
+                self._log(f"{what} is {shown(value)}{_after(waited)}")
+                return value  # type: ignore[return-value]
+            if waited >= patience:
+                break
+            self._pause(min(pause, max(0.0, deadline - time.monotonic())))
+            pause = min(pause * 1.5, _LONGEST_PAUSE)
+        if message is not None:
+            raise AssertionError(message.replace("{value}", shown(value)).replace("{expected}", shown(expected)))
+        raise AssertionError(f"{what} {problem}{_after(waited, always=True)}")
+
+    def _look(self, read: Callable[[], Value], operator: Operator | None, expected: Any) -> tuple[Value | None, str | None]:
+        try:
+            value = read()
+        except NotYet as reason:
+            return None, f"{reason}" if operator is None else f"{reason}, expected {operator} {shown(expected)}"
+        if operator is None:
+            return value, None
+        try:
+            fits = _CHECKS[operator](value, expected)
+        except (TypeError, AttributeError):
+            raise AssertionError(f"{what_type(value)} cannot be compared by {operator} with {what_type(expected)}") from None
+        return value, None if fits else f"is {shown(value)}, expected {operator} {shown(expected)}"
+
+
+def shown(value: Any) -> str:
+    """A value as a log line shows it."""
+    if isinstance(value, timedelta):
+        return f"{value.total_seconds() * 1000:g} ms"
+    text = str(getattr(value, "value", value))
+    if isinstance(value, str) and not hasattr(value, "value"):
+        text = repr(text)
+    return text if len(text) <= 300 else f"{text[:140]} ... {text[-140:]}"
+
+
+def what_type(value: Any) -> str:
+    """A value with its type, for messages."""
+    return f"{type(value).__name__} {shown(value)}"
+
+
+def _after(seconds: float, *, always: bool = False) -> str:
+    if seconds < 0.001 and not always:
+        return ""
+    return f" (after {seconds * 1000:.0f} ms)" if seconds < 1 else f" (after {seconds:.1f} s)"

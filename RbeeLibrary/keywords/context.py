@@ -1,0 +1,165 @@
+"""What all groups of keywords work on: the processes of the run, under their names."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from robot.api import logger
+
+from ..assertions import Verifier
+from ..fleet.supervisor import Process, Supervisor
+from ..run.clock import Clock
+from ..run.http import Answer, HttpClient
+from .settings import SettingsStack
+from .types import Daemon
+
+PRELOAD = ["RbeeLibrary.fakes.queen", "RbeeLibrary.fakes.hive", "RbeeLibrary.fakes.worker"]
+_PROBE_LIMIT = 2.0
+
+
+class RunContext:
+    """The run: its supervisor, its daemons by name, where their output goes.
+
+    Args:
+        settings: how patient keywords are.
+        artifacts: folder for the output of all programs.
+    """
+
+    def __init__(self, settings: SettingsStack, artifacts: Callable[[], Path]):
+        self.settings = settings
+        self.clock = Clock()
+        self.http = HttpClient(self.clock, "RbeeLibrary")
+        self.verify = Verifier(lambda: settings.now.within, self._pause, logger.info)
+        self._artifacts = artifacts
+        self._supervisor: Supervisor | None = None
+        self._daemons: dict[str, Daemon] = {}
+        self._scene = ""
+        self._scenes = 0
+        self.known_keys: dict[str, str] = {}
+
+    # --- the run ---
+
+    @property
+    def supervisor(self) -> Supervisor:
+        """All processes; the nursery is started on first use, or by `warm_up`."""
+        if self._supervisor is None:
+            folder = self._artifacts()
+            folder.mkdir(parents=True, exist_ok=True)
+            self._supervisor = Supervisor(PRELOAD, str(folder))
+        return self._supervisor
+
+    @property
+    def is_running(self) -> bool:
+        """Whether anything was ever started."""
+        return self._supervisor is not None
+
+    def warm_up(self) -> None:
+        """Starts the nursery without waiting for it."""
+        _ = self.supervisor
+
+    def close(self) -> None:
+        """Ends everything."""
+        if self._supervisor is not None:
+            self._supervisor.close()
+            self._supervisor = None
+        self._daemons.clear()
+
+    def open_scene(self, name: str) -> None:
+        """From now on output goes to a folder of its own."""
+        self._scenes += 1
+        slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40]
+        self._scene = f"{self._scenes:03d}-{slug}"
+
+    def outputs(self) -> str:
+        """Folder for the output of what is started now."""
+        folder = self._artifacts() / self._scene
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return str(folder)
+
+    def _pause(self, seconds: float) -> None:
+        if self._supervisor is None:
+            time.sleep(seconds)
+        else:
+            self._supervisor.await_news(seconds)
+
+    # --- names ---
+
+    def add(self, daemon: Daemon) -> Daemon:
+        """Makes a daemon known under its name."""
+        self._daemons[daemon.name] = daemon
+        return daemon
+
+    def check_free(self, name: str) -> None:
+        """Raises ValueError if a living program has this name."""
+        process = self.process_or_none(name)
+        if process is not None and process.alive:
+            raise ValueError(f"{name!r} is running already (pid {process.pid}): stop it first, or give the new one another name with name=")
+
+    def find(self, name: str | Daemon) -> Daemon:
+        """The daemon of this name; also workers that a queen or hive started by itself.
+
+        Raises:
+            ValueError: there is none; the message lists the known ones.
+        """
+        wanted = str(name)
+        known = self._daemons.get(wanted)
+        process = self.supervisor.find(wanted)
+        if process is not None and (known is None or known.pid != process.pid):
+            return self.add(self._adopted(process, known))
+        if known is None:
+            names = ", ".join(self.names()) or "nothing: start something with Start Fleet"
+            raise ValueError(f"there is no {wanted!r}, running is {names}")
+        return known
+
+    def names(self) -> list[str]:
+        """Names of everything that is or was there since the start of the scope."""
+        return list(dict.fromkeys([*self._daemons, *(process.name for process in self.supervisor.processes())]))
+
+    def process(self, name: str | Daemon) -> Process:
+        """The process of a daemon."""
+        found = self.supervisor.find(self.find(name).name)
+        if found is None:
+            raise ValueError(f"{str(name)!r} has no process of this run")
+        return found
+
+    def process_or_none(self, name: str) -> Process | None:
+        """The newest process of a name, dead or alive."""
+        return self.supervisor.find(name) if self.is_running else None
+
+    def owner_of(self, daemon: Daemon) -> Daemon | None:
+        """The hive that started a worker."""
+        return self._daemons.get(daemon.owner) if daemon.owner else None
+
+    def daemons(self, role: str) -> list[Daemon]:
+        """All known daemons of a role."""
+        return [daemon for daemon in self._daemons.values() if daemon.role == role]
+
+    def forget(self, processes: list[Process]) -> None:
+        """Strikes what has ended from the books."""
+        pids = {process.pid for process in processes}
+        self.supervisor.forget(processes)
+        self._daemons = {name: daemon for name, daemon in self._daemons.items() if daemon.pid not in pids}
+
+    def _adopted(self, process: Process, known: Daemon | None) -> Daemon:
+        owner = next((other.name for other in self.supervisor.processes() if other.pid == process.ppid), None)
+        port = process.port or (known.port if known else 0)
+        return Daemon(process.name, process.role, f"http://127.0.0.1:{port}", port, process.pid, owner)
+
+    # --- asking ---
+
+    def ask(self, daemon: Daemon, method: str, path: str, body: Any = None, *, limit: float = _PROBE_LIMIT) -> Answer:
+        """One HTTP exchange with a daemon, with its key."""
+        key = self.known_keys.get(daemon.name) or (self.known_keys.get(daemon.owner) if daemon.owner else None)
+        headers = {"Authorization": f"Bearer {key}"} if key else None
+        return self.http.call(method, f"{daemon.url}{path}", body, limit=limit, headers=headers)
+
+
+def seconds(given: timedelta | None, default: float) -> float:
+    """A time of a keyword, or its default."""
+    return default if given is None else given.total_seconds()

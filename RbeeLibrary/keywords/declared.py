@@ -1,0 +1,94 @@
+"""Keyword arguments that are derived from the options of a program, so that each option is declared once."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import typing
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from robot.api.types import Secret
+
+from ..protocol.options import DaemonOptions, base_type, default_text, types_of
+from ..protocol.units import ByteSize, Duration
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+Text = str | Secret
+
+
+def takes_options(*programs: type[DaemonOptions], skip: tuple[str, ...] = ()) -> Callable[[Function], Function]:
+    """Gives a keyword the options of programs as named-only arguments, typed and documented.
+
+    Args:
+        programs: dataclasses of options; where two have the same option the first one counts.
+        skip: options that the keyword has itself, or must not have.
+    """
+
+    def decorate(function: Function) -> Function:
+        signature = inspect.signature(function)
+        own = [parameter for parameter in signature.parameters.values() if parameter.kind is not inspect.Parameter.VAR_KEYWORD]
+        fields = declared_fields(*programs, skip=(*skip, *(parameter.name for parameter in own)))
+        added = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None) for name in fields]
+        function.__signature__ = signature.replace(parameters=[*own, *added])  # type: ignore[attr-defined]
+        function.__annotations__ = {
+            **{name: kind for name, kind in function.__annotations__.items() if name != "options"},
+            **{name: keyword_type(kind, field.metadata["secret"]) | None for name, (field, kind) in fields.items()},
+        }
+        function.__doc__ = _documented(function.__doc__ or "", fields)
+        return function
+
+    return decorate
+
+
+def declared_fields(*programs: type[DaemonOptions], skip: tuple[str, ...] = ()) -> dict[str, tuple[dataclasses.Field[Any], Any]]:
+    """Option name -> its field and type, in order of declaration."""
+    fields: dict[str, tuple[dataclasses.Field[Any], Any]] = {}
+    for program in programs:
+        types = types_of(program)
+        for field in dataclasses.fields(program):
+            if field.name not in skip:
+                fields.setdefault(field.name, (field, types[field.name]))
+    return fields
+
+
+def keyword_type(kind: Any, secret: bool) -> Any:
+    """The type that a .robot file uses for an option."""
+    if secret:
+        return Text
+    base = base_type(kind)
+    if base is Duration:
+        return timedelta
+    if base is ByteSize or typing.get_origin(base) is typing.Union:
+        return str
+    return base
+
+
+def option_values(given: dict[str, Any]) -> dict[str, Any]:
+    """Values of a keyword as values of options; what was not given is left out."""
+    return {name: _option_value(value) for name, value in given.items() if value is not None}
+
+
+def _option_value(value: Any) -> Any:
+    if isinstance(value, timedelta):
+        return Duration(value.total_seconds())
+    if isinstance(value, Secret):
+        return value.value
+    return value
+
+
+def split_options(given: dict[str, Any], program: type[DaemonOptions]) -> dict[str, Any]:
+    """Those of the given options that a program has."""
+    names = {field.name for field in dataclasses.fields(program)}
+    return {name: value for name, value in given.items() if name in names}
+
+
+def _documented(doc: str, fields: dict[str, tuple[dataclasses.Field[Any], Any]]) -> str:
+    lines = [f"    {name}: {field.metadata['help'].capitalize()}. Default: {default_text(field)}. Contract {field.metadata['section']}." for name, (field, _) in fields.items()]
+    text = inspect.cleandoc(doc)
+    head, args, rest = text.partition("\nArgs:\n")
+    if not args:
+        head, rest = text, ""
+    own, separator, tail = rest.partition("\n\n")
+    return f"{head}\nArgs:\n" + "\n".join([*([own] if own else []), *lines]) + (f"\n\n{tail}" if separator else "")

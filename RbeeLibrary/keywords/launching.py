@@ -1,0 +1,205 @@
+"""How the keywords start programs: several at once, with their options as argv and their keys in the environment."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..fleet.launch import Program
+from ..fleet.supervisor import Process, StartFailed
+from ..protocol.options import MASK, DaemonOptions, HiveOptions, QueenOptions, WorkerOptions, secret_environment, to_argv
+from ..run.http import HttpFailure
+from .context import RunContext
+from .states import StateReader
+from .types import ENDED, Daemon, State
+
+_OPTIONS: dict[str, type[DaemonOptions]] = {"queen": QueenOptions, "hive": HiveOptions, "worker": WorkerOptions}
+_TITLES = {"queen": "fake-queen", "hive": "fake-hive", "worker": "mock-worker"}
+_LAST_LINES = 8
+
+
+@dataclass
+class Launching:
+    """A start under way."""
+
+    daemon: Daemon
+    process: Process
+    is_fake: bool
+
+
+@dataclass
+class _Spawned:
+    """How a hive's worker was asked for, so that it can be asked for again."""
+
+    options: dict[str, Any]
+    request: dict[str, Any]
+
+
+class Launcher:
+    """Starts programs and waits for their states."""
+
+    def __init__(self, context: RunContext, states: StateReader):
+        self._context = context
+        self._states = states
+        self._spawned: dict[str, _Spawned] = {}
+        self._programs: dict[str, tuple[Program, str, bool, dict[str, Any]]] = {}
+
+    # --- started by the nursery ---
+
+    def begin(self, name: str, role: str, options: dict[str, Any], deadline: float, *, env: dict[str, str] | None = None, program: str | None = None) -> Launching:
+        """Starts a program without waiting until it serves."""
+        self._context.check_free(name)
+        options = {key: value for key, value in options.items() if value is not None}
+        port = int(options.pop("port", 0))
+        declared = _OPTIONS[role]
+        secrets = secret_environment(options, declared)
+        shown = {key: MASK if key in _secret_names(declared) else value for key, value in options.items()}
+        folder = self._context.outputs()
+        environment = {"RBEE_OUTPUTS": folder, "RBEE_JOURNALS": folder, **secrets, **(env or {})}
+        out, err = (str(Path(folder) / f"{name}.{kind}") for kind in ("stdout", "stderr"))
+        words = ["--port", "{port}", *to_argv(shown)]
+        if program is None:
+            planned = Program(name, module=f"RbeeLibrary.fakes.{role}", argv=words, title=_TITLES[role], host=options.get("host", "127.0.0.1"), port=port, stdout=out, stderr=err, env=environment)
+        else:
+            command = [program, *(["--port", str(port)] if port else []), *to_argv(options)]
+            planned = Program(name, command=command, port=None, stdout=out, stderr=err, env=environment)
+        return self._launch(planned, role, program is None, options, deadline)
+
+    def begin_hive(self, name: str, queen: Daemon | None, options: dict[str, Any], deadline: float, *, env: dict[str, str] | None = None, program: str | None = None) -> Launching:
+        """Starts a hive without waiting, and tells a fake queen where it is."""
+        node = options.get("node_name") or ("workstation" if name == "hive" else name)
+        given = {"worker_ports": "0", "queen_url": queen.url if queen else "", **options, "node_name": node}
+        launching = self.begin(name, "hive", given, deadline, env=env, program=program)
+        if queen is not None and self._is_fake(queen.name):
+            process = self._context.process(queen)
+            self._await_ready(process, deadline)
+            self._context.supervisor.control(process, {"op": "hive-url", "node": node, "url": launching.daemon.url})
+        return launching
+
+    def start_again(self, name: str, deadline: float) -> Daemon:
+        """Starts a program that has ended again, on its port."""
+        daemon = self._context.find(name)
+        if name in self._spawned:
+            spawned, hive = self._spawned[name], self._context.owner_of(daemon)
+            if hive is None:
+                raise ValueError(f"{name} cannot be started again: the hive that started it is unknown by now")
+            fresh = self.spawn_worker(name, hive, spawned.options, {**spawned.request, "port": daemon.port}, deadline)
+            self.await_all([fresh], State.IDLE, deadline)
+            return fresh
+        if name not in self._programs:
+            raise ValueError(f"{name} cannot be started again: this library did not start it")
+        program, role, is_fake, options = self._programs[name]
+        again = Program(**{**program.as_json(), "port": daemon.port if program.port is not None else None})
+        launching = self._launch(again, role, is_fake, options, deadline)
+        self.finish_all([launching], State.IDLE, deadline)
+        return launching.daemon
+
+    def finish_all(self, started: list[Launching], until: State, deadline: float) -> None:
+        """Waits until all serve and have reached a state."""
+        for launching in started:
+            if launching.is_fake:
+                self._await_ready(launching.process, deadline)
+        self.await_all([launching.daemon for launching in started if not launching.is_fake or launching.daemon.role == "worker" or until is not State.IDLE], until, deadline)
+
+    def _launch(self, program: Program, role: str, is_fake: bool, options: dict[str, Any], deadline: float) -> Launching:
+        supervisor = self._context.supervisor
+        ticket = supervisor.begin(program, role)
+        try:
+            process = supervisor.await_start(ticket, deadline)
+        except StartFailed as error:
+            raise AssertionError(f"{role} {program.name!r} could not be started: {error}") from None
+        port = process.port or int(options.get("port", 0))
+        daemon = self._context.add(Daemon(program.name, role, f"http://{program.host}:{port}", port, process.pid))
+        self._programs[program.name] = (program, role, is_fake, options)
+        self._spawned.pop(program.name, None)
+        if options.get("api_key"):
+            self._context.known_keys[program.name] = str(options["api_key"])
+        else:
+            self._context.known_keys.pop(program.name, None)
+        return Launching(daemon, process, is_fake)
+
+    def _await_ready(self, process: Process, deadline: float) -> None:
+        began = time.monotonic()
+        try:
+            self._context.supervisor.await_ready(process, deadline)
+        except StartFailed as error:
+            waited = f" (waited {time.monotonic() - began:.1f} s)" if process.exit_code is None else ""
+            raise AssertionError(f"{process.role} {process.name!r} did not start: {error}{waited}; its last lines:\n{self.last_lines(process)}") from None
+
+    # --- spawned by a hive ---
+
+    def spawn_worker(self, name: str, hive: Daemon, options: dict[str, Any], request: dict[str, Any], deadline: float) -> Daemon:
+        """Asks a hive for a worker, as a client does (contract 5.2)."""
+        self._context.check_free(name)
+        process = self._context.process(hive)
+        argv = to_argv({key: value for key, value in options.items() if key not in ("queen_url",)})
+        if argv:
+            self._context.supervisor.control(process, {"op": "worker-argv", "worker_id": name, "argv": argv})
+        body = {"worker_id": name, **{key: value for key, value in request.items() if value is not None}}
+        try:
+            answer = self._context.ask(hive, "POST", "/v1/workers/spawn", body, limit=max(0.1, deadline - time.monotonic()))
+        except HttpFailure as error:
+            raise AssertionError(f"worker {name!r} could not be started: {hive} did not answer the spawn request: {error}") from None
+        said = answer.object()
+        if not answer.ok:
+            error = said.get("error", {})
+            lines = self._lines_of(name)
+            raise AssertionError(f"worker {name!r} could not be started: {hive} answered {answer.status} {error.get('code')}: {error.get('message')}" + (f"; its last lines:\n{lines}" if lines else ""))
+        url = str(said["url"])
+        port = int(url.rpartition(":")[2])
+        self._context.supervisor.await_change(lambda: (found := self._context.supervisor.find(name)) is not None and found.alive, deadline)
+        found = self._context.supervisor.find(name)
+        if found is None:
+            raise AssertionError(f"worker {name!r} was started by {hive}, but its process did not join this run")
+        self._context.supervisor.adopt(found.pid, name, "worker", port)
+        self._spawned[name] = _Spawned(options, request)
+        return self._context.add(Daemon(name, "worker", url, port, found.pid, hive.name))
+
+    # --- states ---
+
+    def await_all(self, daemons: list[Daemon], until: State, deadline: float) -> None:
+        """Waits until programs have reached a state; the end of one fails at once."""
+        for daemon in daemons:
+            self._states.await_state(daemon, (until,), deadline, describe=lambda daemon=daemon: self.last_lines(self._context.process(daemon)) if until not in ENDED else "")  # type: ignore[misc]
+
+    def last_lines(self, process: Process) -> str:
+        """The last lines that a program printed."""
+        return self._lines_of(process.name) or "(it printed nothing)"
+
+    def _lines_of(self, name: str) -> str:
+        return "\n".join(line for line in read_output(self._context, name).splitlines()[-_LAST_LINES:])
+
+    def _is_fake(self, name: str) -> bool:
+        return name not in self._programs or self._programs[name][2]
+
+
+def read_output(context: RunContext, name: str, kinds: tuple[str, ...] = ("stdout", "stderr")) -> str:
+    """What a program printed, as far as it is in its files."""
+    texts = []
+    folder = output_folder(context, name)
+    for kind in kinds:
+        path = folder / f"{name}.{kind}"
+        if path.exists():
+            texts.append(path.read_text(encoding="utf-8", errors="replace"))
+    return "".join(texts)
+
+
+def output_folder(context: RunContext, name: str) -> Path:
+    """Folder of a program's output: its own, or that of the hive that started it."""
+    process = context.process_or_none(name)
+    while process is not None and process.program is None:
+        owner = next((other for other in context.supervisor.processes() if other.pid == process.ppid and other is not process), None)  # type: ignore[union-attr]
+        if owner is None:
+            break
+        process = owner
+    if process is not None and process.program is not None:
+        return Path(process.program.env.get("RBEE_OUTPUTS", context.outputs()))
+    return Path(context.outputs())
+
+
+def _secret_names(options: type[DaemonOptions]) -> set[str]:
+    return {field.name for field in dataclasses.fields(options) if field.metadata["secret"]}
+

@@ -1,0 +1,220 @@
+"""The group Processes: exit codes, children, command lines, output, what is left."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from html import escape
+from pathlib import Path
+
+from robot.api import logger
+from robot.api.deco import keyword
+
+from ..assertions import NotYet, Operator
+from ..fleet import kernel
+from ..fleet.supervisor import Process, ending
+from ..report.evidence import ProgramEvidence
+from .context import RunContext, seconds
+from .endings import Endings
+from .launching import read_output
+from .types import Daemon, OutputStream
+
+_LAST_LINES = 12
+_HELPERS = ("rbee-warden", "rbee-nursery", "fake-hive-spawner")
+
+
+class ProcessKeywords:
+    """The group Processes."""
+
+    def __init__(self, context: RunContext, endings: Endings):
+        self._context = context
+        self._endings = endings
+
+    @keyword
+    def get_exit_code(self, name: str | Daemon, operator: Operator | None = None, expected: int = None, *, within: timedelta | None = None, message: str | None = None) -> int:  # type: ignore[assignment]
+        """Reads the exit code of a program as `wait` told it, and checks it if an operator is given.
+
+        For a worker it is the status that its hive got. Waits for the end of the program.
+
+        Args:
+            name: Name or object of a program.
+            operator: How to compare, such as `==`.
+            expected: The code to compare with; negative for a signal, `-9` is SIGKILL.
+            within: Patience in real time; the default is the library's.
+            message: Text of the failure, with `{value}` and `{expected}`.
+
+        Returns:
+            The code.
+
+        Raises:
+            AssertionError: the program still runs, or the code is another one.
+        """
+        process = self._context.process(name)
+
+        def read() -> int:
+            code = self._endings.await_code(process, 0)
+            if code is None:
+                raise NotYet(f"is not known, {name} (pid {process.pid}) is still running")
+            return code
+
+        return self._context.verify(f"exit code of {name}", read, operator, expected, within, message)
+
+    @keyword
+    def get_child_count(self, name: str | Daemon, operator: Operator | None = None, expected: int = None, *, recursive: bool = True, within: timedelta | None = None, message: str | None = None) -> int:  # type: ignore[assignment]
+        """Counts the living processes below a program in the process table, and checks the number if an operator is given.
+
+        The spawner, a helper that a fake hive forks its workers with, does not count.
+
+        Args:
+            name: Name or object of a program.
+            operator: How to compare, such as `==`.
+            expected: The number to compare with.
+            recursive: Whether children of children count as well.
+            within: Patience in real time; the default is the library's.
+            message: Text of the failure, with `{value}` and `{expected}`.
+
+        Returns:
+            The number.
+
+        Raises:
+            AssertionError: the number did not fit in time.
+        """
+        process = self._context.process(name)
+
+        def count() -> int:
+            parents = kernel.parents()
+            below = kernel.descendants(process.pid) if recursive else [pid for pid, parent in parents.items() if parent == process.pid]
+            return sum(1 for pid in below if kernel.start_mark(pid) is not None and not _is_helper(pid))
+
+        return self._context.verify(f"number of processes below {name}", count, operator, expected, within, message)
+
+    @keyword
+    def get_command_line(self, name: str | Daemon, operator: Operator | None = None, expected: str = None, *, within: timedelta | None = None, message: str | None = None) -> str:  # type: ignore[assignment]
+        """Reads the command line of a program from the process table, and checks it if an operator is given.
+
+        Args:
+            name: Name or object of a program.
+            operator: How to compare, such as `contains`.
+            expected: The text to compare with.
+            within: Patience in real time; the default is the library's.
+            message: Text of the failure, with `{value}` and `{expected}`.
+
+        Returns:
+            The words, joined by blanks.
+
+        Raises:
+            AssertionError: the text did not fit in time, or the program has ended.
+        """
+        process = self._context.process(name)
+
+        def read() -> str:
+            text = command_line(process.pid) if process.alive else ""
+            if not text:
+                raise NotYet(f"cannot be read, {name} (pid {process.pid}) has ended")
+            return text
+
+        return self._context.verify(f"command line of {name}", read, operator, expected, within, message)
+
+    @keyword
+    def get_output(self, name: str | Daemon, operator: Operator | None = None, expected: str = None, *, stream: OutputStream = OutputStream.BOTH, within: timedelta | None = None, message: str | None = None) -> str:  # type: ignore[assignment]
+        """Reads what a program has printed since its first start in this test or suite, and checks it if an operator is given.
+
+        Args:
+            name: Name or object of a program.
+            operator: How to compare, such as `contains` or `matches`.
+            expected: The text to compare with.
+            stream: `stdout`, `stderr` or `both` (stdout first).
+            within: Patience in real time; the default is the library's.
+            message: Text of the failure, with `{value}` and `{expected}`.
+
+        Returns:
+            The text.
+
+        Raises:
+            AssertionError: the text did not fit in time.
+        """
+        found = self._context.find(name).name
+        kinds = ("stdout", "stderr") if stream is OutputStream.BOTH else (stream.value,)
+        return self._context.verify(f"output of {name}", lambda: read_output(self._context, found, kinds), operator, expected, within, message)
+
+    @keyword
+    def log_process_tree(self, name: str | Daemon | None = None) -> None:
+        """Logs the processes of the run, or those below one program, as a tree with their command lines.
+
+        Args:
+            name: Name or object of a program; default: the whole run.
+        """
+        root = self._context.process(name).pid if name is not None else self._context.supervisor.root
+        children: dict[int, list[int]] = {}
+        for pid, parent in kernel.parents().items():
+            children.setdefault(parent, []).append(pid)
+        lines: list[str] = []
+
+        def add(pid: int, depth: int) -> None:
+            lines.append(f"{pid:>8}  {'    ' * depth}{command_line(pid) or '(ended)'}")
+            for child in sorted(children.get(pid, [])):
+                add(child, depth + 1)
+
+        add(root, 0)
+        logger.info(f"<pre>{escape(chr(10).join(lines))}</pre>", html=True)
+
+    @keyword
+    def no_process_should_be_left(self, *, within: timedelta | None = None) -> None:
+        """Checks in the process table that no program of this run is alive.
+
+        Args:
+            within: Patience in real time; the default is the library's.
+
+        Raises:
+            AssertionError: something is alive; the message names it.
+        """
+        limit = seconds(within, self._context.settings.now.within)
+        deadline = time.monotonic() + limit
+        supervisor = self._context.supervisor
+        while True:
+            helpers = {pid for pid in kernel.marked(supervisor.address) if _is_helper(pid) and not command_line(pid).startswith("fake-hive-spawner")}
+            left = [pid for pid in kernel.marked(supervisor.address) if pid not in helpers and kernel.start_mark(pid) is not None]
+            if not left or time.monotonic() >= deadline:
+                break
+            supervisor.await_news(0.02)
+        if left:
+            raise AssertionError("still alive: " + ", ".join(f"{command_line(pid)} (pid {pid})" for pid in left))
+        logger.info("no program of this run is alive")
+
+    # --- for the library ---
+
+    def evidence(self, processes: list[Process]) -> list[ProgramEvidence]:
+        """All programs of a test at this moment; asks no program, so that it never waits."""
+        names = {process.pid: process.name for process in self._context.supervisor.processes()}
+        found = []
+        for process in processes:
+            if process.exit_code is not None:
+                state = ending(process.exit_code)
+            else:
+                state = "gone" if not process.alive else "frozen" if process.frozen else "alive"
+            lines = read_output(self._context, process.name).splitlines()[-_LAST_LINES:]
+            found.append(
+                ProgramEvidence(
+                    process.name, process.role, process.pid, names.get(process.ppid, "nursery"), state, "" if process.exit_code is None else str(process.exit_code),
+                    str(process.port or ""), command_line(process.pid) if process.alive else "", "\n".join(lines),
+                )
+            )  # fmt: skip
+        return found
+
+
+def command_line(pid: int) -> str:
+    """Words of a process as `ps` shows them; empty if it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace").strip()
+    except OSError:
+        pass
+    import psutil
+
+    try:
+        return " ".join(psutil.Process(pid).cmdline())
+    except psutil.Error:
+        return ""
+
+
+def _is_helper(pid: int) -> bool:
+    return command_line(pid).startswith(_HELPERS)

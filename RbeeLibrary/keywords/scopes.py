@@ -1,0 +1,45 @@
+"""What belongs to a test, and what to a suite: it ends with it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from ..fleet.supervisor import Process
+from .context import RunContext
+from .endings import Ended, Endings
+
+
+@dataclass
+class _Scope:
+    began: float
+    ports: set[int]
+
+
+class Scopes:
+    """Open suites and the test; every process belongs to the innermost scope that was open when it started."""
+
+    def __init__(self, context: RunContext, endings: Endings):
+        self._context = context
+        self._endings = endings
+        self._open: list[_Scope] = []
+
+    def open(self, ports: set[int]) -> None:
+        """Begins a scope; `ports` were occupied before it."""
+        self._open.append(_Scope(time.monotonic(), ports))
+
+    def processes(self) -> list[Process]:
+        """What was started since the innermost scope began."""
+        began = self._open[-1].began if self._open else 0.0
+        return [process for process in self._context.supervisor.processes() if process.started >= began]
+
+    def end_processes(self, limit: float) -> Ended:
+        """Ends what was started in the innermost scope."""
+        mine = self.processes()
+        ended = self._endings.end(mine, limit)
+        self._context.forget(mine)
+        return ended
+
+    def close(self) -> set[int]:
+        """Ends the innermost scope; returns the ports that were occupied before it."""
+        return self._open.pop().ports if self._open else set()

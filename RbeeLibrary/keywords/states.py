@@ -1,0 +1,224 @@
+"""The group State: what programs are doing, and who says so."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+from robot.api.deco import keyword
+
+from ..assertions import Hopeless, Operator
+from ..fleet.supervisor import Process, ending
+from ..run.http import HttpFailure
+from .context import RunContext, seconds
+from .types import ENDED, Daemon, SeenBy, State
+
+
+class StateReader:
+    """Asks about states, from every point of view."""
+
+    def __init__(self, context: RunContext):
+        self._context = context
+
+    def read(self, name: str | Daemon, seen_by: SeenBy = SeenBy.ITSELF) -> State:
+        """The state of a program at this moment."""
+        if seen_by is SeenBy.HIVE:
+            return self._listed(name, self._hive_of(name), "/v1/workers/list")
+        if seen_by is SeenBy.QUEEN:
+            return self._listed(name, self._queen(), "/v2/workers/list")
+        process = self._context.process(name)
+        outside = self._from_outside(process)
+        if outside is not State.RUNNING or seen_by is SeenBy.PROCESS:
+            return outside
+        return self._asked(self._context.find(name), process)
+
+    def await_state(self, name: str | Daemon, states: tuple[State, ...], deadline: float, *, seen_by: SeenBy = SeenBy.ITSELF, describe: Callable[[], str] = lambda: "") -> State:
+        """Waits for one of several states; the end of the program fails it at once."""
+        wanted = " or ".join(state.value for state in states)
+        started = time.monotonic()
+        pause = 0.002
+        while True:
+            state = self.read(name, seen_by)
+            if state in states:
+                return state
+            hopeless = self._hopeless(name, states, seen_by)
+            left = deadline - time.monotonic()
+            if hopeless or left <= 0:
+                why = hopeless or f"it is {state.value}"
+                details = describe()
+                raise AssertionError(f"{name} did not reach {wanted} within {time.monotonic() - started:.1f} s: {why}" + (f"; its last lines:\n{details}" if details else ""))
+            self._context.supervisor.await_news(min(pause, left))
+            pause = min(pause * 1.5, 0.05)
+
+    def check_hope(self, name: str | Daemon, state: State, seen_by: SeenBy) -> None:
+        """Raises Hopeless if a program that has ended is expected to reach a living state."""
+        reason = self._hopeless(name, (state,), seen_by)
+        if reason:
+            raise Hopeless(f"{name} cannot become {state.value}: {reason}")
+
+    def _hopeless(self, name: str | Daemon, states: tuple[State, ...], seen_by: SeenBy) -> str | None:
+        if seen_by not in (SeenBy.ITSELF, SeenBy.PROCESS) or any(state in ENDED for state in states) or State.UNREACHABLE in states:
+            return None
+        process = self._context.process(name)
+        return f"it {ending(process.exit_code)}" if process.exit_code is not None else None
+
+    def _from_outside(self, process: Process) -> State:
+        if process.exit_code is not None:
+            return State.EXITED if process.exit_code >= 0 else State.KILLED
+        if not process.alive:
+            return State.EXITED
+        return State.FROZEN if process.frozen else State.RUNNING
+
+    def _asked(self, daemon: Daemon, process: Process) -> State:
+        try:
+            if daemon.role == "worker":
+                return self._worker_state(daemon)
+            answer = self._context.ask(daemon, "GET", "/health")
+            if not answer.ok and answer.status != 401:
+                return State.UNREACHABLE
+            return self._daemon_state(process)
+        except HttpFailure:
+            return State.STARTING if process.program is not None and process.program.module is not None and process.ready is None else State.UNREACHABLE
+
+    def _worker_state(self, daemon: Daemon) -> State:
+        answer = self._context.ask(daemon, "GET", "/v1/health")
+        if answer.status == 404:
+            answer = self._context.ask(daemon, "GET", "/v1/ready")
+            return State.IDLE if answer.object().get("ready") else State.LOADING
+        return _state(answer.object().get("state"))
+
+    def _daemon_state(self, process: Process) -> State:
+        try:
+            return _state(self._context.supervisor.control(process, {"op": "state"}))
+        except RuntimeError:
+            return State.IDLE  # a real program: it answers health, more is not known of it
+
+    def _listed(self, name: str | Daemon, who: Daemon, path: str) -> State:
+        worker_id = str(name)
+        for row in self.rows(who, path):
+            if row.get("worker_id", row.get("id")) == worker_id:
+                return _state(row.get("state"))
+        return State.UNLISTED
+
+    def rows(self, who: Daemon, path: str) -> list[dict[str, object]]:
+        """The workers that a hive or queen lists."""
+        try:
+            answer = self._context.ask(who, "GET", path)
+        except HttpFailure as error:
+            raise AssertionError(f"{who} did not answer GET {path}: {error}") from None
+        if not answer.ok:
+            raise AssertionError(f"{who} answered GET {path} with {answer.status}: {answer.body.decode('utf-8', 'replace')[:300]}")
+        rows = answer.object().get("workers", [])
+        return [row for row in rows if isinstance(row, dict)]
+
+    def _hive_of(self, name: str | Daemon) -> Daemon:
+        owner = self._context.owner_of(self._context.find(name))
+        if owner is None:
+            raise ValueError(f"{name} was not started by a hive, so no hive can see it")
+        return owner
+
+    def _queen(self) -> Daemon:
+        queens = self._context.daemons("queen")
+        if not queens:
+            raise ValueError("there is no queen that could see it: start one with Start Queen")
+        return queens[0]
+
+
+class StateKeywords:
+    """The group State."""
+
+    def __init__(self, context: RunContext, reader: StateReader):
+        self._context = context
+        self._reader = reader
+
+    @keyword
+    def get_state(
+        self, name: str | Daemon, operator: Operator | None = None, expected: State = None, *, seen_by: SeenBy = SeenBy.ITSELF, within: timedelta | None = None, message: str | None = None  # type: ignore[assignment]
+    ) -> State:  # fmt: skip
+        """Reads the state of a program, and checks it if an operator is given.
+
+        Registries lag: `seen_by` says whose truth is meant. While a living state is waited for, the end of the program fails the keyword at once.
+
+        Args:
+            name: Name or object of a program.
+            operator: How to compare, such as `==` or `!=`.
+            expected: The state to compare with.
+            seen_by: Who is asked: the program itself, its hive, the queen, or the process table.
+            within: Patience in real time; the default is the library's.
+            message: Text of the failure, with `{value}` and `{expected}`.
+
+        Returns:
+            The state.
+
+        Raises:
+            AssertionError: the state did not fit in time.
+        """
+
+        def read() -> State:
+            state = self._reader.read(name, seen_by)
+            if operator == "==" and state is not expected:
+                self._reader.check_hope(name, expected, seen_by)
+            return state
+
+        whose = "" if seen_by is SeenBy.ITSELF else f" seen by {seen_by.value}"
+        return self._context.verify(f"state of {name}{whose}", read, operator, expected, within, message)
+
+    @keyword
+    def wait_until_state(self, name: str | Daemon, *states: State, seen_by: SeenBy = SeenBy.ITSELF, within: timedelta | None = None) -> timedelta:
+        """Waits until a program is in one of several states.
+
+        Args:
+            name: Name or object of a program.
+            states: The states, one is enough.
+            seen_by: Who is asked: the program itself, its hive, the queen, or the process table.
+            within: Limit in real time; the default is the library's time-out for starting and stopping.
+
+        Returns:
+            How long it took.
+
+        Raises:
+            AssertionError: none of them was reached in time, or the program ended meanwhile.
+        """
+        if not states:
+            raise ValueError("Wait Until State needs at least one state, such as idle")
+        started = time.monotonic()
+        self._reader.await_state(name, states, started + seconds(within, self._context.settings.now.timeout), seen_by=seen_by)
+        return timedelta(seconds=time.monotonic() - started)
+
+    @keyword
+    def get_worker_count(
+        self, seen_by: str | Daemon = "hive", operator: Operator | None = None, expected: int = None, *, state: State | None = None, model: str | None = None, within: timedelta | None = None, message: str | None = None  # type: ignore[assignment]
+    ) -> int:  # fmt: skip
+        """Counts the workers that a hive or a queen lists, and checks the number if an operator is given.
+
+        Args:
+            seen_by: Name or object of a hive or queen.
+            operator: How to compare, such as `==` or `<`.
+            expected: The number to compare with.
+            state: Count only workers in this state.
+            model: Count only workers with this model reference.
+            within: Patience in real time; the default is the library's.
+            message: Text of the failure, with `{value}` and `{expected}`.
+
+        Returns:
+            The number.
+
+        Raises:
+            AssertionError: the number did not fit in time, or the list was not answered.
+        """
+        who = self._context.find(seen_by)
+        path = "/v2/workers/list" if who.role == "queen" else "/v1/workers/list"
+
+        def count() -> int:
+            rows = self._reader.rows(who, path)
+            return sum(1 for row in rows if (state is None or _state(row.get("state")) is state) and model in (None, row.get("model_ref")))
+
+        return self._context.verify(f"number of workers listed by {who}", count, operator, expected, within, message)
+
+
+def _state(said: object) -> State:
+    try:
+        return State(said)
+    except ValueError:
+        raise AssertionError(f"the state {said!r} is none that rbee knows") from None

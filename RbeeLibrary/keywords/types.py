@@ -1,0 +1,134 @@
+"""Argument and return types of the keywords."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+class State(Enum):
+    """State of a program.
+
+    Said by the program itself: starting, loading, idle, busy, draining, stale-but-busy. Queen and hive are idle when they answer health.
+    Seen from outside: unreachable (alive, but does not answer), frozen (stopped by a signal), exited (ended by itself), killed (ended by a
+    signal), running (alive; all that the process table can tell), unlisted (not in the list of the one who was asked).
+    """
+
+    STARTING = "starting"
+    LOADING = "loading"
+    IDLE = "idle"
+    BUSY = "busy"
+    DRAINING = "draining"
+    STALE_BUT_BUSY = "stale-but-busy"
+    UNREACHABLE = "unreachable"
+    FROZEN = "frozen"
+    EXITED = "exited"
+    KILLED = "killed"
+    RUNNING = "running"
+    UNLISTED = "unlisted"
+
+
+ENDED = (State.EXITED, State.KILLED)
+
+
+class SeenBy(Enum):
+    """Point of view: who is asked about a state.
+
+    itself = the program; hive = the list of the hive that started it; queen = the queen's list of workers; process = the process table.
+    """
+
+    ITSELF = "itself"
+    HIVE = "hive"
+    QUEEN = "queen"
+    PROCESS = "process"
+
+
+class InferenceState(Enum):
+    """State of an inference, as its client sees it.
+
+    connecting = no answer yet; streaming = the answer has begun; done = the end marker came; refused = answered with an error, or no connection;
+    cancelled = ended because the test cancelled it; stalled = silent for longer than its time-out; broken = ended without the end marker.
+    """
+
+    CONNECTING = "connecting"
+    STREAMING = "streaming"
+    DONE = "done"
+    REFUSED = "refused"
+    CANCELLED = "cancelled"
+    STALLED = "stalled"
+    BROKEN = "broken"
+
+
+class CancelBy(Enum):
+    """How an inference is cancelled: delete = DELETE request; disconnect = the client closes its socket."""
+
+    DELETE = "delete"
+    DISCONNECT = "disconnect"
+
+
+class Statistic(Enum):
+    """Which of the gaps between tokens."""
+
+    MIN = "min"
+    MEDIAN = "median"
+    P95 = "p95"
+    MAX = "max"
+
+
+class PortMode(Enum):
+    """How an occupied port behaves.
+
+    listen = accepts connections and says nothing; refuse = bound, but refuses connections; ignore = full backlog, connects hang.
+    """
+
+    LISTEN = "listen"
+    REFUSE = "refuse"
+    IGNORE = "ignore"
+
+
+class OutputStream(Enum):
+    """Which output of a program: stdout, stderr, or both (stdout first)."""
+
+    BOTH = "both"
+    STDOUT = "stdout"
+    STDERR = "stderr"
+
+
+class AutoStop(Enum):
+    """When the library stops what was started: at the end of the test (or suite) that started it, of the suite, or never before the end of the run."""
+
+    TEST = "TEST"
+    SUITE = "SUITE"
+    MANUAL = "MANUAL"
+
+
+class OnLeak(Enum):
+    """What a process that outlived its owner's graceful stop does to the test."""
+
+    FAIL = "FAIL"
+    WARN = "WARN"
+    IGNORE = "IGNORE"
+
+
+@dataclass(eq=False)
+class Daemon:
+    """A running program: `${w.url}`, `${w.port}`, `${w.pid}`, `${w.name}`, `${w.role}`."""
+
+    name: str
+    role: str
+    url: str
+    port: int
+    pid: int
+    owner: str | None = None
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(eq=False)
+class Fleet:
+    """What `Start Fleet` started: `${fleet.queen}`, `${fleet.hives}`, `${fleet.workers}`."""
+
+    queen: Daemon
+    hives: list[Daemon] = field(default_factory=list)
+    workers: list[Daemon] = field(default_factory=list)

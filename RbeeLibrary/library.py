@@ -1,0 +1,185 @@
+"""The class that .robot files import."""
+
+from __future__ import annotations
+
+import inspect
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from robot.api import logger
+from robot.api.deco import library
+from robot.libraries.BuiltIn import BuiltIn
+from robot.running.context import EXECUTION_CONTEXTS
+
+from .keywords.console import ConsoleTail
+from .keywords.context import RunContext, seconds
+from .keywords.endings import GRACE, Ended, Endings
+from .keywords.evidence import EvidenceTaker
+from .keywords.inference import InferenceKeywords
+from .keywords.journal import JournalKeywords
+from .keywords.lifecycle import LifecycleKeywords
+from .keywords.ports import PortKeywords
+from .keywords.processes import ProcessKeywords
+from .keywords.scopes import Scopes
+from .keywords.settings import Settings, SettingsKeywords, SettingsStack
+from .keywords.states import StateKeywords, StateReader
+from .keywords.types import AutoStop, OnLeak
+from .run.platform import require_supported
+
+
+@library(scope="GLOBAL", listener="SELF", doc_format="MARKDOWN", version="0.1.0", auto_keywords=False)
+class RbeeLibrary:
+    """Starts a fleet of fake rbee programs as real processes, breaks it, and shows what happened.
+
+    rbee spreads LLM inference over machines: a *keeper* (CLI) talks to a *queen*, the queen to a *hive* on each node, the hive starts *workers* that stream
+    tokens over SSE. This library starts queen, hive and workers as processes that `ps` shows, with sockets, signals and exit codes of their own.
+
+    ## How it reads
+
+    ```robotframework
+    *** Settings ***
+    Library         RbeeLibrary
+    Test Setup      Start Fleet    workers=1    token_delay=50ms
+
+    *** Test Cases ***
+    Killed Worker Breaks The Stream And Leaves The List
+        ${answer} =    Submit Inference    write a short story    to=worker-1
+        Wait For Tokens    ${answer}    8
+        Kill    worker-1
+        Get Inference State    ${answer}    ==    broken
+        Get Exit Code    worker-1    ==    -9
+        Get Worker Count    hive    ==    0
+    ```
+
+    ## Reading is asserting
+
+    `Get X` reads a value; with an operator it reads again until the value fits, at most `within=` long: `Get State    worker-1    ==    idle    within=5s`.
+    Operators are `==`, `!=`, `<`, `<=`, `>`, `>=`, `contains`, `not contains`, `starts`, `ends`, `matches`, `not matches`. Patience is always real time.
+
+    ## What ends when
+
+    What is started in a test (or its setup) ends with the test, what is started in a suite setup ends with the suite, and nothing outlives the run, whatever
+    way it ends. A process that outlives the graceful stop of its owner is a leak, and fails the test.
+
+    ## Where the output goes
+
+    Standard output and standard error of every program are files in `rbee/` below the output folder, one folder per test. A failed test shows
+    all programs with their last lines in log.html.
+    """
+
+    def __init__(
+        self,
+        timeout: timedelta = timedelta(seconds=10),
+        within: timedelta = timedelta(seconds=2),
+        auto_stop: AutoStop = AutoStop.TEST,
+        console: bool = False,
+        on_leak: OnLeak = OnLeak.FAIL,
+        artifacts: Path | None = None,
+    ):
+        """Sets up the library.
+
+        Args:
+            timeout: How long starting and stopping a program may take, in real time.
+            within: How long a keyword with an operator reads again, in real time.
+            auto_stop: When what was started is stopped: with its `TEST`, with its `SUITE`, or `MANUAL`ly.
+            console: Whether the output of the programs is shown live on the console as well, prefixed with their names.
+            on_leak: What a process that outlived its owner's graceful stop does to the test: `FAIL`, `WARN` or `IGNORE`.
+            artifacts: Folder for output and journals of the programs; default `${OUTPUT DIR}/rbee`.
+        """
+        require_supported()
+        self._artifacts = artifacts
+        self._settings = SettingsStack(Settings(seconds(timeout, 10), seconds(within, 2), auto_stop, on_leak))
+        self._context = RunContext(self._settings, self._artifact_folder)
+        endings = Endings(self._context)
+        states = StateReader(self._context)
+        self._ports = PortKeywords()
+        self._inferences = InferenceKeywords(self._context)
+        processes = ProcessKeywords(self._context, endings)
+        self._scopes = Scopes(self._context, endings)
+        self._evidence = EvidenceTaker(self._context, processes)
+        self._console = ConsoleTail(self._context) if console else None
+        for group in (LifecycleKeywords(self._context, states, endings), StateKeywords(self._context, states), self._inferences, JournalKeywords(self._context), processes, self._ports, SettingsKeywords(self._settings)):
+            self._take_keywords_of(group)
+        running = EXECUTION_CONTEXTS.current
+        if running is not None and not running.dry_run:
+            self._context.warm_up()
+
+    def _take_keywords_of(self, group: object) -> None:
+        for name, method in inspect.getmembers(group, inspect.ismethod):
+            if hasattr(method, "robot_name"):
+                setattr(self, name, method)
+
+    def _artifact_folder(self) -> Path:
+        return self._artifacts or Path(BuiltIn().get_variable_value("${OUTPUT DIR}", ".")) / "rbee"
+
+    # --- listener ---
+
+    def start_suite(self, data: Any, result: Any) -> None:
+        """Begins what belongs to a suite."""
+        self._settings.open()
+        self._scopes.open(self._ports.held())
+        self._context.open_scene(data.name)
+
+    def start_test(self, data: Any, result: Any) -> None:
+        """Begins what belongs to a test."""
+        self._settings.open()
+        self._scopes.open(self._ports.held())
+        self._context.open_scene(data.name)
+        self._evidence.reset()
+        if self._console is not None:
+            self._console.start()
+
+    def start_body_item(self, data: Any, result: Any) -> None:
+        """Knows how deep the present keyword is."""
+        self._evidence.enter()
+
+    def end_body_item(self, data: Any, result: Any) -> None:
+        """Takes the evidence at the first keyword that failed."""
+        self._evidence.leave(result)
+
+    def end_test(self, data: Any, result: Any) -> None:
+        """Shows the evidence of a failed test, then stops what the test started."""
+        if self._context.is_running:
+            self._inferences.abandon_all()
+            self._inferences.log_all()
+            if result.failed:
+                self._evidence.log()
+            if self._settings.now.auto_stop is AutoStop.TEST:
+                self._judge(self._scopes.end_processes(GRACE), result)
+        self._close_scope()
+
+    def end_suite(self, data: Any, result: Any) -> None:
+        """Stops what the suite started."""
+        if self._context.is_running and self._settings.now.auto_stop is not AutoStop.MANUAL:
+            self._inferences.abandon_all()
+            self._warn_of(self._scopes.end_processes(GRACE))
+        self._close_scope()
+
+    def close(self) -> None:
+        """Ends everything; called at the very end of the run, also after Ctrl+C twice."""
+        self._context.close()
+        self._ports.release_all_but(set())
+
+    def _close_scope(self) -> None:
+        self._ports.release_all_but(self._scopes.close())
+        self._settings.close()
+
+    def _judge(self, ended: Ended, result: Any) -> None:
+        policy = self._settings.now.on_leak
+        leaked = [*ended.leaked, *(process for process in ended.left if process not in ended.leaked)]
+        if leaked and policy is OnLeak.FAIL:
+            names = ", ".join(f"{process.name} (pid {process.pid})" for process in leaked)
+            text = f"leaked: {names} outlived the graceful stop of what started it"
+            result.message = f"{result.message}\n\nAlso {text}" if result.failed and result.message else text
+            result.status = "FAIL"
+        self._warn_of(ended, leaked=policy is OnLeak.WARN)
+
+    def _warn_of(self, ended: Ended, *, leaked: bool = True) -> None:
+        if ended.slow:
+            logger.info(f"ended by SIGKILL after {GRACE:g} s: {', '.join(process.name for process in ended.slow)}")
+        if leaked and ended.leaked:
+            logger.warn(f"outlived the graceful stop of what started it: {', '.join(process.name for process in ended.leaked)}")
+
+

@@ -1,0 +1,30 @@
+"""One stream as one table in log.html."""
+
+from __future__ import annotations
+
+from html import escape
+
+_MOST_ROWS = 2000
+
+
+def stream_table(name: str, state: str, why: str, started: float, tokens: list[tuple[str, float]]) -> str:
+    """A folded table of the tokens of a stream: index, text, time since the request, gap.
+
+    Args:
+        name: of the inference.
+        state: its state.
+        why: what is known about a bad end.
+        started: when the request was sent, in seconds.
+        tokens: texts and times of arrival, in seconds.
+    """
+    rows, previous = [], started
+    for index, (text, at) in enumerate(tokens[:_MOST_ROWS]):
+        rows.append(f"<tr><td>{index}</td><td><code>{escape(repr(text))}</code></td><td>{(at - started) * 1000:.1f}</td><td>{(at - previous) * 1000:.1f}</td></tr>")
+        previous = at
+    left = f"<p>{len(tokens) - _MOST_ROWS} more tokens are not shown.</p>" if len(tokens) > _MOST_ROWS else ""
+    first = f", first after {(tokens[0][1] - started) * 1000:.1f} ms" if tokens else ""
+    head = "<tr><th>token</th><th>text</th><th>ms since request</th><th>ms since last</th></tr>"
+    return (
+        f"<details><summary>{escape(name)}: {escape(state)}, {len(tokens)} tokens{first}{escape(why)}</summary>"
+        f'<table border="1" style="border-collapse:collapse">{head}{"".join(rows)}</table>{left}</details>'
+    )
