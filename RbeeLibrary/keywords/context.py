@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -21,6 +22,8 @@ from .types import Daemon
 
 PRELOAD = ["RbeeLibrary.fakes.queen", "RbeeLibrary.fakes.hive", "RbeeLibrary.fakes.worker"]
 _PROBE_LIMIT = 2.0
+_CLAIM = "robot.pid"
+_SCENE = re.compile(r"\d{3,}-")
 
 
 class RunContext:
@@ -37,6 +40,7 @@ class RunContext:
         self.http = HttpClient(self.clock, "RbeeLibrary")
         self.verify = Verifier(lambda: settings.now.within, self._pause, logger.info)
         self._artifacts = artifacts
+        self._folder = Path()
         self._supervisor: Supervisor | None = None
         self._daemons: dict[str, Daemon] = {}
         self._scene = ""
@@ -49,9 +53,8 @@ class RunContext:
     def supervisor(self) -> Supervisor:
         """All processes; the nursery is started on first use, or by `warm_up`."""
         if self._supervisor is None:
-            folder = self._artifacts()
-            folder.mkdir(parents=True, exist_ok=True)
-            self._supervisor = Supervisor(PRELOAD, str(folder))
+            self._folder = claim_folder(self._artifacts())
+            self._supervisor = Supervisor(PRELOAD, str(self._folder))
         return self._supervisor
 
     @property
@@ -78,7 +81,8 @@ class RunContext:
 
     def outputs(self) -> str:
         """Folder for the output of what is started now."""
-        folder = self._artifacts() / self._scene
+        _ = self.supervisor
+        folder = self._folder / self._scene
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return str(folder)
 
@@ -158,6 +162,29 @@ class RunContext:
         key = self.known_keys.get(daemon.name) or (self.known_keys.get(daemon.owner) if daemon.owner else None)
         headers = {"Authorization": f"Bearer {key}"} if key else None
         return self.http.call(method, f"{daemon.url}{path}", body, limit=limit, headers=headers)
+
+
+def claim_folder(wanted: Path) -> Path:
+    """Makes a folder for this run and clears what an earlier run has left there, and nothing else.
+
+    A second library of the same robot process gets a folder beside it.
+    """
+    folder, number = wanted, 1
+    while (folder / _CLAIM).exists() and (folder / _CLAIM).read_text() == str(os.getpid()):
+        number += 1
+        folder = wanted.with_name(f"{wanted.name}-{number}")
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for old in folder.iterdir():
+        if old.is_dir() and _SCENE.match(old.name):
+            shutil.rmtree(old, ignore_errors=True)
+    (folder / "nursery.log").unlink(missing_ok=True)
+    (folder / _CLAIM).write_text(str(os.getpid()))
+    return folder
+
+
+def is_none(name: str | None) -> bool:
+    """Whether an argument that takes names says `None`: to Robot Framework that is a name like any other."""
+    return name is None or name.strip().lower() == "none"
 
 
 def seconds(given: timedelta | None, default: float) -> float:

@@ -31,10 +31,11 @@ class Inference:
         self.id = str(body["request_id"])
         self.to = to.name
         self.tokens: list[Token] = []
-        self.events: list[str] = []
+        self.events: list[dict[str, Any]] = []
         self.state = InferenceState.CONNECTING
         self.status: int | None = None
         self.headers: dict[str, str] = {}
+        self.error: dict[str, Any] = {}
         self.error_code = ""
         self.error_message = ""
         self.read = 0
@@ -118,6 +119,7 @@ class Inference:
             error = envelope_error(stream.read_all().object()) or {}
         except HttpFailure as failure:
             error = {"message": str(failure)}
+        self.error = error
         self._end(InferenceState.REFUSED, str(error.get("code", "")), str(error.get("message", f"status {stream.status}")))
 
     def _read(self, stream: Stream) -> None:
@@ -143,7 +145,7 @@ class Inference:
         value = event.json() or {}
         text = sse.token_text(value)
         with self._changed:
-            self.events.append(event.data)
+            self.events.append(value)
             if text is not None:
                 self.tokens.append(Token(text, at))
             if value.get("type") == "error":

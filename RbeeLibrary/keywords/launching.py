@@ -135,7 +135,7 @@ class Launcher:
         """Asks a hive for a worker, as a client does (contract 5.2)."""
         self._context.check_free(name)
         process = self._context.process(hive)
-        argv = to_argv({key: value for key, value in options.items() if key not in ("queen_url",)})
+        argv = to_argv(options)
         if argv:
             self._context.supervisor.control(process, {"op": "worker-argv", "worker_id": name, "argv": argv})
         body = {"worker_id": name, **{key: value for key, value in request.items() if value is not None}}

@@ -13,7 +13,7 @@ from robot.api.deco import keyword
 
 from ..fleet.supervisor import ending
 from ..protocol.options import HiveOptions, QueenOptions, WorkerOptions
-from .context import RunContext, seconds
+from .context import RunContext, is_none, seconds
 from .declared import option_values, split_options, takes_options
 from .endings import Endings
 from .launching import Launcher, Launching
@@ -119,13 +119,13 @@ class LifecycleKeywords:
             AssertionError: it did not start; the message has its exit code and last lines.
         """
         deadline = self._deadline(timeout)
-        running = queen is not None and (process := self._context.process_or_none(queen)) is not None and process.alive
+        running = queen is not None and not is_none(queen) and (process := self._context.process_or_none(queen)) is not None and process.alive
         given = option_values({**options, "api_key": api_key, "node_name": node_name})
         launching = self._launcher.begin_hive(name, self._context.find(queen) if running and queen else None, given, deadline, env=env, program=program)
         return self._finish(launching, until, deadline)
 
     @keyword
-    @takes_options(WorkerOptions, skip=(*_IDENTITY, "slots"))
+    @takes_options(WorkerOptions, skip=("worker_id", "journal", "die_with_parent", "slots"))
     def start_worker(self, name: str = "worker-1", *, hive: str | None = "hive", slots: int | None = None, api_key: Any = None, until: State = State.IDLE, timeout: timedelta | None = None, env: dict[str, str] | None = None, program: str | None = None, **options: Any) -> Daemon:
         """Starts a worker and waits until it is idle.
 
@@ -148,11 +148,11 @@ class LifecycleKeywords:
             AssertionError: it did not start; the message has its exit code and last lines.
         """
         deadline = self._deadline(timeout)
-        if hive is None:
+        if is_none(hive):
             return self._start(name, "worker", {**options, "slots": slots, "api_key": api_key, "worker_id": name}, until, timeout, env, program)
         given = option_values(options)
         request = {key: given.pop(key) for key in ("model_ref", "backend", "device", "port") if key in given}
-        daemon = self._launcher.spawn_worker(name, self._context.find(hive), given, {**request, "slots": slots}, deadline)
+        daemon = self._launcher.spawn_worker(name, self._context.find(str(hive)), given, {**request, "slots": slots}, deadline)
         self._launcher.await_all([daemon], until, deadline)
         logger.info(f"started {daemon}, pid {daemon.pid}, {daemon.url}")
         return daemon

@@ -133,6 +133,21 @@ class StateKeywords:
         self._reader = reader
 
     @keyword
+    def get_daemon(self, name: str) -> Daemon:
+        """Returns a program by its name, for its `url`, `port`, `pid`, `name` and `role`.
+
+        Args:
+            name: Name of a program; also of a worker that a queen or hive started by itself.
+
+        Returns:
+            The daemon, as the `Start ...` keywords return it.
+
+        Raises:
+            ValueError: there is none of this name.
+        """
+        return self._context.find(name)
+
+    @keyword
     def get_state(
         self, name: str | Daemon, operator: Operator | None = None, expected: State = None, *, seen_by: SeenBy = SeenBy.ITSELF, within: timedelta | None = None, message: str | None = None  # type: ignore[assignment]
     ) -> State:  # fmt: skip

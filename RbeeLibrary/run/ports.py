@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import random
 import socket
 
 
@@ -37,6 +38,25 @@ def listen(host: str, port: int, backlog: int = 1024) -> socket.socket:
             raise PortTaken(port) from None
         raise
     return listener
+
+
+def free_range(count: int, low: int = 20000, high: int = 30000) -> int:
+    """The first of `count` ports in a row that nobody holds at this moment, below those that the system picks by itself.
+
+    Raises:
+        OSError: there is none in the range.
+    """
+    starts = list(range(low, high - count, count))
+    random.shuffle(starts)
+    for first in starts:
+        try:
+            held = [listen("127.0.0.1", port) for port in range(first, first + count)]
+        except OSError:
+            continue
+        for listener in held:
+            listener.close()
+        return first
+    raise OSError(f"no {count} free ports in a row between {low} and {high}")
 
 
 def holder(port: int) -> str:

@@ -1,0 +1,95 @@
+*** Settings ***
+Documentation       Tokens arrive one by one, exactly as many as were asked for, and the worker's state tells what it does.
+
+Library             RequestsLibrary
+Resource            ../../resources/rbee.resource
+
+
+*** Test Cases ***
+Twenty Tokens Are Streamed One By One
+    [Tags]    S34
+    Start Worker    hive=None    token_delay=20ms
+    ${answer} =    Submit Inference    write a haiku    to=worker-1    max_tokens=20
+    Wait For Tokens    ${answer}    3
+    Get State    worker-1    ==    busy    within=0s
+    Wait Until Inference Ends    ${answer}
+    Get Inference State    ${answer}    ==    done
+    Get Token Count    ${answer}    ==    20
+    Get Token Gap    ${answer}    median    >=    10 ms
+    Get State    worker-1    ==    idle
+
+Without A Number Five Tokens Come
+    [Tags]    S34
+    Start Worker    hive=None
+    ${answer} =    Submit Inference    test    to=worker-1    max_tokens=None
+    Wait Until Inference Ends    ${answer}
+    Get Inference Text    ${answer}    ==    Once upon a time...
+    Get Token Count    ${answer}    ==    5
+
+Same Prompt And Seed Give The Same Text
+    [Tags]    S34
+    Start Worker    hive=None    slots=3
+    ${first} =    Submit Inference    test    to=worker-1    max_tokens=5    seed=42
+    ${second} =    Submit Inference    test    to=worker-1    max_tokens=5    seed=42
+    ${other} =    Submit Inference    test    to=worker-1    max_tokens=5    seed=43
+    Wait Until Inference Ends    ${first}
+    Wait Until Inference Ends    ${second}
+    Wait Until Inference Ends    ${other}
+    Get Inference Text    ${first}    ==    from told slow morning token
+    Get Inference Text    ${second}    ==    from told slow morning token
+    Get Inference Text    ${other}    !=    from told slow morning token
+
+Indexed Shape Counts Its Tokens
+    [Tags]    S34
+    Start Worker    hive=None    event_shape=indexed
+    ${answer} =    Submit Inference    count    to=worker-1    max_tokens=20
+    Wait Until Inference Ends    ${answer}
+    ${indices} =    Evaluate    [event['index'] for event in $answer.events[:-1]]
+    Should Be Equal    ${indices}    ${{list(range(20))}}
+    Should Be Equal    ${answer.events}[20][done]    ${True}
+    Should Be Equal    ${answer.events}[20][total_tokens]    ${20}
+    Get Token Count    ${answer}    ==    20
+
+Typed Shape Begins And Ends With An Event
+    [Tags]    S34
+    Start Worker    hive=None    event_shape=typed
+    ${answer} =    Submit Inference    story    to=worker-1    max_tokens=3    request_id=req-typed
+    Wait Until Inference Ends    ${answer}
+    VAR    ${events}    ${answer.events}
+    Should Be Equal    ${{[event['type'] for event in $events]}}    ${{['started', 'token', 'token', 'token', 'end']}}
+    Should Be Equal    ${events}[0][job_id]    req-typed
+    Should Be Equal    ${events}[4][tokens_out]    ${3}
+    Should Be Equal    ${events}[4][stop_reason]    MAX_TOKENS
+
+First Token May Take Longer
+    [Documentation]    The status and the id are there at once; the first token comes after the delay.
+    [Tags]    S34
+    Start Worker    hive=None    first_token_delay=400ms
+    ${answer} =    Submit Inference    think    to=worker-1    max_tokens=2
+    Get Inference State    ${answer}    ==    streaming    within=300ms
+    Get Token Count    ${answer}    ==    0    within=0s
+    Wait Until Inference Ends    ${answer}
+    Should Be True    $answer.tokens[0].at - $answer.started_at >= 0.4
+
+Worker Says What It Was Told To Say
+    Start Worker    hive=None    answer=the bees are fine
+    Set Answer    worker-1    all quiet    prompt=how is the hive\\?
+    ${general} =    Submit Inference    hello    to=worker-1    max_tokens=None
+    Wait Until Inference Ends    ${general}
+    ${special} =    Submit Inference    how is the hive?    to=worker-1    max_tokens=None
+    Wait Until Inference Ends    ${special}
+    Get Inference Text    ${general}    ==    the bees are fine
+    Get Inference Text    ${special}    ==    all quiet
+
+Tokens Come Through The Queen One By One
+    [Tags]    S34    S08
+    Start Fleet    workers=1    token_delay=20ms
+    ${answer} =    Submit Inference    relay    max_tokens=10
+    Wait For Tokens    ${answer}    2
+    Get State    worker-1    ==    busy    within=0s
+    Get State    worker-1    ==    busy    seen_by=queen    within=0s
+    Wait Until Inference Ends    ${answer}
+    Get Token Count    ${answer}    ==    10
+    Get Token Gap    ${answer}    median    >=    10 ms
+    Should Be Equal    ${answer.headers}[x-worker-id]    worker-1
+    Get State    worker-1    ==    idle    seen_by=queen

@@ -1,0 +1,77 @@
+*** Settings ***
+Documentation       A worker that loads its model: what it says of itself, what it streams, what it refuses meanwhile.
+
+Library             Collections
+Library             RequestsLibrary
+Resource            ../../resources/rbee.resource
+
+
+*** Test Cases ***
+Loading Worker Says Where To Look
+    [Tags]    S30
+    ${worker} =    Start Worker    hive=None    load_time=5 min    until=loading
+    ${ready} =    GET    ${worker.url}/v1/ready    timeout=5
+    Should Be Equal    ${ready.text}    {"ready":false,"state":"loading","progress_url":"${worker.url}/v1/loading/progress"}
+
+Loading Progress Is Streamed
+    [Documentation]    The stream ends when the model is loaded, so the answer takes as long as the loading.
+    [Tags]    S31
+    ${worker} =    Start Worker    hive=None    load_time=600ms    until=loading
+    ${start} =    Evaluate    time.monotonic()
+    ${progress} =    GET    ${worker.url}/v1/loading/progress    timeout=10
+    ${duration} =    Evaluate    time.monotonic() - $start
+    VAR    @{expected}
+    ...    data: {"stage":"loading_to_vram","layers_loaded":12,"layers_total":32,"vram_mb":2048}
+    ...    data: {"stage":"loading_to_vram","layers_loaded":24,"layers_total":32,"vram_mb":4096}
+    ...    data: {"stage":"ready"}
+    ...    data: [DONE]
+    @{events} =    Evaluate    [line for line in $progress.text.splitlines() if line.startswith('data: ')]
+    Lists Should Be Equal    ${events}    ${expected}
+    Should Be True    $duration >= 0.3
+    Get State    worker-1    ==    idle    within=0s
+
+Late Reader Of The Progress Gets The Last Event
+    [Tags]    S31
+    ${worker} =    Start Worker    hive=None    load_time=50ms
+    ${progress} =    GET    ${worker.url}/v1/loading/progress    timeout=5
+    Should Be Equal    ${progress.text}    data: {"stage":"ready"}\n\ndata: [DONE]\n\n
+
+Loaded Worker Is Ready
+    [Tags]    S32
+    ${worker} =    Start Worker    hive=None    load_time=50ms
+    ${ready} =    GET    ${worker.url}/v1/ready    timeout=5
+    Should Be Equal    ${ready.text}    {"ready":true,"state":"idle","model_loaded":true}
+
+Loading Worker Refuses Inference
+    [Tags]    S30
+    Start Worker    hive=None    load_time=5 min    until=loading
+    ${answer} =    Submit Inference    too early    to=worker-1
+    Get Inference State    ${answer}    ==    refused
+    Get Inference Error    ${answer}    ==    WORKER_NOT_READY
+    Should Be Equal As Integers    ${answer.status}    503
+
+Task For A Loading Worker Waits Until It Is Loaded
+    [Documentation]    The queen looks at `/v1/ready` until the worker is loaded; its next request is the inference.
+    [Tags]    S32
+    Start Fleet    workers=0
+    Start Worker    load_time=500ms    until=loading
+    ${answer} =    Submit Inference    patience    max_tokens=5
+    Wait Until Inference Ends    ${answer}
+    Get Inference State    ${answer}    ==    done
+    Requests Should Be In Order
+    ...    worker-1 GET /v1/ready
+    ...    worker-1 GET /v1/loading/progress
+    ...    worker-1 GET /v1/ready
+    ...    worker-1 POST /v1/inference
+    Get Request Count    hive    POST    /v1/workers/spawn    ==    1
+
+Pid Stays The Same From Loading To Idle
+    [Tags]    L019
+    Start Fleet    workers=0
+    ${hive} =    Get Daemon    hive
+    Start Worker    load_time=300ms    until=loading
+    ${before} =    GET    ${hive.url}/v1/workers/list    timeout=5
+    Should Be Equal    ${before.json()}[workers][0][state]    loading
+    Get State    worker-1    ==    idle    seen_by=hive
+    ${after} =    GET    ${hive.url}/v1/workers/list    timeout=5
+    Should Be Equal    ${before.json()}[workers][0][pid]    ${after.json()}[workers][0][pid]

@@ -1,0 +1,84 @@
+*** Settings ***
+Documentation       The walk through rbee as a person does it in two terminals, on the ports that rbee really uses.
+...
+...                 All other suites let the system pick ports; this one holds a lock, so that it never meets a second run of itself.
+
+Library             Collections
+Library             RequestsLibrary
+Resource            ../resources/rbee.resource
+Library             ../resources/machine_lock.py
+
+Suite Setup         Acquire Machine Lock    rbee-fixed-ports
+Suite Teardown      Release Machine Lock
+
+
+*** Variables ***
+${WORKER}       http://localhost:8001
+${HIVE}         http://127.0.0.1:9200
+
+
+*** Test Cases ***
+Worker By Hand Is Healthy
+    [Documentation]    `mock-worker --port 8001 --worker-id test --queen-url http://localhost:8080`, with nothing listening on 8080.
+    [Tags]    quickstart
+    Start A Worker By Hand
+    ${answer} =    GET    ${WORKER}/v1/health    timeout=5
+    Should Be Equal    ${answer.text}    {"status":"healthy","state":"idle"}
+    Get Command Line    test    contains    mock-worker --port 8001
+
+Worker By Hand Streams Its Tokens
+    [Documentation]    The request carries no JSON content type, as `curl -d` sends it.
+    [Tags]    quickstart    S34
+    Start A Worker By Hand
+    ${answer} =    POST    ${WORKER}/v1/inference    data={"prompt":"test"}    timeout=5
+    Should Be Equal    ${answer.headers}[Content-Type]    text/event-stream
+    Should Be Equal    ${answer.request.headers.get('Content-Type')}    ${None}
+    VAR    @{expected}
+    ...    data: {"t":"Once"}
+    ...    data: {"t":" upon"}
+    ...    data: {"t":" a"}
+    ...    data: {"t":" time"}
+    ...    data: {"t":"..."}
+    ...    data: [DONE]
+    @{lines} =    Evaluate    [line for line in $answer.text.splitlines() if line]
+    Lists Should Be Equal    ${lines}    ${expected}
+
+Hive Spawns A Worker
+    [Documentation]    The answer to an empty request, to the letter.
+    [Tags]    quickstart    S27
+    Start Hive    port=9200    worker_ports=8001-8099
+    ${answer} =    POST    ${HIVE}/v1/workers/spawn    data={}    timeout=10
+    Should Be Equal    ${answer.text}    {"worker_id":"mock-worker-8001","url":"http://127.0.0.1:8001","state":"loading"}
+
+Spawned Worker Is A Child Of The Hive
+    [Tags]    quickstart    L018
+    Start Hive    port=9200    worker_ports=8001-8099
+    POST    ${HIVE}/v1/workers/spawn    data={}    timeout=10
+    Get Command Line    mock-worker-8001    contains    mock-worker
+    Get Child Count    hive    ==    1    recursive=False
+    ${answer} =    GET    ${HIVE}/v1/workers/list    timeout=5
+    ${worker} =    Evaluate    $answer.json()['workers'][0]
+    ${parent} =    Evaluate    psutil.Process($worker['pid']).parent()
+    ${hive} =    Get Command Line    hive
+    Should Be Equal    ${{' '.join($parent.cmdline()).strip()}}    ${hive}
+
+Hive Lists The Worker As Idle
+    [Tags]    quickstart    S28
+    Start Hive    port=9200    worker_ports=8001-8099
+    POST    ${HIVE}/v1/workers/spawn    data={}    timeout=10
+    Get State    mock-worker-8001    ==    idle    seen_by=hive
+    ${answer} =    GET    ${HIVE}/v1/workers/list    timeout=5
+    Should Start With
+    ...    ${answer.text}
+    ...    {"workers":[{"worker_id":"mock-worker-8001","url":"http://127.0.0.1:8001","state":"idle",
+
+Worker Asked For By Name And Port Gets Both
+    [Tags]    quickstart
+    Start Hive    port=9200    worker_ports=8001-8099
+    ${answer} =    POST    ${HIVE}/v1/workers/spawn    data={"binary":"llm-worker-rbee","port":8001}    timeout=10
+    Should Be Equal    ${answer.json()}[url]    http://127.0.0.1:8001
+
+
+*** Keywords ***
+Start A Worker By Hand
+    Start Worker    test    hive=None    port=8001    queen_url=http://localhost:8080

@@ -1,0 +1,85 @@
+*** Settings ***
+Documentation       How the queen chooses: it reads the hive's list first, and what stands there decides what it asks next.
+
+Resource            ../../resources/rbee.resource
+
+Test Setup          Start Fleet    hives=1
+
+
+*** Variables ***
+${MODEL}    hf:TheBloke/TinyLlama-1.1B-Chat-v1.0-GGUF
+
+
+*** Test Cases ***
+Empty Worker List Leads To Preflight
+    [Documentation]    After the empty list the hive's next request is for its health; then a worker is started for the model.
+    [Tags]    S09
+    ${answer} =    Submit Inference    cold start    model=${MODEL}
+    Wait Until Inference Ends    ${answer}
+    Get Inference State    ${answer}    ==    done
+    Get Token Count    ${answer}    ==    20
+    ${requests} =    Requests Of Clients    hive
+    Should Be Equal    ${requests}[:2]    ${{['GET /v1/workers/list', 'GET /v1/health']}}
+    Get Worker Count    hive    ==    1    model=${MODEL}
+
+Idle Worker For The Model Is Used At Once
+    [Tags]    S10    S08
+    ${worker} =    Start Worker    worker-abc123    model_ref=${MODEL}
+    ${answer} =    Submit Inference    warm start    model=${MODEL}
+    Wait Until Inference Ends    ${answer}
+    Get Token Count    ${answer}    ==    20
+    Should Be Equal    ${answer.headers}[x-worker-id]    worker-abc123
+    ${requests} =    Requests Of Clients    hive
+    Should Be Equal    ${requests}    ${{['POST /v1/workers/spawn', 'GET /v1/workers/list']}}
+    Get Child Count    hive    ==    1
+
+Busy Worker For The Model Is Still Asked
+    [Tags]    S11
+    Start Worker    worker-1    model_ref=${MODEL}    token_delay=1 h
+    ${long} =    Submit Inference    long    to=worker-1
+    Wait For Tokens    ${long}    1
+    ${answer} =    Submit Inference    queue up    model=${MODEL}
+    Get Inference State    ${answer}    ==    refused
+    Get Inference Error    ${answer}    ==    ALL_SLOTS_BUSY
+    Should Be Equal As Integers    ${answer.status}    503
+    Get Request Count    worker-1    POST    /v1/inference    ==    1
+    Get Request Count    hive    POST    /v1/workers/spawn    ==    1
+
+Worker With Another Model Is Not Used
+    [Tags]    S09
+    Start Worker    worker-1    model_ref=hf:org/other
+    ${answer} =    Submit Inference    which one    model=${MODEL}
+    Wait Until Inference Ends    ${answer}
+    Get Inference State    ${answer}    ==    done
+    Get Request Count    worker-1    POST    /v1/inference    ==    0
+    Get Worker Count    hive    ==    2
+
+Task For An Unknown Node Is Refused
+    [Tags]    S06
+    ${answer} =    Submit Inference    nowhere    node=atlantis
+    Get Inference State    ${answer}    ==    refused
+    Get Inference Error    ${answer}    ==    NODE_NOT_FOUND
+    Get Request Count    hive    ${None}    ${None}    ==    0
+
+Hive Of Another Version Is Not Used
+    [Tags]    S13
+    Restart With Version    0.2.0
+    ${answer} =    Submit Inference    mismatch    model=${MODEL}
+    Get Inference Error    ${answer}    ==    VERSION_MISMATCH
+    Should Be Equal    ${answer.error}[details]    ${{ {'keeper_version': '0.1.0', 'hive_version': '0.2.0'} }}
+    Get Request Count    hive    POST    /v1/workers/spawn    ==    0
+
+
+*** Keywords ***
+Requests Of Clients
+    [Documentation]    What came to a program, without what workers send to their hive.
+    [Arguments]    ${name}
+    @{requests} =    Get Requests    ${name}
+    ${lines} =    Evaluate
+    ...    [f'{r.method} {r.path}' for r in $requests if not r.caller.startswith('fake-worker')]
+    RETURN    ${lines}
+
+Restart With Version
+    [Arguments]    ${version}
+    Stop    hive
+    Start Hive    report_version=${version}
