@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -100,7 +99,15 @@ class RbeeLibrary:
         self._scopes = Scopes(self._context, endings)
         self._evidence = EvidenceTaker(self._context, processes)
         self._console = ConsoleTail(self._context) if console else None
-        for group in (LifecycleKeywords(self._context, states, endings), StateKeywords(self._context, states), self._inferences, JournalKeywords(self._context), processes, self._ports, SettingsKeywords(self._settings)):
+        for group in (
+            LifecycleKeywords(self._context, states, endings),
+            StateKeywords(self._context, states),
+            self._inferences,
+            JournalKeywords(self._context),
+            processes,
+            self._ports,
+            SettingsKeywords(self._settings),
+        ):
             self._take_keywords_of(group)
         running = EXECUTION_CONTEXTS.current
         if running is not None and not running.dry_run:
@@ -181,5 +188,3 @@ class RbeeLibrary:
             logger.info(f"ended by SIGKILL after {GRACE:g} s: {', '.join(process.name for process in ended.slow)}")
         if leaked and ended.leaked:
             logger.warn(f"outlived the graceful stop of what started it: {', '.join(process.name for process in ended.leaked)}")
-
-

@@ -1,4 +1,5 @@
 *** Settings ***
-Documentation       What rbee does when all goes well, and when it does not. Every suite starts real processes: a queen, hives, workers.
+Documentation       What rbee does when all goes well, and when it does not.
 ...
-...                 Tags: scenario ids such as `S34` and `L017`.
+...                 Every suite starts real processes: a queen, hives, workers.
+...                 Tags are scenario ids such as `S34` and `L017`.

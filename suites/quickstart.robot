@@ -1,13 +1,15 @@
 *** Settings ***
 Documentation       The walk through rbee as a person does it in two terminals, on the ports that rbee really uses.
 ...
-...                 All other suites let the system pick ports; this one holds a lock, so that it never meets a second run of itself.
+...                 All other suites let the system pick ports; this one holds a lock, so that it never meets
+...                 a second run of itself.
 
 Library             Collections
 Library             RequestsLibrary
 Resource            ../resources/rbee.resource
 Library             ../resources/machine_lock.py
 
+Test Tags           quickstart
 Suite Setup         Acquire Machine Lock    rbee-fixed-ports
 Suite Teardown      Release Machine Lock
 
@@ -20,7 +22,6 @@ ${HIVE}         http://127.0.0.1:9200
 *** Test Cases ***
 Worker By Hand Is Healthy
     [Documentation]    `mock-worker --port 8001 --worker-id test --queen-url http://localhost:8080`, with nothing listening on 8080.
-    [Tags]    quickstart
     Start A Worker By Hand
     ${answer} =    GET    ${WORKER}/v1/health    timeout=5
     Should Be Equal    ${answer.text}    {"status":"healthy","state":"idle"}
@@ -28,7 +29,7 @@ Worker By Hand Is Healthy
 
 Worker By Hand Streams Its Tokens
     [Documentation]    The request carries no JSON content type, as `curl -d` sends it.
-    [Tags]    quickstart    S34
+    [Tags]    S34
     Start A Worker By Hand
     ${answer} =    POST    ${WORKER}/v1/inference    data={"prompt":"test"}    timeout=5
     Should Be Equal    ${answer.headers}[Content-Type]    text/event-stream
@@ -45,13 +46,13 @@ Worker By Hand Streams Its Tokens
 
 Hive Spawns A Worker
     [Documentation]    The answer to an empty request, to the letter.
-    [Tags]    quickstart    S27
+    [Tags]    S27
     Start Hive    port=9200    worker_ports=8001-8099
     ${answer} =    POST    ${HIVE}/v1/workers/spawn    data={}    timeout=10
     Should Be Equal    ${answer.text}    {"worker_id":"mock-worker-8001","url":"http://127.0.0.1:8001","state":"loading"}
 
 Spawned Worker Is A Child Of The Hive
-    [Tags]    quickstart    L018
+    [Tags]    L018
     Start Hive    port=9200    worker_ports=8001-8099
     POST    ${HIVE}/v1/workers/spawn    data={}    timeout=10
     Get Command Line    mock-worker-8001    contains    mock-worker
@@ -63,7 +64,7 @@ Spawned Worker Is A Child Of The Hive
     Should Be Equal    ${{' '.join($parent.cmdline()).strip()}}    ${hive}
 
 Hive Lists The Worker As Idle
-    [Tags]    quickstart    S28
+    [Tags]    S28
     Start Hive    port=9200    worker_ports=8001-8099
     POST    ${HIVE}/v1/workers/spawn    data={}    timeout=10
     Get State    mock-worker-8001    ==    idle    seen_by=hive
@@ -73,7 +74,6 @@ Hive Lists The Worker As Idle
     ...    {"workers":[{"worker_id":"mock-worker-8001","url":"http://127.0.0.1:8001","state":"idle",
 
 Worker Asked For By Name And Port Gets Both
-    [Tags]    quickstart
     Start Hive    port=9200    worker_ports=8001-8099
     ${answer} =    POST    ${HIVE}/v1/workers/spawn    data={"binary":"llm-worker-rbee","port":8001}    timeout=10
     Should Be Equal    ${answer.json()}[url]    http://127.0.0.1:8001
@@ -81,4 +81,5 @@ Worker Asked For By Name And Port Gets Both
 
 *** Keywords ***
 Start A Worker By Hand
+    [Documentation]    The command of the walk-through; nothing listens on 8080.
     Start Worker    test    hive=None    port=8001    queen_url=http://localhost:8080

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from ..protocol import sse
@@ -14,6 +14,7 @@ from ..protocol.options import VERSION
 from ..run.clock import Clock
 from ..run.http import Answer, HttpClient, HttpFailure, NoAnswer, NotConnected, Stream
 
+Brought = TypeVar("Brought", Answer, Stream)
 CANCELLED = "REQUEST_CANCELED"
 
 
@@ -61,7 +62,16 @@ class RbeeClient:
         cancelled: set when nobody wants the answer any more.
     """
 
-    def __init__(self, http: HttpClient, clock: Clock, limits: Limits, headers: dict[str, str], version: str = VERSION, progress: Callable[[dict[str, Any]], None] = lambda _: None, cancelled: threading.Event | None = None):
+    def __init__(
+        self,
+        http: HttpClient,
+        clock: Clock,
+        limits: Limits,
+        headers: dict[str, str],
+        version: str = VERSION,
+        progress: Callable[[dict[str, Any]], None] = lambda _: None,
+        cancelled: threading.Event | None = None,
+    ):
         self._http = http
         self._clock = clock
         self._limits = limits
@@ -89,7 +99,11 @@ class RbeeClient:
         health = self._object("GET", f"{hive_url}/v1/health", limit=self._limits.hive)
         version = health.get("version")
         if version != self._version:
-            raise RbeeError("VERSION_MISMATCH", f"keeper is v{self._version}, hive is v{version}: both must be the same", {"keeper_version": self._version, "hive_version": version})
+            raise RbeeError(
+                "VERSION_MISMATCH",
+                f"keeper is v{self._version}, hive is v{version}: both must be the same",
+                {"keeper_version": self._version, "hive_version": version},
+            )
         download = self._object("POST", f"{hive_url}/v1/models/download", {"model_ref": wanted.model}, limit=self._limits.hive)
         if download.get("download_id") != "cached":
             self._follow_download(hive_url, str(download.get("download_id")))
@@ -136,9 +150,15 @@ class RbeeClient:
             if due > deadline:
                 seen = f"{layers.get('layers_loaded', 0)}/{layers.get('layers_total', '?')}"
                 raise RbeeError(
-                    "LOADING_TIMEOUT", f"worker {worker.worker_id} is still {state.get('state', 'unreachable')} after {self._limits.ready:g} s, {seen} layers",
-                    {"worker_id": worker.worker_id, "state": state.get("state"), "layers_loaded": layers.get("layers_loaded"), "layers_total": layers.get("layers_total")},
-                )  # fmt: skip
+                    "LOADING_TIMEOUT",
+                    f"worker {worker.worker_id} is still {state.get('state', 'unreachable')} after {self._limits.ready:g} s, {seen} layers",
+                    {
+                        "worker_id": worker.worker_id,
+                        "state": state.get("state"),
+                        "layers_loaded": layers.get("layers_loaded"),
+                        "layers_total": layers.get("layers_total"),
+                    },
+                )
             self._clock.wait(self._cancelled, due)
 
     def _look(self, hive_url: str, worker: FoundWorker) -> dict[str, Any]:
@@ -178,7 +198,12 @@ class RbeeClient:
         """The worker's answer, whatever its status, as soon as its headers are there."""
         try:
             headers = {**self._headers, "X-Request-Id": str(body["request_id"])}
-            return self._connected(worker.url, lambda: self._http.open("POST", f"{worker.url}/v1/inference", body, limit=self._limits.inference, connect_limit=self._limits.connect, headers=headers))
+            return self._connected(
+                worker.url,
+                lambda: self._http.open(
+                    "POST", f"{worker.url}/v1/inference", body, limit=self._limits.inference, connect_limit=self._limits.connect, headers=headers
+                ),
+            )
         except NoAnswer as error:
             raise RbeeError("HIVE_ERROR", f"worker {worker.worker_id} did not answer the inference: {error}") from error
 
@@ -191,7 +216,7 @@ class RbeeClient:
             raise RbeeError("HIVE_ERROR", f"{method} {url} brought no answer: {error}") from error
         return checked_object(answer, f"{method} {urlsplit(url).path}")
 
-    def _connected(self, url: str, send: Callable[[], Any]) -> Any:
+    def _connected(self, url: str, send: Callable[[], Brought]) -> Brought:
         """Sends, and repeats only while no connection was made."""
         target = urlsplit(url).netloc
         failure = ""
@@ -204,7 +229,16 @@ class RbeeClient:
                 return send()
             except NotConnected as error:
                 failure = str(error)
-                self._progress({"stage": "connecting", "target": target, "attempt": attempt, "max_attempts": len(pauses), "delay_ms": round(pause * 1000), "timeout_s": self._limits.connect})
+                self._progress(
+                    {
+                        "stage": "connecting",
+                        "target": target,
+                        "attempt": attempt,
+                        "max_attempts": len(pauses),
+                        "delay_ms": round(pause * 1000),
+                        "timeout_s": self._limits.connect,
+                    }
+                )
         raise RbeeError("CONNECTION_TIMEOUT", f"{target} could not be reached, {len(pauses)} attempts failed: {failure}")
 
     def _check_cancelled(self) -> None:
@@ -247,7 +281,10 @@ def best_row(rows: list[Any], wanted: Wanted) -> dict[str, Any] | None:
     fitting = [
         row
         for row in rows
-        if isinstance(row, dict) and row.get("model_ref") == wanted.model and wanted.backend in (None, row.get("backend")) and wanted.device in (None, row.get("device"))
+        if isinstance(row, dict)
+        and row.get("model_ref") == wanted.model
+        and wanted.backend in (None, row.get("backend"))
+        and wanted.device in (None, row.get("device"))
     ]
     for state in ("idle", "loading", "busy"):
         for row in fitting:

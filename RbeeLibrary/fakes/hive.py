@@ -16,7 +16,8 @@ from ..protocol.model_reference import check_model_reference
 from ..protocol.options import HiveOptions
 from ..run.http import HttpFailure
 from .hive_workers import WorkerRow, Workers, port_range
-from .service import Reply, Request, Service, iso_time, launch
+from .program import launch
+from .service import Reply, Request, Service, iso_time
 from .streams import EventStream
 
 
@@ -223,8 +224,17 @@ class Hive(Service):
     # --- what the queen is told (5.3) ---
 
     def _relay_ready(self, row: WorkerRow) -> None:
-        body = {"worker_id": row.worker_id, "url": row.url, "model_ref": row.model_ref, "state": row.state, "backend": row.backend, "device": row.device,
-                "slots_total": row.slots_total, "slots_available": row.slots_available, "node": self.options.node_name}  # fmt: skip
+        body = {
+            "worker_id": row.worker_id,
+            "url": row.url,
+            "model_ref": row.model_ref,
+            "state": row.state,
+            "backend": row.backend,
+            "device": row.device,
+            "slots_total": row.slots_total,
+            "slots_available": row.slots_available,
+            "node": self.options.node_name,
+        }
         status = self._tell_queen("/v2/workers/ready", body, {"X-Rbee-Relay": "hive"})
         if status in (404, 500):
             registration = {key: body[key] for key in ("worker_id", "url", "model_ref", "backend", "device", "slots_total")}
@@ -233,7 +243,13 @@ class Hive(Service):
     def _tell_removed(self, row: WorkerRow, reason: str) -> None:
         assert row.child is not None
         code = row.child.code or 0
-        body = {"worker_id": row.worker_id, "reason": reason, "pid": row.child.pid, "exit_code": code if code >= 0 else None, "signal": -code if code < 0 else None}
+        body = {
+            "worker_id": row.worker_id,
+            "reason": reason,
+            "pid": row.child.pid,
+            "exit_code": code if code >= 0 else None,
+            "signal": -code if code < 0 else None,
+        }
         self._notices = [thread for thread in self._notices if thread.is_alive()] + [self.spawn(self._tell_queen, "/v2/workers/removed", body, name="removed")]
         if reason == "crashed":
             self.spawn(self._look_for_zombie, row, name="zombie")

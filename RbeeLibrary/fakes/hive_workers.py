@@ -55,10 +55,18 @@ class WorkerRow:
     def as_dict(self) -> dict[str, Any]:
         """A row of the list (5.2)."""
         return {
-            "worker_id": self.worker_id, "url": self.url, "state": self.state, "id": self.worker_id, "pid": self.child.pid if self.child else None,
-            "model_ref": self.model_ref, "backend": self.backend, "device": self.device, "slots_total": self.slots_total, "slots_available": self.slots_available,
+            "worker_id": self.worker_id,
+            "url": self.url,
+            "state": self.state,
+            "id": self.worker_id,
+            "pid": self.child.pid if self.child else None,
+            "model_ref": self.model_ref,
+            "backend": self.backend,
+            "device": self.device,
+            "slots_total": self.slots_total,
+            "slots_available": self.slots_available,
             "last_activity": self.last_activity,
-        }  # fmt: skip
+        }
 
 
 class Workers:
@@ -131,7 +139,9 @@ class Workers:
                 raise RbeeError("WORKER_ALREADY_REGISTERED", f"worker id {worker_id} is in use")
             host = os.environ.get("RBEE_WORKER_HOST") or "127.0.0.1"
             slots = asked.slots or self._options.slots or 1
-            row = WorkerRow(worker_id, host, port, asked.model_ref or NO_MODEL, asked.backend, asked.device, slots, last_activity=iso_time(time.time()), request=asked)
+            row = WorkerRow(
+                worker_id, host, port, asked.model_ref or NO_MODEL, asked.backend, asked.device, slots, last_activity=iso_time(time.time()), request=asked
+            )
             self._rows[worker_id] = row
             return row
 
@@ -153,7 +163,9 @@ class Workers:
         try:
             child = self._spawner.start(program) if self._spawner and program.module else start_executed(program)
         except SpawnFailed as error:
-            raise RbeeError("WORKER_CRASHED", f"worker {row.worker_id} could not be started: {error}", {"pid": None, "exit_code": None, "signal": None}) from None
+            raise RbeeError(
+                "WORKER_CRASHED", f"worker {row.worker_id} could not be started: {error}", {"pid": None, "exit_code": None, "signal": None}
+            ) from None
         with self._changed:
             row.child = child
             row.port = child.port or row.port
@@ -179,10 +191,23 @@ class Workers:
         if options.worker_args == "real":
             argv = ["--worker-id", row.worker_id, "--model", asked.model_path, "--port", "{port}", "--callback-url", callback]
         else:
-            argv = ["--port", "{port}", *to_argv({
-                "worker_id": row.worker_id, "queen_url": options.queen_url, "callback_url": callback, "model_ref": row.model_ref, "backend": row.backend, "device": row.device,
-                "slots": asked.slots or options.slots, "api_key": MASK if options.api_key else None, "die_with_parent": "on" if options.workers_die_with_hive == "on" else None,
-            })]  # fmt: skip
+            argv = [
+                "--port",
+                "{port}",
+                *to_argv(
+                    {
+                        "worker_id": row.worker_id,
+                        "queen_url": options.queen_url,
+                        "callback_url": callback,
+                        "model_ref": row.model_ref,
+                        "backend": row.backend,
+                        "device": row.device,
+                        "slots": asked.slots or options.slots,
+                        "api_key": MASK if options.api_key else None,
+                        "die_with_parent": "on" if options.workers_die_with_hive == "on" else None,
+                    }
+                ),
+            ]
         argv += self._extra_argv.pop(row.worker_id, [])
         env = {"RBEE_API_KEY": options.api_key} if options.api_key else {}
         binary = self._binary(asked.binary)
@@ -204,7 +229,9 @@ class Workers:
             elif wanted not in ("mock-worker", "llm-worker-rbee"):
                 path = beside or wanted
         if path is not None and not os.access(path, os.X_OK):
-            raise RbeeError("WORKER_BINARY_NOT_FOUND", f"worker binary {path} is not there or may not be run; install it with: rbee-keeper setup install", {"path": path})
+            raise RbeeError(
+                "WORKER_BINARY_NOT_FOUND", f"worker binary {path} is not there or may not be run; install it with: rbee-keeper setup install", {"path": path}
+            )
         return path
 
     def check_binary(self, wanted: str | None) -> None:

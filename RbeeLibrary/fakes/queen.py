@@ -15,13 +15,13 @@ from ..protocol.model_reference import check_model_reference
 from ..protocol.options import QueenOptions, split_durations
 from ..run.http import HttpFailure, NoAnswer, Stream
 from .client import CANCELLED, FoundWorker, Limits, RbeeClient, Wanted, checked_object
+from .program import launch
+from .queen_hives import Hives
 from .queen_workers import QueenRow, WorkerRegistry
-from .service import Reply, Request, Service, launch
+from .service import Reply, Request, Service
 from .streams import Abort, Feed
 
 _CANCEL_LIMIT = 5.0
-_SHUTDOWN_LIMIT = 5.0
-EVERY_NODE = "*"
 
 
 class Task:
@@ -39,12 +39,11 @@ class Queen(Service):
 
     def __init__(self, options: QueenOptions, listener: socket.socket | None):
         self.options: QueenOptions = options
-        self._hives = _read_hive_urls(options.hive_url)
         super().__init__("fake-queen", options, listener)
         self._registry = WorkerRegistry(self.clock.now, options.heartbeat_timeout, options.stale_busy_timeout)
+        self._hives = Hives(self, options)
         self._tasks: dict[str, Task] = {}
         self._task_known = threading.Condition()
-        self._answered: set[str] = set()
         self._ending = False
         self.route("GET", "/health", self.health, protected=False)
         self.route("GET", "/v1/health", self.health, protected=False)
@@ -65,7 +64,7 @@ class Queen(Service):
     def prepare(self) -> None:
         self.set_state("idle")
         if self.control is not None:
-            self.control.on("hive-url", lambda order: self._hives.update({order["node"]: order["url"]}))
+            self.control.on("hive-url", lambda order: self._hives.add(order["node"], order["url"]))
 
     def started(self) -> None:
         self.every(self.options.sweep_interval, self._sweep, "sweep")
@@ -84,8 +83,8 @@ class Queen(Service):
         """GET /v2/workers/health: asks each worker, all at once."""
         node = request.query.get("node")
         rows = [row for row in self._registry.rows() if node is None or row.node == node]
-        if node is not None and not rows and node not in self._hives:
-            raise self._unknown_node(node)
+        if node is not None and not rows and not self._hives.knows(node):
+            raise self._hives.unknown(node)
         found: dict[str, dict[str, Any]] = {}
 
         def look(row: QueenRow) -> None:
@@ -103,7 +102,17 @@ class Queen(Service):
         """POST /v2/workers/ready."""
         said = read(QueenReadyCallback, request.body)
         self._registry.put(
-            QueenRow(said.worker_id, self._node_of(said.worker_id, said.node), said.state, said.model_ref, said.url, said.backend, said.device, said.slots_total, said.slots_available or 0)
+            QueenRow(
+                said.worker_id,
+                self._node_of(said.worker_id, said.node),
+                said.state,
+                said.model_ref,
+                said.url,
+                said.backend,
+                said.device,
+                said.slots_total,
+                said.slots_available or 0,
+            )
         )
         return {"success": True, "message": f"worker {said.worker_id} is registered"}
 
@@ -156,14 +165,23 @@ class Queen(Service):
         return error
 
     def _row_of(self, said: WorkerRegistration) -> QueenRow:
-        return QueenRow(said.worker_id, self._node_of(said.worker_id, said.node_name), "idle", said.model_ref, said.url, said.backend, said.device, said.slots_total, said.slots_total)
+        return QueenRow(
+            said.worker_id,
+            self._node_of(said.worker_id, said.node_name),
+            "idle",
+            said.model_ref,
+            said.url,
+            said.backend,
+            said.device,
+            said.slots_total,
+            said.slots_total,
+        )
 
     def _node_of(self, worker_id: str, said: str | None) -> str:
         if said:
             return said
         known = next((row.node for row in self._registry.rows() if row.worker_id == worker_id), "")
-        nodes = [node for node in self._hives if node != EVERY_NODE]
-        return known or (nodes[0] if len(nodes) == 1 else "")
+        return known or self._hives.only_node()
 
     def _sweep(self) -> None:
         for worker_id in self._registry.sweep():
@@ -177,7 +195,7 @@ class Queen(Service):
         check_model_reference(asked.model)
         if self._ending:
             raise RbeeError("SHUTTING_DOWN", "the queen is shutting down")
-        hive_url = self._hive_of(asked.node)
+        hive_url = self._hives.url_of(asked.node)
         if asked.direct:
             return Reply(200, {"node": asked.node, "hive_url": hive_url})
         request_id = asked.request_id or f"req-{uuid.uuid4().hex[:12]}"
@@ -186,14 +204,14 @@ class Queen(Service):
         request.stream.on_gone(task.cancelled.set)
         try:
             client = self._client_for(request, task)
-            self._answered.add(hive_url)
+            self._hives.note_answer(hive_url)
             task.worker = client.find_worker(hive_url, Wanted(asked.model, asked.backend, asked.device))
             if task.cancelled.is_set():
                 raise RbeeError(CANCELLED, "the request was cancelled")
             stream = client.infer(task.worker, _inference_body(asked, request_id))
         except RbeeError as error:
             if error.code == "CONNECTION_TIMEOUT" and task.worker is None:
-                self._answered.discard(hive_url)
+                self._hives.forget_answer(hive_url)
             self._end_progress(task)
             self._forget_task(task)
             raise
@@ -278,9 +296,15 @@ class Queen(Service):
     def _client_for(self, request: Request, task: Task) -> RbeeClient:
         options = self.options
         limits = Limits(
-            options.connect_timeout, split_durations(options.connect_delays), options.hive_timeout, options.spawn_timeout,
-            options.ready_poll, options.ready_request_timeout, options.ready_timeout, options.inference_timeout,
-        )  # fmt: skip
+            options.connect_timeout,
+            split_durations(options.connect_delays),
+            options.hive_timeout,
+            options.spawn_timeout,
+            options.ready_poll,
+            options.ready_request_timeout,
+            options.ready_timeout,
+            options.inference_timeout,
+        )
         version = request.headers.get("X-Rbee-Version") or options.report_version
         return RbeeClient(self.client, self.clock, limits, self._key_for(request), version, task.progress.publish, task.cancelled)
 
@@ -296,12 +320,12 @@ class Queen(Service):
         """GET /v2/logs: the log of a node's hive."""
         node = request.query.get("node", "")
         follow = request.query.get("follow") in ("true", "1")
-        url = f"{self._hive_of(node)}/v1/logs{'?follow=true' if follow else ''}"
+        url = f"{self._hives.url_of(node)}/v1/logs{'?follow=true' if follow else ''}"
         try:
             stream = self.client.open("GET", url, limit=self.options.hive_timeout, headers=self._key_for(request))
         except HttpFailure as error:
             raise RbeeError("HIVE_ERROR", f"the hive of {node} did not answer: {error}") from error
-        self._answered.add(self._hive_of(node))
+        self._hives.note_answer(self._hives.url_of(node))
         if stream.status != 200:
             answer = stream.read_all()
             stream.close()
@@ -310,45 +334,13 @@ class Queen(Service):
         request.stream.on_gone(stream.cut)
         return Reply(200, request.stream.carries(_until_broken(stream)), {"Content-Type": "text/plain; charset=utf-8"})
 
-    def _hive_of(self, node: str) -> str:
-        url = self._hives.get(node) or self._hives.get(EVERY_NODE)
-        if url is None:
-            raise self._unknown_node(node)
-        return url.rstrip("/")
-
-    def _unknown_node(self, node: str) -> RbeeError:
-        return RbeeError("NODE_NOT_FOUND", f"node {node[:80]!r} is not in the registry; add it with: rbee-keeper setup add-node --name {node[:80]}")
-
     # --- end (16) ---
 
     def drain(self) -> None:
         self._ending = True
         if self.options.cascade != "all":
             return
-        for thread in [self.spawn(self._end_hive, url, name="cascade") for url in sorted(self._answered)]:
-            thread.join()
-
-    def _end_hive(self, url: str) -> None:
-        host, _, port = url.rpartition("//")[2].rpartition(":")
-        try:
-            # Kept open: the hive's end of it closes when the hive has ended.
-            with socket.create_connection((host, int(port)), _SHUTDOWN_LIMIT) as watch:
-                watch.settimeout(None)
-                self.log(f"asking the hive at {url} to shut down")
-                headers = {"Authorization": f"Bearer {self.options.hive_api_key}"} if self.options.hive_api_key else None
-                self.client.call("POST", f"{url}/v1/admin/shutdown", limit=_SHUTDOWN_LIMIT, headers=headers)
-                with self.clock.limit(self.options.cascade_timeout, lambda: _end_watch(watch), "cascade") as timer:
-                    watch.recv(1)
-                self.log(f"the hive at {url} {'did not end in time' if timer.fired else 'has ended'}")
-        except (OSError, HttpFailure, ValueError) as error:
-            self.log(f"the hive at {url} could not be shut down: {error}")
-
-
-def _end_watch(watch: socket.socket) -> None:
-    try:
-        watch.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        return
+        self._hives.end_all()
 
 
 def _until_broken(stream: Stream) -> Iterator[bytes]:
@@ -369,16 +361,6 @@ def _inference_body(asked: TaskRequest, request_id: str) -> dict[str, Any]:
         if getattr(asked, name) is not None:
             body[name] = getattr(asked, name)
     return body
-
-
-def _read_hive_urls(texts: list[str]) -> dict[str, str]:
-    hives = {}
-    for text in texts:
-        node, equals, url = text.partition("=")
-        if not node or not equals or not url.startswith("http"):
-            raise ValueError(f"--hive-url {text}: expected NODE=URL, such as workstation=http://127.0.0.1:9200")
-        hives[node] = url
-    return hives
 
 
 def main(argv: list[str] | None = None, listener: socket.socket | None = None) -> int:

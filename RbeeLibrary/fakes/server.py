@@ -116,9 +116,17 @@ class Server:
         threads = Threads()
         threads.set_thread_count(_FIRST_THREADS)
         self._server = create_server(
-            application, map=self._map, _dispatcher=threads, sockets=[listener], ident=None,
-            channel_request_lookahead=1, connection_limit=20000, max_request_body_size=_READ_LIMIT, backlog=1024, log_socket_errors=False,
-        )  # fmt: skip
+            application,
+            map=self._map,
+            _dispatcher=threads,
+            sockets=[listener],
+            ident=None,
+            channel_request_lookahead=1,
+            connection_limit=20000,
+            max_request_body_size=_READ_LIMIT,
+            backlog=1024,
+            log_socket_errors=False,
+        )
         self._server.channel_class = Channel
         self._serving = threading.Event()
         self._finished = threading.Event()
@@ -133,7 +141,7 @@ class Server:
         """Takes no more connections, lets what is written reach the clients, closes; at most `limit` seconds of real time."""
         self._deadline = time.monotonic() + limit
         self._server.pull_trigger()
-        self._finished.wait(limit + 1)
+        self._finished.wait(limit + 0.5)
 
     def _serve(self) -> None:
         while self._deadline is None:

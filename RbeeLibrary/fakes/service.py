@@ -14,7 +14,7 @@ import threading
 import time
 import traceback
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any, NoReturn
@@ -23,7 +23,7 @@ from urllib.parse import parse_qsl
 import bottle
 
 from ..protocol.errors import RbeeError
-from ..protocol.options import VERSION, DaemonOptions, masked, parse
+from ..protocol.options import VERSION, DaemonOptions
 from ..protocol.sse import CONTENT_TYPE, compact
 from ..run.clock import Clock
 from ..run.control import open_control
@@ -32,9 +32,8 @@ from ..run.journal import Journal, journal_path, without_secrets
 from ..run.lifeline import NAME_VARIABLE, RunIsOver, hold_on, run_address
 from ..run.platform import portable, signal_at_parents_end
 from ..run.ports import listen
-from ..run.title import set_title
 from .server import BODY_LIMIT, CHANNEL, Server
-from .streams import Abort, EventStream
+from .streams import Body, EventStream
 
 READY_VARIABLE = "RBEE_READY_FD"
 LISTEN_VARIABLE = "RBEE_LISTEN_FD"
@@ -132,7 +131,7 @@ class Service:
             self.journal.record("state", **{"from": self.state, "to": state})
             self.state = state
 
-    def spawn(self, job: Callable[..., None], *args: Any, name: str) -> threading.Thread:
+    def spawn(self, job: Callable[..., object], *args: Any, name: str) -> threading.Thread:
         """Runs a job beside the requests, under the correlation id of the present one."""
         thread = threading.Thread(target=contextvars.copy_context().run, args=(job, *args), name=name, daemon=True)
         thread.start()
@@ -176,12 +175,13 @@ class Service:
             self.clock.call_at(self.clock.now() + self.options.max_lifetime, lambda: self.shut_down("--max-lifetime"), "max-lifetime")
         self._say_ready()
         self.started()
-        self._live()
-        self._server.finish(_FLUSH_LIMIT)
+        drained = self._live()
+        self._server.finish(_FLUSH_LIMIT if drained else 0)
         self.log("ended")
         exit_now(0)
 
-    def _live(self) -> None:
+    def _live(self) -> bool:
+        """Waits for the end; says whether it was an orderly one."""
         why = self._lifecycle.get()
         self.log(f"{why}: ending")
         self.set_state("draining")
@@ -197,7 +197,8 @@ class Service:
             if what.startswith("SIG"):
                 self.log(f"{what} again: ending at once")
                 self.abandon()
-                return
+                return False
+        return True
 
     def _join_run(self) -> None:
         address = run_address()
@@ -261,9 +262,19 @@ class Service:
 
         def finish(status: int) -> None:
             self.journal.record(
-                "request_in", method=asked_method, path=asked_path, query=asked_query, status=status, caller=headers.get("User-Agent"), correlation_id=correlation_id,
-                headers=without_secrets(headers), body=request.body, start=round(started, 6), end=round(self.clock.now(), 6), **request.journalled,
-            )  # fmt: skip
+                "request_in",
+                method=asked_method,
+                path=asked_path,
+                query=asked_query,
+                status=status,
+                caller=headers.get("User-Agent"),
+                correlation_id=correlation_id,
+                headers=without_secrets(headers),
+                body=request.body,
+                start=round(started, 6),
+                end=round(self.clock.now(), 6),
+                **request.journalled,
+            )
             self._write_line(f"{asked_method} {asked_path} {status}")
 
         asked_method, asked_path, asked_query = asked.method, asked.path, asked.query_string
@@ -284,7 +295,7 @@ class Service:
             stream.on_close(lambda: finish(reply.status))
             answer_headers.setdefault("Content-Type", CONTENT_TYPE)
             answer_headers["Cache-Control"] = "no-cache"
-            return bottle.HTTPResponse(_abortable(stream), _status(reply.status), answer_headers)
+            return bottle.HTTPResponse(Body(stream), _status(reply.status), answer_headers)
         stream.close()
         finish(reply.status)
         return self._plain(reply, answer_headers)
@@ -326,31 +337,10 @@ class Service:
         bottle.response.content_type = "application/json"
         bottle.response.set_header("X-Correlation-ID", str(uuid.uuid4()))
         self._write_line(f"{method} {path} {error.status_code}")
-        self.journal.record("request_in", method=method, path=path, query=bottle.request.query_string, status=error.status_code, caller=bottle.request.get_header("User-Agent"))
+        self.journal.record(
+            "request_in", method=method, path=path, query=bottle.request.query_string, status=error.status_code, caller=bottle.request.get_header("User-Agent")
+        )
         return compact(answer.envelope()).encode("utf-8", "replace")
-
-
-class _abortable:
-    """Lets a stream end its connection in the middle without a traceback."""
-
-    def __init__(self, stream: EventStream):
-        self._stream = stream
-
-    def __iter__(self) -> Iterator[bytes]:
-        try:
-            yield from self._stream
-        except Abort:
-            # What is written still goes out; the final chunk does not: the client sees a body that broke off.
-            raise _Cut from None
-        finally:
-            self.close()
-
-    def close(self) -> None:
-        self._stream.close()
-
-
-class _Cut(OSError):
-    """waitress takes an OSError as the end of the connection and logs nothing."""
 
 
 def _status(status: int) -> str | int:
@@ -375,30 +365,6 @@ def printable(text: str) -> str:
 def iso_time(seconds: float) -> str:
     """ISO 8601 UTC with milliseconds."""
     return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def launch(kind: type[Service], options: type[DaemonOptions], program: str, argv: list[str] | None, listener: socket.socket | None, *, title: str | None = None, words: tuple[str, ...] = ()) -> NoReturn:
-    """Runs a fake as a program: flags, exit codes and the name in `ps` (contract 1.4).
-
-    Args:
-        kind: the fake; made with its options and the listener.
-        options: its options.
-        program: its name.
-        argv: words of the command line; None = those of this process.
-        listener: a socket that listens already, for programs that were forked.
-        title: name in `ps`, where it is another one.
-        words: bare words that are accepted and ignored.
-    """
-    given = sys.argv[1:] if argv is None else argv
-    parsed = parse(options, program, given, os.environ, words=words)
-    if argv is None:
-        set_title([title or program, *masked(given, options)])
-    try:
-        service = kind(parsed, listener)  # type: ignore[call-arg, arg-type]
-    except (OSError, OverflowError, ValueError) as error:
-        print(f"{program}: {error}", file=sys.stderr)
-        exit_now(1)
-    service.run()
 
 
 def exit_now(code: int) -> NoReturn:

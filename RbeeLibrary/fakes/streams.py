@@ -78,6 +78,29 @@ class EventStream:
             action()
 
 
+class Body:
+    """Lets a stream end its connection in the middle without a traceback."""
+
+    def __init__(self, stream: EventStream):
+        self._stream = stream
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from self._stream
+        except Abort:
+            # What is written still goes out; the final chunk does not: the client sees a body that broke off.
+            raise _Cut from None
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+class _Cut(OSError):
+    """waitress takes an OSError as the end of the connection and logs nothing."""
+
+
 class Feed:
     """Events for any number of readers; one who comes late first gets the latest event."""
 

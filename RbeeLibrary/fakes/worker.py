@@ -18,8 +18,10 @@ from ..protocol.messages import InferenceRequest, ReadyCallback, ShutdownRequest
 from ..protocol.options import WorkerOptions, split_durations
 from ..protocol.tokens import DEFAULT_TOKENS, generated, split_answer
 from ..run.http import HttpFailure
-from .service import Reply, Request, Service, exit_now, iso_time, launch
+from .program import launch
+from .service import Reply, Request, Service, exit_now, iso_time
 from .streams import Abort, EventStream, Feed
+from .token_events import SHAPES, PlainEvents
 
 _LAST_WORD_LIMIT = 1.0
 _HEARTBEAT_LIMIT = 2.0
@@ -156,7 +158,11 @@ class Worker(Service):
 
     def _heartbeat(self) -> None:
         if self.options.queen_url:
-            self._tell_once(f"{self.options.queen_url.rstrip('/')}/v1/workers/{self.options.worker_id}/heartbeat", {"timestamp": iso_time(time.time()), "state": self.state}, _HEARTBEAT_LIMIT)
+            self._tell_once(
+                f"{self.options.queen_url.rstrip('/')}/v1/workers/{self.options.worker_id}/heartbeat",
+                {"timestamp": iso_time(time.time()), "state": self.state},
+                _HEARTBEAT_LIMIT,
+            )
 
     def _hive_heartbeat(self) -> None:
         target = (self.options.callback_url or "").rpartition("/v1/")[0] + "/v1/heartbeat"
@@ -187,11 +193,23 @@ class Worker(Service):
         options = self.options
         with self._slots:
             return {
-                "worker_id": options.worker_id, "pid": os.getpid(), "url": self.url, "state": self.state, "model_ref": options.model_ref, "model_path": None,
-                "backend": options.backend, "device": options.device, "slots_total": options.slots, "slots_available": self._available(),
-                "last_activity": iso_time(self._last_activity), "requests": list(self._running), "layers_loaded": self._layers, "layers_total": options.layers,
-                "vram_mb": self._vram(), "gguf": None,
-            }  # fmt: skip
+                "worker_id": options.worker_id,
+                "pid": os.getpid(),
+                "url": self.url,
+                "state": self.state,
+                "model_ref": options.model_ref,
+                "model_path": None,
+                "backend": options.backend,
+                "device": options.device,
+                "slots_total": options.slots,
+                "slots_available": self._available(),
+                "last_activity": iso_time(self._last_activity),
+                "requests": list(self._running),
+                "layers_loaded": self._layers,
+                "layers_total": options.layers,
+                "vram_mb": self._vram(),
+                "gguf": None,
+            }
 
     def loading_progress(self, request: Request) -> Reply:
         """GET /v1/loading/progress: the layers as they are loaded."""
@@ -239,7 +257,7 @@ class Worker(Service):
         request.journalled["request_id"] = request_id
         inference = self._take_slot(request_id, request.stream)
         request.stream.on_close(lambda: self._end(inference))
-        events = Shapes[self.options.event_shape](inference, self)
+        events = SHAPES[self.options.event_shape](inference.id, self.options.model_ref, self.clock)
         return Reply(200, request.stream.carries(self._stream(asked, inference, events)), {"X-Request-Id": request_id})
 
     def _end(self, inference: Inference) -> None:
@@ -327,66 +345,16 @@ class Worker(Service):
         self.journal.record("model_unloaded", model_ref=self.options.model_ref)
         self.log("model unloaded")
         if self.options.queen_url:
-            self._tell_once(f"{self.options.queen_url.rstrip('/')}/v2/workers/removed", {"worker_id": self.options.worker_id, "reason": "shutdown", "pid": os.getpid()}, _LAST_WORD_LIMIT)
+            self._tell_once(
+                f"{self.options.queen_url.rstrip('/')}/v2/workers/removed",
+                {"worker_id": self.options.worker_id, "reason": "shutdown", "pid": os.getpid()},
+                _LAST_WORD_LIMIT,
+            )
 
     def _drained(self, drained: threading.Event) -> None:
         with self._slots:
             if not self._running:
                 drained.set()
-
-
-class PlainEvents:
-    """`{"t": ...}`: the shape of the origin."""
-
-    def __init__(self, inference: Inference, worker: Worker):
-        self._inference = inference
-        self._worker = worker
-        self._begun = worker.clock.now()
-        self.matched: str | None = None
-
-    def start(self) -> Iterator[bytes]:
-        """What comes before the tokens."""
-        return iter(())
-
-    def token(self, text: str, index: int) -> bytes:
-        """One token."""
-        return sse.event({"t": text})
-
-    def end(self, count: int, stop_reason: str) -> Iterator[bytes]:
-        """What comes after the tokens, before the end marker."""
-        return iter(())
-
-    def _milliseconds(self) -> int:
-        return round((self._worker.clock.now() - self._begun) * 1000)
-
-
-class IndexedEvents(PlainEvents):
-    """`{"token": ..., "index": ...}` and a done event."""
-
-    def token(self, text: str, index: int) -> bytes:
-        return sse.event({"token": text, "index": index})
-
-    def end(self, count: int, stop_reason: str) -> Iterator[bytes]:
-        yield sse.event({"done": True, "total_tokens": count, "duration_ms": self._milliseconds()})
-
-
-class TypedEvents(PlainEvents):
-    """`{"type": ...}` with a start and an end event."""
-
-    def start(self) -> Iterator[bytes]:
-        yield sse.event({"type": "started", "job_id": self._inference.id, "model": self._worker.options.model_ref, "started_at": iso_time(time.time())})
-
-    def token(self, text: str, index: int) -> bytes:
-        return sse.event({"type": "token", "t": text, "i": index})
-
-    def end(self, count: int, stop_reason: str) -> Iterator[bytes]:
-        event: dict[str, Any] = {"type": "end", "tokens_out": count, "decode_time_ms": self._milliseconds(), "stop_reason": stop_reason}
-        if self.matched is not None:
-            event["stop_sequence_matched"] = self.matched
-        yield sse.event(event)
-
-
-Shapes = {"plain": PlainEvents, "indexed": IndexedEvents, "typed": TypedEvents}
 
 
 def _read_answers(options: WorkerOptions) -> list[tuple[str | None, str]]:

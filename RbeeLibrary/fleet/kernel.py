@@ -12,6 +12,7 @@ from ..run.platform import portable, prctl
 
 _SET_CHILD_SUBREAPER = 36
 
+
 def become_subreaper() -> None:
     """Makes processes below this one that lose their parent children of this one."""
     if not portable():

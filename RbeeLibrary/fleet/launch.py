@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ..run.lifeline import NAME_VARIABLE
-from ..run.title import set_title
 from ..run.platform import signal_at_parents_end
+from ..run.title import set_title
 
 READY_VARIABLE = "RBEE_READY_FD"
 LISTEN_VARIABLE = "RBEE_LISTEN_FD"

@@ -79,8 +79,12 @@ class Supervisor:
         with open(os.path.join(logs, "nursery.log"), "ab") as log:
             self._warden = subprocess.Popen(
                 [sys.executable, "-m", "RbeeLibrary.fleet.warden", str(os.getpid()), str(theirs.fileno()), ",".join(preload), " " * ROOM],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[theirs.fileno()], env={**os.environ, RUN_VARIABLE: self.address},
-            )  # fmt: skip
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=[theirs.fileno()],
+                env={**os.environ, RUN_VARIABLE: self.address},
+            )
         theirs.close()
         self._connection = ours
         threading.Thread(target=self._listen, name="nursery", daemon=True).start()

@@ -85,7 +85,10 @@ def split_options(given: dict[str, Any], program: type[DaemonOptions]) -> dict[s
 
 
 def _documented(doc: str, fields: dict[str, tuple[dataclasses.Field[Any], Any]]) -> str:
-    lines = [f"    {name}: {field.metadata['help'].capitalize()}. Default: {default_text(field)}. Contract {field.metadata['section']}." for name, (field, _) in fields.items()]
+    lines = [
+        f"    {name}: {field.metadata['help'].capitalize()}. Default: {default_text(field)}. Contract {field.metadata['section']}."
+        for name, (field, _) in fields.items()
+    ]
     text = inspect.cleandoc(doc)
     head, args, rest = text.partition("\nArgs:\n")
     if not args:

@@ -37,7 +37,7 @@ class EvidenceTaker:
         """A keyword ends."""
         self._depth = max(0, self._depth - 1)
         if result.failed and self._picture is None and self._context.is_running:
-            self._picture = self._take(getattr(result, "name", None) or getattr(result, "type", "a keyword"))
+            self._picture = self._take(str(getattr(result, "name", None) or getattr(result, "type", "a keyword")))
             self._picture_depth = self._depth
         elif self._picture is not None and self._depth < self._picture_depth:
             if result.failed:
@@ -54,4 +54,4 @@ class EvidenceTaker:
 
     def _take(self, keyword: str) -> str:
         processes = self._context.supervisor.processes()
-        return evidence_table(str(keyword), self._processes.evidence(processes)) if processes else ""
+        return evidence_table(keyword, self._processes.evidence(processes)) if processes else ""

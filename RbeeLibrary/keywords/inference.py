@@ -12,7 +12,7 @@ from robot.api import logger
 from robot.api.deco import keyword
 from robot.api.types import Secret
 
-from ..assertions import NotYet, Operator
+from ..assertions import NotYet, Operator, Value
 from ..protocol.model_reference import NO_MODEL
 from ..report.streams import stream_table
 from ..run.http import HttpFailure
@@ -30,9 +30,19 @@ class InferenceKeywords:
 
     @keyword
     def submit_inference(
-        self, prompt: str, *, to: str | Daemon = "queen", node: str | None = None, model: str = NO_MODEL, max_tokens: int | None = 20, temperature: float | None = None,
-        seed: int | None = None, api_key: str | Secret | None = None, request_id: str | None = None, timeout: timedelta | None = None,
-    ) -> Inference:  # fmt: skip
+        self,
+        prompt: str,
+        *,
+        to: str | Daemon = "queen",
+        node: str | None = None,
+        model: str = NO_MODEL,
+        max_tokens: int | None = 20,
+        temperature: float | None = None,
+        seed: int | None = None,
+        api_key: str | Secret | None = None,
+        request_id: str | None = None,
+        timeout: timedelta | None = None,
+    ) -> Inference:
         """Asks for an inference and returns at once; the answer is read in the background.
 
         To a queen it is a task (POST `/v2/tasks`), to a worker an inference (POST `/v1/inference`). Contract 3.1, 6.5.
@@ -173,7 +183,15 @@ class InferenceKeywords:
         return self.wait_until_inference_ends(inference, within=within)
 
     @keyword
-    def get_inference_state(self, inference: Inference, operator: Operator | None = None, expected: InferenceState = None, *, within: timedelta | None = None, message: str | None = None) -> InferenceState:  # type: ignore[assignment]
+    def get_inference_state(
+        self,
+        inference: Inference,
+        operator: Operator | None = None,
+        expected: InferenceState = None,
+        *,
+        within: timedelta | None = None,
+        message: str | None = None,
+    ) -> InferenceState:
         """Reads the state of an inference, and checks it if an operator is given.
 
         Args:
@@ -192,7 +210,9 @@ class InferenceKeywords:
         return self._verify(inference, f"state of {inference}", lambda: inference.state, operator, expected, within, message)
 
     @keyword
-    def get_token_count(self, inference: Inference, operator: Operator | None = None, expected: int = None, *, within: timedelta | None = None, message: str | None = None) -> int:  # type: ignore[assignment]
+    def get_token_count(
+        self, inference: Inference, operator: Operator | None = None, expected: int = None, *, within: timedelta | None = None, message: str | None = None
+    ) -> int:
         """Counts the token events that have arrived, and checks the number if an operator is given.
 
         Args:
@@ -211,7 +231,9 @@ class InferenceKeywords:
         return self._verify(inference, f"number of tokens of {inference}", lambda: len(inference.tokens), operator, expected, within, message)
 
     @keyword
-    def get_inference_text(self, inference: Inference, operator: Operator | None = None, expected: str = None, *, within: timedelta | None = None, message: str | None = None) -> str:  # type: ignore[assignment]
+    def get_inference_text(
+        self, inference: Inference, operator: Operator | None = None, expected: str = None, *, within: timedelta | None = None, message: str | None = None
+    ) -> str:
         """Reads the text that has arrived so far, and checks it if an operator is given.
 
         Args:
@@ -230,7 +252,9 @@ class InferenceKeywords:
         return self._verify(inference, f"text of {inference}", lambda: inference.text, operator, expected, within, message)
 
     @keyword
-    def get_inference_error(self, inference: Inference, operator: Operator | None = None, expected: str = None, *, within: timedelta | None = None, message: str | None = None) -> str:  # type: ignore[assignment]
+    def get_inference_error(
+        self, inference: Inference, operator: Operator | None = None, expected: str = None, *, within: timedelta | None = None, message: str | None = None
+    ) -> str:
         """Reads the error code of an inference, and checks it if an operator is given.
 
         Args:
@@ -249,7 +273,16 @@ class InferenceKeywords:
         return self._verify(inference, f"error of {inference}", lambda: inference.error_code, operator, expected, within, message)
 
     @keyword
-    def get_token_gap(self, inference: Inference, statistic: Statistic = Statistic.MEDIAN, operator: Operator | None = None, expected: timedelta = None, *, within: timedelta | None = None, message: str | None = None) -> timedelta:  # type: ignore[assignment]
+    def get_token_gap(
+        self,
+        inference: Inference,
+        statistic: Statistic = Statistic.MEDIAN,
+        operator: Operator | None = None,
+        expected: timedelta = None,
+        *,
+        within: timedelta | None = None,
+        message: str | None = None,
+    ) -> timedelta:
         """Reads how far apart in time the tokens arrived, in real time at the client, and checks it if an operator is given.
 
         Args:
@@ -294,7 +327,16 @@ class InferenceKeywords:
 
     # --- inside ---
 
-    def _verify(self, inference: Inference, what: str, read: Callable[[], Any], operator: Operator | None, expected: Any, within: timedelta | None, message: str | None) -> Any:
+    def _verify(
+        self,
+        inference: Inference,
+        what: str,
+        read: Callable[[], Value],
+        operator: Operator | None,
+        expected: Any,
+        within: timedelta | None,
+        message: str | None,
+    ) -> Value:
         value = self._context.verify(what, read, operator, expected, within, message)
         if inference.state in OVER:
             self._log_once(inference)
@@ -303,7 +345,12 @@ class InferenceKeywords:
     def _log_once(self, inference: Inference) -> None:
         if not inference.logged and inference.started_at:
             inference.logged = True
-            logger.info(stream_table(str(inference), inference.state.value, inference.why(), inference.started_at, [(token.text, token.at) for token in inference.tokens]), html=True)
+            logger.info(
+                stream_table(
+                    str(inference), inference.state.value, inference.why(), inference.started_at, [(token.text, token.at) for token in inference.tokens]
+                ),
+                html=True,
+            )
 
     def _limit(self, within: timedelta | None) -> float:
         return seconds(within, self._context.settings.now.timeout)
@@ -320,4 +367,3 @@ class InferenceKeywords:
 def _pick(ordered: list[float], statistic: Statistic) -> float:
     position = {Statistic.MIN: 0.0, Statistic.MEDIAN: 0.5, Statistic.P95: 0.95, Statistic.MAX: 1.0}[statistic]
     return ordered[min(len(ordered) - 1, math.ceil(position * len(ordered)) - 1 if position else 0)]
-

@@ -25,7 +25,10 @@ class Token:
 
 
 class Inference:
-    """An inference under way: `${answer.id}`, `${answer.tokens}`, `${answer.text}`, `${answer.state}`, `${answer.status}`, `${answer.headers}`, `${answer.events}`."""
+    """An inference under way.
+
+    For .robot files: `${answer.id}`, `.tokens`, `.text`, `.state`, `.status`, `.headers`, `.events` (the JSON objects), `.error` (of a refusal).
+    """
 
     def __init__(self, http: HttpClient, to: Daemon, path: str, cancel_path: str, body: dict[str, Any], key: str | None, silence: float):
         self.id = str(body["request_id"])

@@ -56,7 +56,17 @@ class JournalKeywords:
         return [record for record in self._requests(name) if method in (None, record.method) and _fits(path, record.path)]
 
     @keyword
-    def get_request_count(self, name: str | Daemon, method: str | None, path: str | None, operator: Operator | None = None, expected: int = None, *, within: timedelta | None = None, message: str | None = None) -> int:  # type: ignore[assignment]
+    def get_request_count(
+        self,
+        name: str | Daemon,
+        method: str | None,
+        path: str | None,
+        operator: Operator | None = None,
+        expected: int = None,
+        *,
+        within: timedelta | None = None,
+        message: str | None = None,
+    ) -> int:
         """Counts the requests that a fake has answered, and checks the number if an operator is given.
 
         Args:
@@ -74,7 +84,9 @@ class JournalKeywords:
         Raises:
             AssertionError: the number did not fit in time.
         """
-        return self._context.verify(f"number of requests {method or ''} {path or ''} at {name}", lambda: len(self.get_requests(name, method, path)), operator, expected, within, message)
+        return self._context.verify(
+            f"number of requests {method or ''} {path or ''} at {name}", lambda: len(self.get_requests(name, method, path)), operator, expected, within, message
+        )
 
     @keyword
     def requests_should_be_in_order(self, *requests: str, within: timedelta | None = None) -> None:
@@ -105,7 +117,9 @@ class JournalKeywords:
         found = self._context.find(name).name
         records = []
         for path in output_folder(self._context, found).glob(f"{found}-*.jsonl"):
-            records += [_record(found, entry) for line in path.read_text(encoding="utf-8").splitlines() if (entry := _entry(path, line)).get("record") == "request_in"]
+            records += [
+                _record(found, entry) for line in path.read_text(encoding="utf-8").splitlines() if (entry := _entry(path, line)).get("record") == "request_in"
+            ]
         return sorted(records, key=lambda record: record.start)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from ..protocol.options import MASK, DaemonOptions, HiveOptions, QueenOptions, W
 from ..run.http import HttpFailure
 from .context import RunContext
 from .states import StateReader
-from .types import ENDED, Daemon, State
+from .types import Daemon, State
 
 _OPTIONS: dict[str, type[DaemonOptions]] = {"queen": QueenOptions, "hive": HiveOptions, "worker": WorkerOptions}
 _TITLES = {"queen": "fake-queen", "hive": "fake-hive", "worker": "mock-worker"}
@@ -49,7 +50,9 @@ class Launcher:
 
     # --- started by the nursery ---
 
-    def begin(self, name: str, role: str, options: dict[str, Any], deadline: float, *, env: dict[str, str] | None = None, program: str | None = None) -> Launching:
+    def begin(
+        self, name: str, role: str, options: dict[str, Any], deadline: float, *, env: dict[str, str] | None = None, program: str | None = None
+    ) -> Launching:
         """Starts a program without waiting until it serves."""
         self._context.check_free(name)
         options = {key: value for key, value in options.items() if value is not None}
@@ -62,13 +65,25 @@ class Launcher:
         out, err = (str(Path(folder) / f"{name}.{kind}") for kind in ("stdout", "stderr"))
         words = ["--port", "{port}", *to_argv(shown)]
         if program is None:
-            planned = Program(name, module=f"RbeeLibrary.fakes.{role}", argv=words, title=_TITLES[role], host=options.get("host", "127.0.0.1"), port=port, stdout=out, stderr=err, env=environment)
+            planned = Program(
+                name,
+                module=f"RbeeLibrary.fakes.{role}",
+                argv=words,
+                title=_TITLES[role],
+                host=options.get("host", "127.0.0.1"),
+                port=port,
+                stdout=out,
+                stderr=err,
+                env=environment,
+            )
         else:
             command = [program, *(["--port", str(port)] if port else []), *to_argv(options)]
             planned = Program(name, command=command, port=None, stdout=out, stderr=err, env=environment)
         return self._launch(planned, role, program is None, options, deadline)
 
-    def begin_hive(self, name: str, queen: Daemon | None, options: dict[str, Any], deadline: float, *, env: dict[str, str] | None = None, program: str | None = None) -> Launching:
+    def begin_hive(
+        self, name: str, queen: Daemon | None, options: dict[str, Any], deadline: float, *, env: dict[str, str] | None = None, program: str | None = None
+    ) -> Launching:
         """Starts a hive without waiting, and tells a fake queen where it is."""
         node = options.get("node_name") or ("workstation" if name == "hive" else name)
         given = {"worker_ports": "0", "queen_url": queen.url if queen else "", **options, "node_name": node}
@@ -102,7 +117,11 @@ class Launcher:
         for launching in started:
             if launching.is_fake:
                 self._await_ready(launching.process, deadline)
-        self.await_all([launching.daemon for launching in started if not launching.is_fake or launching.daemon.role == "worker" or until is not State.IDLE], until, deadline)
+        self.await_all(
+            [launching.daemon for launching in started if not launching.is_fake or launching.daemon.role == "worker" or until is not State.IDLE],
+            until,
+            deadline,
+        )
 
     def _launch(self, program: Program, role: str, is_fake: bool, options: dict[str, Any], deadline: float) -> Launching:
         supervisor = self._context.supervisor
@@ -145,9 +164,12 @@ class Launcher:
             raise AssertionError(f"worker {name!r} could not be started: {hive} did not answer the spawn request: {error}") from None
         said = answer.object()
         if not answer.ok:
-            error = said.get("error", {})
+            refusal = said.get("error", {})
             lines = self._lines_of(name)
-            raise AssertionError(f"worker {name!r} could not be started: {hive} answered {answer.status} {error.get('code')}: {error.get('message')}" + (f"; its last lines:\n{lines}" if lines else ""))
+            raise AssertionError(
+                f"worker {name!r} could not be started: {hive} answered {answer.status} {refusal.get('code')}: {refusal.get('message')}"
+                + (f"; its last lines:\n{lines}" if lines else "")
+            )
         url = str(said["url"])
         port = int(url.rpartition(":")[2])
         self._context.supervisor.await_change(lambda: (found := self._context.supervisor.find(name)) is not None and found.alive, deadline)
@@ -163,7 +185,7 @@ class Launcher:
     def await_all(self, daemons: list[Daemon], until: State, deadline: float) -> None:
         """Waits until programs have reached a state; the end of one fails at once."""
         for daemon in daemons:
-            self._states.await_state(daemon, (until,), deadline, describe=lambda daemon=daemon: self.last_lines(self._context.process(daemon)) if until not in ENDED else "")  # type: ignore[misc]
+            self._states.await_state(daemon, (until,), deadline, describe=partial(self.last_lines, self._context.process(daemon)))
 
     def last_lines(self, process: Process) -> str:
         """The last lines that a program printed."""
@@ -191,7 +213,7 @@ def output_folder(context: RunContext, name: str) -> Path:
     """Folder of a program's output: its own, or that of the hive that started it."""
     process = context.process_or_none(name)
     while process is not None and process.program is None:
-        owner = next((other for other in context.supervisor.processes() if other.pid == process.ppid and other is not process), None)  # type: ignore[union-attr]
+        owner = next((other for other in context.supervisor.processes() if other.pid == process.ppid and other is not process), None)
         if owner is None:
             break
         process = owner
@@ -202,4 +224,3 @@ def output_folder(context: RunContext, name: str) -> Path:
 
 def _secret_names(options: type[DaemonOptions]) -> set[str]:
     return {field.name for field in dataclasses.fields(options) if field.metadata["secret"]}
-

@@ -35,7 +35,17 @@ class LifecycleKeywords:
 
     @keyword
     @takes_options(WorkerOptions, HiveOptions, skip=_WORKER_OF_A_FLEET)
-    def start_fleet(self, *, hives: int = 1, workers: int = 0, slots: int | None = None, api_key: Any = None, prefix: str = "", timeout: timedelta | None = None, **options: Any) -> Fleet:
+    def start_fleet(
+        self,
+        *,
+        hives: int = 1,
+        workers: int = 0,
+        slots: int | None = None,
+        api_key: Any = None,
+        prefix: str = "",
+        timeout: timedelta | None = None,
+        **options: Any,
+    ) -> Fleet:
         """Starts a queen, hives and workers, all in parallel, and waits until all are idle.
 
         The queen is called `queen`, a single hive `hive` (several: `hive-1`, `hive-2`), the workers `worker-1`, `worker-2`, counted over all hives.
@@ -58,8 +68,10 @@ class LifecycleKeywords:
         given = option_values({**options, "api_key": api_key})
         deadline = self._deadline(timeout)
         hive_options = split_options(given, HiveOptions)
-        worker_options = split_options({name: value for name, value in given.items() if name not in ("api_key", "model_ref", "backend", "device")}, WorkerOptions)
-        request = {name: given[name] for name in ("model_ref", "backend", "device") if name in given}
+        worker_options = split_options(
+            {name: value for name, value in given.items() if name not in ("api_key", "model_ref", "backend", "device")}, WorkerOptions
+        )
+        request: dict[str, Any] = {name: given[name] for name in ("model_ref", "backend", "device") if name in given}
         queen = self._launcher.begin(f"{prefix}queen", "queen", split_options({"api_key": given.get("api_key")}, QueenOptions), deadline)
         begun = []
         for number in range(1, hives + 1):
@@ -76,7 +88,17 @@ class LifecycleKeywords:
 
     @keyword
     @takes_options(QueenOptions, skip=_QUEEN)
-    def start_queen(self, name: str = "queen", *, api_key: Any = None, until: State = State.IDLE, timeout: timedelta | None = None, env: dict[str, str] | None = None, program: str | None = None, **options: Any) -> Daemon:
+    def start_queen(
+        self,
+        name: str = "queen",
+        *,
+        api_key: Any = None,
+        until: State = State.IDLE,
+        timeout: timedelta | None = None,
+        env: dict[str, str] | None = None,
+        program: str | None = None,
+        **options: Any,
+    ) -> Daemon:
         """Starts a queen and waits until it serves.
 
         Args:
@@ -97,7 +119,19 @@ class LifecycleKeywords:
 
     @keyword
     @takes_options(HiveOptions, skip=("journal", "die_with_parent", "addr"))
-    def start_hive(self, name: str = "hive", *, queen: str | None = "queen", node_name: str | None = None, api_key: Any = None, until: State = State.IDLE, timeout: timedelta | None = None, env: dict[str, str] | None = None, program: str | None = None, **options: Any) -> Daemon:
+    def start_hive(
+        self,
+        name: str = "hive",
+        *,
+        queen: str | None = "queen",
+        node_name: str | None = None,
+        api_key: Any = None,
+        until: State = State.IDLE,
+        timeout: timedelta | None = None,
+        env: dict[str, str] | None = None,
+        program: str | None = None,
+        **options: Any,
+    ) -> Daemon:
         """Starts a hive and waits until it serves.
 
         A queen that runs under the given name is told where the node's hive is. Workers get free ports of the system's choice unless `worker_ports` is given.
@@ -126,7 +160,19 @@ class LifecycleKeywords:
 
     @keyword
     @takes_options(WorkerOptions, skip=("worker_id", "journal", "die_with_parent", "slots"))
-    def start_worker(self, name: str = "worker-1", *, hive: str | None = "hive", slots: int | None = None, api_key: Any = None, until: State = State.IDLE, timeout: timedelta | None = None, env: dict[str, str] | None = None, program: str | None = None, **options: Any) -> Daemon:
+    def start_worker(
+        self,
+        name: str = "worker-1",
+        *,
+        hive: str | None = "hive",
+        slots: int | None = None,
+        api_key: Any = None,
+        until: State = State.IDLE,
+        timeout: timedelta | None = None,
+        env: dict[str, str] | None = None,
+        program: str | None = None,
+        **options: Any,
+    ) -> Daemon:
         """Starts a worker and waits until it is idle.
 
         A hive spawns it as a client would ask it to (POST `/v1/workers/spawn`), so the worker is the hive's child. With `hive=None` it stands alone.
@@ -151,7 +197,7 @@ class LifecycleKeywords:
         if is_none(hive):
             return self._start(name, "worker", {**options, "slots": slots, "api_key": api_key, "worker_id": name}, until, timeout, env, program)
         given = option_values(options)
-        request = {key: given.pop(key) for key in ("model_ref", "backend", "device", "port") if key in given}
+        request: dict[str, Any] = {key: given.pop(key) for key in ("model_ref", "backend", "device", "port") if key in given}
         daemon = self._launcher.spawn_worker(name, self._context.find(str(hive)), given, {**request, "slots": slots}, deadline)
         self._launcher.await_all([daemon], until, deadline)
         logger.info(f"started {daemon}, pid {daemon.pid}, {daemon.url}")
@@ -276,7 +322,9 @@ class LifecycleKeywords:
         stopped = self._endings.end(self._context.supervisor.alive(), seconds(timeout, self._context.settings.now.timeout))
         logger.info(f"stopped {', '.join(process.name for process in stopped.ended) or 'nothing'}")
 
-    def _start(self, name: str, role: str, options: dict[str, Any], until: State, timeout: timedelta | None, env: dict[str, str] | None, program: str | None) -> Daemon:
+    def _start(
+        self, name: str, role: str, options: dict[str, Any], until: State, timeout: timedelta | None, env: dict[str, str] | None, program: str | None
+    ) -> Daemon:
         deadline = self._deadline(timeout)
         return self._finish(self._launcher.begin(name, role, option_values(options), deadline, env=env, program=program), until, deadline)
 
@@ -297,4 +345,3 @@ class LifecycleKeywords:
 
     def _deadline(self, timeout: timedelta | None) -> float:
         return time.monotonic() + seconds(timeout, self._context.settings.now.timeout)
-

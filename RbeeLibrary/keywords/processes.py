@@ -31,7 +31,9 @@ class ProcessKeywords:
         self._endings = endings
 
     @keyword
-    def get_exit_code(self, name: str | Daemon, operator: Operator | None = None, expected: int = None, *, within: timedelta | None = None, message: str | None = None) -> int:  # type: ignore[assignment]
+    def get_exit_code(
+        self, name: str | Daemon, operator: Operator | None = None, expected: int = None, *, within: timedelta | None = None, message: str | None = None
+    ) -> int:
         """Reads the exit code of a program as `wait` told it, and checks it if an operator is given.
 
         For a worker it is the status that its hive got. Waits for the end of the program.
@@ -60,7 +62,16 @@ class ProcessKeywords:
         return self._context.verify(f"exit code of {name}", read, operator, expected, within, message)
 
     @keyword
-    def get_child_count(self, name: str | Daemon, operator: Operator | None = None, expected: int = None, *, recursive: bool = True, within: timedelta | None = None, message: str | None = None) -> int:  # type: ignore[assignment]
+    def get_child_count(
+        self,
+        name: str | Daemon,
+        operator: Operator | None = None,
+        expected: int = None,
+        *,
+        recursive: bool = True,
+        within: timedelta | None = None,
+        message: str | None = None,
+    ) -> int:
         """Counts the living processes below a program in the process table, and checks the number if an operator is given.
 
         The spawner, a helper that a fake hive forks its workers with, does not count.
@@ -89,7 +100,9 @@ class ProcessKeywords:
         return self._context.verify(f"number of processes below {name}", count, operator, expected, within, message)
 
     @keyword
-    def get_command_line(self, name: str | Daemon, operator: Operator | None = None, expected: str = None, *, within: timedelta | None = None, message: str | None = None) -> str:  # type: ignore[assignment]
+    def get_command_line(
+        self, name: str | Daemon, operator: Operator | None = None, expected: str = None, *, within: timedelta | None = None, message: str | None = None
+    ) -> str:
         """Reads the command line of a program from the process table, and checks it if an operator is given.
 
         Args:
@@ -116,7 +129,16 @@ class ProcessKeywords:
         return self._context.verify(f"command line of {name}", read, operator, expected, within, message)
 
     @keyword
-    def get_output(self, name: str | Daemon, operator: Operator | None = None, expected: str = None, *, stream: OutputStream = OutputStream.BOTH, within: timedelta | None = None, message: str | None = None) -> str:  # type: ignore[assignment]
+    def get_output(
+        self,
+        name: str | Daemon,
+        operator: Operator | None = None,
+        expected: str = None,
+        *,
+        stream: OutputStream = OutputStream.BOTH,
+        within: timedelta | None = None,
+        message: str | None = None,
+    ) -> str:
         """Reads what a program has printed since its first start in this test or suite, and checks it if an operator is given.
 
         Args:
@@ -188,17 +210,21 @@ class ProcessKeywords:
         names = {process.pid: process.name for process in self._context.supervisor.processes()}
         found = []
         for process in processes:
-            if process.exit_code is not None:
-                state = ending(process.exit_code)
-            else:
-                state = "gone" if not process.alive else "frozen" if process.frozen else "alive"
+            state = _outside_state(process)
             lines = read_output(self._context, process.name).splitlines()[-_LAST_LINES:]
             found.append(
                 ProgramEvidence(
-                    process.name, process.role, process.pid, names.get(process.ppid, "nursery"), state, "" if process.exit_code is None else str(process.exit_code),
-                    str(process.port or ""), command_line(process.pid) if process.alive else "", "\n".join(lines),
+                    process.name,
+                    process.role,
+                    process.pid,
+                    names.get(process.ppid, "nursery"),
+                    state,
+                    "" if process.exit_code is None else str(process.exit_code),
+                    str(process.port or ""),
+                    command_line(process.pid) if process.alive else "",
+                    "\n".join(lines),
                 )
-            )  # fmt: skip
+            )
         return found
 
 
@@ -214,6 +240,14 @@ def command_line(pid: int) -> str:
         return " ".join(psutil.Process(pid).cmdline())
     except psutil.Error:
         return ""
+
+
+def _outside_state(process: Process) -> str:
+    if process.exit_code is not None:
+        return ending(process.exit_code)
+    if not process.alive:
+        return "gone"
+    return "frozen" if process.frozen else "alive"
 
 
 def _is_helper(pid: int) -> bool:

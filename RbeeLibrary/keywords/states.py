@@ -33,7 +33,9 @@ class StateReader:
             return outside
         return self._asked(self._context.find(name), process)
 
-    def await_state(self, name: str | Daemon, states: tuple[State, ...], deadline: float, *, seen_by: SeenBy = SeenBy.ITSELF, describe: Callable[[], str] = lambda: "") -> State:
+    def await_state(
+        self, name: str | Daemon, states: tuple[State, ...], deadline: float, *, seen_by: SeenBy = SeenBy.ITSELF, describe: Callable[[], str] = lambda: ""
+    ) -> State:
         """Waits for one of several states; the end of the program fails it at once."""
         wanted = " or ".join(state.value for state in states)
         started = time.monotonic()
@@ -47,7 +49,9 @@ class StateReader:
             if hopeless or left <= 0:
                 why = hopeless or f"it is {state.value}"
                 details = describe()
-                raise AssertionError(f"{name} did not reach {wanted} within {time.monotonic() - started:.1f} s: {why}" + (f"; its last lines:\n{details}" if details else ""))
+                raise AssertionError(
+                    f"{name} did not reach {wanted} within {time.monotonic() - started:.1f} s: {why}" + (f"; its last lines:\n{details}" if details else "")
+                )
             self._context.supervisor.await_news(min(pause, left))
             pause = min(pause * 1.5, 0.05)
 
@@ -149,8 +153,15 @@ class StateKeywords:
 
     @keyword
     def get_state(
-        self, name: str | Daemon, operator: Operator | None = None, expected: State = None, *, seen_by: SeenBy = SeenBy.ITSELF, within: timedelta | None = None, message: str | None = None  # type: ignore[assignment]
-    ) -> State:  # fmt: skip
+        self,
+        name: str | Daemon,
+        operator: Operator | None = None,
+        expected: State = None,
+        *,
+        seen_by: SeenBy = SeenBy.ITSELF,
+        within: timedelta | None = None,
+        message: str | None = None,
+    ) -> State:
         """Reads the state of a program, and checks it if an operator is given.
 
         Registries lag: `seen_by` says whose truth is meant. While a living state is waited for, the end of the program fails the keyword at once.
@@ -172,7 +183,7 @@ class StateKeywords:
 
         def read() -> State:
             state = self._reader.read(name, seen_by)
-            if operator == "==" and state is not expected:
+            if operator == "==" and expected is not None and state is not expected:
                 self._reader.check_hope(name, expected, seen_by)
             return state
 
@@ -203,8 +214,16 @@ class StateKeywords:
 
     @keyword
     def get_worker_count(
-        self, seen_by: str | Daemon = "hive", operator: Operator | None = None, expected: int = None, *, state: State | None = None, model: str | None = None, within: timedelta | None = None, message: str | None = None  # type: ignore[assignment]
-    ) -> int:  # fmt: skip
+        self,
+        seen_by: str | Daemon = "hive",
+        operator: Operator | None = None,
+        expected: int = None,
+        *,
+        state: State | None = None,
+        model: str | None = None,
+        within: timedelta | None = None,
+        message: str | None = None,
+    ) -> int:
         """Counts the workers that a hive or a queen lists, and checks the number if an operator is given.
 
         Args:

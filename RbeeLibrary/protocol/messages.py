@@ -39,14 +39,14 @@ class Rule:
             return "type"
         if isinstance(value, float) and not math.isfinite(value):
             return "range"
-        size = len(value) if isinstance(value, (str, list)) else value
+        size: Any = len(value) if isinstance(value, (str, list)) else value
         if self.low is not None and size < self.low:
             return "range"
         if self.high is not None and size > self.high:
             return "range"
         if isinstance(value, str):
             return self._text_problem(value)
-        if self.items is not None:
+        if self.items is not None and isinstance(value, list):
             return next((found for item in value if (found := self.items.problem(item))), None)
         return None
 
@@ -64,7 +64,16 @@ def _field(rule: Rule, default: Any) -> Any:
     return dataclasses.field(default=default, metadata={"rule": rule})
 
 
-def text(low: int = 0, high: int | None = None, *, default: Any = REQUIRED, pattern: str | None = None, choices: tuple[str, ...] = (), aliases: tuple[str, ...] = (), nullable: bool = False) -> Any:
+def text(
+    low: int = 0,
+    high: int | None = None,
+    *,
+    default: Any = REQUIRED,
+    pattern: str | None = None,
+    choices: tuple[str, ...] = (),
+    aliases: tuple[str, ...] = (),
+    nullable: bool = False,
+) -> Any:
     """A string field, its length in characters."""
     if choices:
         expected = "one of " + ", ".join(choices)

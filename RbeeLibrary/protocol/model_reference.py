@@ -19,13 +19,7 @@ def check_model_reference(reference: str) -> str:
     provider, _, rest = reference.partition(":")
     if reference == NO_MODEL:
         return reference
-    if (
-        not _ALLOWED.match(reference)
-        or "../" in reference
-        or ":" in rest
-        or provider not in _FORMS
-        or not _FORMS[provider].match(rest)
-    ):
+    if not _ALLOWED.match(reference) or "../" in reference or ":" in rest or provider not in _FORMS or not _FORMS[provider].match(rest):
         raise RbeeError(
             "INVALID_REQUEST",
             f"model reference {reference[:80]!r} is not of the form hf:ORG/REPO, file:///path/to/model.gguf or mock-model",

@@ -13,7 +13,7 @@ import typing
 from collections.abc import Mapping
 from typing import Any, Literal, TypeVar
 
-from .units import ByteSize, Duration
+from .units import Duration
 
 Options = TypeVar("Options", bound="DaemonOptions")
 OnOff = Literal["on", "off"]
@@ -149,7 +149,9 @@ class QueenOptions(DaemonOptions):
     port: int = option(8080, "TCP port; 0 lets the system pick", "4.1", flags=("-p",), low=0, high=65535)
     config: str | None = option(None, "accepted, unused", "4.1", flags=("-c",))
     hive_url: list[str] = option([], "NODE=URL of a hive, repeatable; *=URL for every node", "4.1")
-    hive_api_key: str | None = option(None, "sent to hives and workers; without it the caller's key is passed on", "4.1", env=("RBEE_HIVE_API_KEY",), secret=True)
+    hive_api_key: str | None = option(
+        None, "sent to hives and workers; without it the caller's key is passed on", "4.1", env=("RBEE_HIVE_API_KEY",), secret=True
+    )
     cascade: Literal["all", "owned", "none"] = option("all", "which hives end with the queen", "16")
     connect_timeout: Duration = option(Duration(10), "limit of one connection attempt", "15", low=0)
     connect_delays: str = option("0,200ms,400ms", "pauses before the connection attempts", "15")
@@ -233,7 +235,9 @@ def _reader(base: Any, field: dataclasses.Field[Any]) -> Any:
             expected = "a whole number" if base is int else str(error)
             raise argparse.ArgumentTypeError(f"{text!r} is not {expected}" if base is int else expected) from None
         if (low is not None and value < low) or (high is not None and value > high):
-            raise argparse.ArgumentTypeError(f"{text} is out of range, expected {low:g} to {high:g}" if high is not None else f"{text} is out of range, expected at least {low:g}")
+            raise argparse.ArgumentTypeError(
+                f"{text} is out of range, expected {low:g} to {high:g}" if high is not None else f"{text} is out of range, expected at least {low:g}"
+            )
         return value
 
     return read

@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 
-WORDS = (
+WORDS = (  # noqa: SIM905  as the contract prints them
     "the a small bee hive queen worker keeper model token light field river stone garden morning "
     "found made told kept over under with from slow bright quiet warm old new and then"
 ).split()

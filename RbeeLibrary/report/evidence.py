@@ -31,10 +31,13 @@ def evidence_table(keyword: str, programs: Sequence[ProgramEvidence]) -> str:
     """
     head = "".join(f"<th>{title}</th>" for title in ("program", "role", "pid", "parent", "state", "exit code", "port"))
     rows = "".join(
-        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in (one.name, one.role, str(one.pid), one.parent, one.state, one.exit_code, one.port)) + "</tr>" for one in programs
+        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in (one.name, one.role, str(one.pid), one.parent, one.state, one.exit_code, one.port)) + "</tr>"
+        for one in programs
     )
     outputs = "".join(
-        f"<details><summary>last output of {escape(one.name)}</summary><p><code>{escape(one.command)}</code></p><pre>{escape(one.output) or '(it printed nothing)'}</pre></details>" for one in programs
+        f"<details><summary>last output of {escape(one.name)}</summary><p><code>{escape(one.command)}</code></p>"
+        f"<pre>{escape(one.output) or '(it printed nothing)'}</pre></details>"
+        for one in programs
     )
     return (
         f"<p><b>The fleet when <i>{escape(keyword)}</i> failed</b></p>"

@@ -19,7 +19,9 @@ def stream_table(name: str, state: str, why: str, started: float, tokens: list[t
     """
     rows, previous = [], started
     for index, (text, at) in enumerate(tokens[:_MOST_ROWS]):
-        rows.append(f"<tr><td>{index}</td><td><code>{escape(repr(text))}</code></td><td>{(at - started) * 1000:.1f}</td><td>{(at - previous) * 1000:.1f}</td></tr>")
+        rows.append(
+            f"<tr><td>{index}</td><td><code>{escape(repr(text))}</code></td><td>{(at - started) * 1000:.1f}</td><td>{(at - previous) * 1000:.1f}</td></tr>"
+        )
         previous = at
     left = f"<p>{len(tokens) - _MOST_ROWS} more tokens are not shown.</p>" if len(tokens) > _MOST_ROWS else ""
     first = f", first after {(tokens[0][1] - started) * 1000:.1f} ms" if tokens else ""

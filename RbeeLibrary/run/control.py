@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -63,5 +62,5 @@ def open_control(address: str | None) -> Control | None:
         return None
     try:
         return Control(address)
-    except (RunIsOver, socket.error):
+    except (OSError, RunIsOver):
         return None

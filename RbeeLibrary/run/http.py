@@ -9,6 +9,7 @@ import json
 import socket
 import uuid
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -126,7 +127,9 @@ class HttpClient:
         self._journal = journal
         self._headers = headers or {}
 
-    def call(self, method: str, url: str, body: Any = None, *, limit: float, connect_limit: float = CONNECT_LIMIT, headers: dict[str, str] | None = None) -> Answer:
+    def call(
+        self, method: str, url: str, body: Any = None, *, limit: float, connect_limit: float = CONNECT_LIMIT, headers: dict[str, str] | None = None
+    ) -> Answer:
         """One exchange within a limit.
 
         Raises:
@@ -142,11 +145,19 @@ class HttpClient:
         finally:
             stream.close()
 
-    def open(self, method: str, url: str, body: Any = None, *, limit: float, connect_limit: float = CONNECT_LIMIT, headers: dict[str, str] | None = None) -> Stream:
+    def open(
+        self, method: str, url: str, body: Any = None, *, limit: float, connect_limit: float = CONNECT_LIMIT, headers: dict[str, str] | None = None
+    ) -> Stream:
         """Sends a request and returns as soon as the headers of the answer are there; `limit` is for them."""
         parts = urlsplit(url)
         path = parts.path + (f"?{parts.query}" if parts.query else "")
-        sent = {"User-Agent": self._agent, "X-Correlation-ID": correlation.get() or str(uuid.uuid4()), "Connection": "close", **self._headers, **(headers or {})}
+        sent = {
+            "User-Agent": self._agent,
+            "X-Correlation-ID": correlation.get() or str(uuid.uuid4()),
+            "Connection": "close",
+            **self._headers,
+            **(headers or {}),
+        }
         data = None
         if method in ("POST", "PATCH", "PUT"):
             sent["Content-Type"] = "application/json"
@@ -165,15 +176,25 @@ class HttpClient:
         finally:
             if self._journal is not None:
                 self._journal.record(
-                    "request_out", method=method, path=parts.path, query=parts.query, target=parts.netloc, status=status, failure=failure,
-                    correlation_id=sent["X-Correlation-ID"], request_id=sent.get("X-Request-Id"), body=body, start=round(start, 6), end=round(self._clock.now(), 6),
-                )  # fmt: skip
+                    "request_out",
+                    method=method,
+                    path=parts.path,
+                    query=parts.query,
+                    target=parts.netloc,
+                    status=status,
+                    failure=failure,
+                    correlation_id=sent["X-Correlation-ID"],
+                    request_id=sent.get("X-Request-Id"),
+                    body=body,
+                    start=round(start, 6),
+                    end=round(self._clock.now(), 6),
+                )
 
     def _connect(self, host: str, port: int, limit: float) -> socket.socket:
         failures = []
         for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
             connection = socket.socket(family, kind, protocol)
-            with self._clock.limit(limit, lambda: _shutdown(connection), "connect") as timer:
+            with self._clock.limit(limit, partial(_shutdown, connection), "connect") as timer:
                 try:
                     connection.connect(address)
                     if timer.fired:

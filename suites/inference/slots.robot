@@ -3,10 +3,12 @@ Documentation       A worker has slots; who finds none is told so at once, and n
 
 Resource            ../../resources/rbee.resource
 
+Test Tags           S35
+
 
 *** Test Cases ***
 Busy Worker Refuses The Next Request
-    [Tags]    S35    S41
+    [Tags]    S41
     Start Worker    hive=None    token_delay=10s
     ${long} =    Submit Inference    long    to=worker-1
     Wait For Tokens    ${long}    1
@@ -18,7 +20,6 @@ Busy Worker Refuses The Next Request
     Should Be Equal    ${refused.error}[slots_busy]    ${1}
 
 Freed Slot Is Given To The Next Request
-    [Tags]    S35
     Start Worker    hive=None    token_delay=10ms
     ${first} =    Submit Inference    first    to=worker-1    max_tokens=3
     Wait Until Inference Ends    ${first}
@@ -27,7 +28,6 @@ Freed Slot Is Given To The Next Request
     Get Inference State    ${second}    ==    done
 
 Health And List Answer While All Slots Are Busy
-    [Tags]    S35
     Start Fleet    workers=1    slots=2    token_delay=10s
     ${first} =    Submit Inference    one    to=worker-1
     ${second} =    Submit Inference    two    to=worker-1
@@ -38,20 +38,20 @@ Health And List Answer While All Slots Are Busy
 
 Last Slot Goes To Exactly One Request
     [Documentation]    Fifty rounds: three of four slots are taken, two requests come at the same moment.
-    [Tags]    L037    S35
-    ${worker} =    Start Worker    hive=None    slots=4    token_delay=10s
-    VAR    @{holders}    @{EMPTY}
+    [Tags]    L037
+    Start Worker    hive=None    slots=4    token_delay=10s
     FOR    ${number}    IN RANGE    3
         ${holder} =    Submit Inference    hold ${number}    to=worker-1
         Wait For Tokens    ${holder}    1
     END
-    FOR    ${round}    IN RANGE    50
+    FOR    ${_}    IN RANGE    50
         One Of Two Simultaneous Requests Wins
     END
 
 
 *** Keywords ***
 One Of Two Simultaneous Requests Wins
+    [Documentation]    Two requests at once: one streams, the other is told that all slots are busy.
     ${left} =    Submit Inference    left    to=worker-1
     ${right} =    Submit Inference    right    to=worker-1
     ${states} =    Outcome Of    ${left}    ${right}
@@ -64,6 +64,7 @@ One Of Two Simultaneous Requests Wins
     Cancel Inference    ${winner}
 
 Outcome Of
+    [Documentation]    The states of two inferences once both have an answer, in alphabetical order.
     [Arguments]    ${left}    ${right}
     Get Inference State    ${left}    !=    connecting
     Get Inference State    ${right}    !=    connecting

@@ -44,6 +44,7 @@ Method That Does Not Fit            hive        /v1/workers/list            {}  
 
 *** Keywords ***
 Request Is Refused
+    [Documentation]    The answer has the status and an error that explains itself; the program is as well as before.
     [Arguments]    ${program}    ${route}    ${body}    ${status}
     ${daemon} =    Get Daemon    ${program}
     ${answer} =    POST    ${daemon.url}${route}    data=${body.encode()}    timeout=10    expected_status=any

@@ -1,5 +1,5 @@
 *** Settings ***
-Documentation       Ports that are taken: the next one is used where any will do, and the error names the holder where it will not.
+Documentation       Ports that are taken: the next one is used where any will do, the error names the holder elsewhere.
 
 Resource            ../../resources/rbee.resource
 
@@ -73,6 +73,6 @@ Refusing And Silent Ports Look Different
 
 *** Keywords ***
 Three Free Ports
-    [Documentation]    The first of three ports in a row that nobody holds. They lie below the ports that the system picks by itself.
+    [Documentation]    The first of three ports in a row that nobody holds, below those that the system picks.
     ${first} =    Evaluate    RbeeLibrary.run.ports.free_range(3)    modules=RbeeLibrary.run.ports
     RETURN    ${first}

@@ -24,7 +24,7 @@ Empty Worker List Leads To Preflight
 
 Idle Worker For The Model Is Used At Once
     [Tags]    S10    S08
-    ${worker} =    Start Worker    worker-abc123    model_ref=${MODEL}
+    Start Worker    worker-abc123    model_ref=${MODEL}
     ${answer} =    Submit Inference    warm start    model=${MODEL}
     Wait Until Inference Ends    ${answer}
     Get Token Count    ${answer}    ==    20
@@ -80,6 +80,7 @@ Requests Of Clients
     RETURN    ${lines}
 
 Restart With Version
+    [Documentation]    Ends the hive and starts one that reports another version.
     [Arguments]    ${version}
     Stop    hive
     Start Hive    report_version=${version}

@@ -67,4 +67,3 @@ Restarted Hive Remembers No Worker
     Get Worker Count    hive    ==    1
     Restart    hive
     Get Worker Count    hive    ==    0
-

@@ -1,0 +1,45 @@
+"""A fake as a program: flags, exit codes, the name in `ps`."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from typing import NoReturn
+
+from ..protocol.options import DaemonOptions, masked, parse
+from ..run.title import set_title
+from .service import Service, exit_now
+
+
+def launch(
+    kind: type[Service],
+    options: type[DaemonOptions],
+    program: str,
+    argv: list[str] | None,
+    listener: socket.socket | None,
+    *,
+    title: str | None = None,
+    words: tuple[str, ...] = (),
+) -> NoReturn:
+    """Runs a fake as a program: flags, exit codes and the name in `ps` (contract 1.4).
+
+    Args:
+        kind: the fake; made with its options and the listener.
+        options: its options.
+        program: its name.
+        argv: words of the command line; None = those of this process.
+        listener: a socket that listens already, for programs that were forked.
+        title: name in `ps`, where it is another one.
+        words: bare words that are accepted and ignored.
+    """
+    given = sys.argv[1:] if argv is None else argv
+    parsed = parse(options, program, given, os.environ, words=words)
+    if argv is None:
+        set_title([title or program, *masked(given, options)])
+    try:
+        service = kind(parsed, listener)  # type: ignore[call-arg]
+    except (OSError, OverflowError, ValueError) as error:
+        print(f"{program}: {error}", file=sys.stderr)
+        exit_now(1)
+    service.run()
