@@ -35,6 +35,14 @@ class NotYet(Exception):
 class Hopeless(AssertionError):
     """Waiting on cannot help: what was waited for has ended."""
 
+    ROBOT_SUPPRESS_NAME = True
+
+
+class UsageError(ValueError):
+    """A keyword was used in a way that cannot work; the message says what, where, what was expected and what to do."""
+
+    ROBOT_SUPPRESS_NAME = True
+
 
 class Verifier:
     """Reads a value and, with an operator, reads again until it fits or patience ends.

@@ -24,11 +24,11 @@ from .keywords.processes import ProcessKeywords
 from .keywords.scopes import Scopes
 from .keywords.settings import Settings, SettingsKeywords, SettingsStack
 from .keywords.states import StateKeywords, StateReader
-from .keywords.types import AutoStop, OnLeak
+from .keywords.types import AutoStop, OnLeak, ProgramName
 from .run.platform import require_supported
 
 
-@library(scope="GLOBAL", listener="SELF", doc_format="MARKDOWN", version="0.1.0", auto_keywords=False)
+@library(scope="GLOBAL", listener="SELF", doc_format="MARKDOWN", version="0.1.0", auto_keywords=False, converters={ProgramName: ProgramName.convert})
 class RbeeLibrary:
     """Starts a fleet of fake rbee programs as real processes, breaks it, and shows what happened.
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from robot.api import logger
 
-from ..assertions import Verifier
+from ..assertions import UsageError, Verifier
 from ..fleet.supervisor import Process, Supervisor
 from ..run.clock import Clock
 from ..run.http import Answer, HttpClient
@@ -100,16 +100,16 @@ class RunContext:
         return daemon
 
     def check_free(self, name: str) -> None:
-        """Raises ValueError if a living program has this name."""
+        """Raises UsageError if a living program has this name."""
         process = self.process_or_none(name)
         if process is not None and process.alive:
-            raise ValueError(f"{name!r} is running already (pid {process.pid}): stop it first, or give the new one another name with name=")
+            raise UsageError(f"{name!r} is running already (pid {process.pid}): stop it first, or give the new one another name with name=")
 
     def find(self, name: str | Daemon) -> Daemon:
         """The daemon of this name; also workers that a queen or hive started by itself.
 
         Raises:
-            ValueError: there is none; the message lists the known ones.
+            UsageError: there is none; the message lists the known ones.
         """
         wanted = str(name)
         known = self._daemons.get(wanted)
@@ -118,7 +118,7 @@ class RunContext:
             return self.add(self._adopted(process, known))
         if known is None:
             names = ", ".join(self.names()) or "nothing: start something with Start Fleet"
-            raise ValueError(f"there is no {wanted!r}, running is {names}")
+            raise UsageError(f"there is no {wanted!r}, running is {names}")
         return known
 
     def names(self) -> list[str]:
@@ -129,7 +129,7 @@ class RunContext:
         """The process of a daemon."""
         found = self.supervisor.find(self.find(name).name)
         if found is None:
-            raise ValueError(f"{str(name)!r} has no process of this run")
+            raise UsageError(f"{str(name)!r} has no process of this run")
         return found
 
     def process_or_none(self, name: str) -> Process | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from robot.api.deco import keyword
 
-from ..assertions import Operator
+from ..assertions import Operator, UsageError
 from .context import RunContext
 from .launching import output_folder
 from .types import Daemon
@@ -143,5 +143,5 @@ def _fits(pattern: str | None, path: str) -> bool:
 def _parse(text: str) -> tuple[str, str, str]:
     words = text.split()
     if len(words) != 3:
-        raise ValueError(f"{text!r} is not a request: expected program, method and path, such as: hive GET /v1/health")
+        raise UsageError(f"{text!r} is not a request: expected program, method and path, such as: hive GET /v1/health")
     return words[0], words[1].upper(), words[2]

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ..assertions import UsageError
 from ..fleet.launch import Program
 from ..fleet.supervisor import Process, StartFailed
 from ..protocol.options import MASK, DaemonOptions, HiveOptions, QueenOptions, WorkerOptions, secret_environment, to_argv
@@ -100,12 +101,12 @@ class Launcher:
         if name in self._spawned:
             spawned, hive = self._spawned[name], self._context.owner_of(daemon)
             if hive is None:
-                raise ValueError(f"{name} cannot be started again: the hive that started it is unknown by now")
+                raise UsageError(f"{name} cannot be started again: the hive that started it is unknown by now")
             fresh = self.spawn_worker(name, hive, spawned.options, {**spawned.request, "port": daemon.port}, deadline)
             self.await_all([fresh], State.IDLE, deadline)
             return fresh
         if name not in self._programs:
-            raise ValueError(f"{name} cannot be started again: this library did not start it")
+            raise UsageError(f"{name} cannot be started again: this library did not start it")
         program, role, is_fake, options = self._programs[name]
         again = Program(**{**program.as_json(), "port": daemon.port if program.port is not None else None})
         launching = self._launch(again, role, is_fake, options, deadline)

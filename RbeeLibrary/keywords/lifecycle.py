@@ -11,6 +11,7 @@ from typing import Any
 from robot.api import logger
 from robot.api.deco import keyword
 
+from ..assertions import UsageError
 from ..fleet.supervisor import ending
 from ..protocol.options import HiveOptions, QueenOptions, WorkerOptions
 from .context import RunContext, is_none, seconds
@@ -18,7 +19,7 @@ from .declared import option_values, split_options, takes_options
 from .endings import Endings
 from .launching import Launcher, Launching
 from .states import StateReader
-from .types import Daemon, Fleet, State
+from .types import Daemon, Fleet, ProgramName, State
 
 _IDENTITY = ("worker_id", "callback_url", "journal", "die_with_parent", "addr", "node_name", "config", "advertise_host")
 _QUEEN = ("journal", "die_with_parent", "config", "api_key")
@@ -90,7 +91,7 @@ class LifecycleKeywords:
     @takes_options(QueenOptions, skip=_QUEEN)
     def start_queen(
         self,
-        name: str = "queen",
+        name: ProgramName = "queen",  # type: ignore[assignment]
         *,
         api_key: Any = None,
         until: State = State.IDLE,
@@ -121,7 +122,7 @@ class LifecycleKeywords:
     @takes_options(HiveOptions, skip=("journal", "die_with_parent", "addr"))
     def start_hive(
         self,
-        name: str = "hive",
+        name: ProgramName = "hive",  # type: ignore[assignment]
         *,
         queen: str | None = "queen",
         node_name: str | None = None,
@@ -162,7 +163,7 @@ class LifecycleKeywords:
     @takes_options(WorkerOptions, skip=("worker_id", "journal", "die_with_parent", "slots"))
     def start_worker(
         self,
-        name: str = "worker-1",
+        name: ProgramName = "worker-1",  # type: ignore[assignment]
         *,
         hive: str | None = "hive",
         slots: int | None = None,
@@ -243,7 +244,7 @@ class LifecycleKeywords:
             Its exit code, -9.
 
         Raises:
-            ValueError: it has ended already.
+            UsageError: it has ended already.
         """
         process = self._context.process(name)
         self._send(name, signal.SIGKILL)
@@ -340,7 +341,7 @@ class LifecycleKeywords:
             self._context.supervisor.signal(process, number)
         except ProcessLookupError:
             how = f": it {ending(process.exit_code)}" if process.exit_code is not None else ""
-            raise ValueError(f"{name} cannot be sent {signal.Signals(number).name}, it has ended{how}") from None
+            raise UsageError(f"{name} cannot be sent {signal.Signals(number).name}, it has ended{how}") from None
         logger.info(f"sent {signal.Signals(number).name} to {name} (pid {process.pid})")
 
     def _deadline(self, timeout: timedelta | None) -> float:

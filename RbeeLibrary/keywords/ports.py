@@ -7,6 +7,7 @@ import socket
 from robot.api import logger
 from robot.api.deco import keyword
 
+from ..assertions import UsageError
 from ..run.ports import PortTaken
 from .types import PortMode
 
@@ -31,7 +32,7 @@ class PortKeywords:
             The port.
 
         Raises:
-            ValueError: the port is taken; the message names who holds it.
+            UsageError: the port is taken; the message names who holds it.
         """
         holder = socket.socket()
         sockets = [holder]
@@ -42,7 +43,7 @@ class PortKeywords:
                 holder.listen(0 if mode is PortMode.IGNORE else 128)
         except OSError:
             holder.close()
-            raise ValueError(str(PortTaken(port))) from None
+            raise UsageError(str(PortTaken(port))) from None
         number = int(holder.getsockname()[1])
         if mode is PortMode.IGNORE:
             sockets += _fill_backlog(number)
@@ -58,10 +59,10 @@ class PortKeywords:
             port: The port, as `Occupy Port` returned it.
 
         Raises:
-            ValueError: it is not occupied by this library.
+            UsageError: it is not occupied by this library.
         """
         if port not in self._held:
-            raise ValueError(f"port {port} is not occupied by Occupy Port; occupied are {', '.join(map(str, self._held)) or 'none'}")
+            raise UsageError(f"port {port} is not occupied by Occupy Port; occupied are {', '.join(map(str, self._held)) or 'none'}")
         for held in self._held.pop(port):
             held.close()
         logger.info(f"released port {port}")

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from robot.api.deco import keyword
 
-from ..assertions import Hopeless, Operator
+from ..assertions import Hopeless, Operator, UsageError
 from ..fleet.supervisor import Process, ending
 from ..run.http import HttpFailure
 from .context import RunContext, seconds
@@ -119,13 +119,13 @@ class StateReader:
     def _hive_of(self, name: str | Daemon) -> Daemon:
         owner = self._context.owner_of(self._context.find(name))
         if owner is None:
-            raise ValueError(f"{name} was not started by a hive, so no hive can see it")
+            raise UsageError(f"{name} was not started by a hive, so no hive can see it")
         return owner
 
     def _queen(self) -> Daemon:
         queens = self._context.daemons("queen")
         if not queens:
-            raise ValueError("there is no queen that could see it: start one with Start Queen")
+            raise UsageError("there is no queen that could see it: start one with Start Queen")
         return queens[0]
 
 
@@ -147,7 +147,7 @@ class StateKeywords:
             The daemon, as the `Start ...` keywords return it.
 
         Raises:
-            ValueError: there is none of this name.
+            UsageError: there is none of this name.
         """
         return self._context.find(name)
 
@@ -207,7 +207,7 @@ class StateKeywords:
             AssertionError: none of them was reached in time, or the program ended meanwhile.
         """
         if not states:
-            raise ValueError("Wait Until State needs at least one state, such as idle")
+            raise UsageError("Wait Until State needs at least one state, such as idle")
         started = time.monotonic()
         self._reader.await_state(name, states, started + seconds(within, self._context.settings.now.timeout), seen_by=seen_by)
         return timedelta(seconds=time.monotonic() - started)

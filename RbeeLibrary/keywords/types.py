@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from enum import Enum
+
+from ..protocol.messages import ID_PATTERN
 
 
 class State(Enum):
@@ -108,6 +111,18 @@ class OnLeak(Enum):
     FAIL = "FAIL"
     WARN = "WARN"
     IGNORE = "IGNORE"
+
+
+class ProgramName(str):
+    """Name of a program: letters, digits, `-` and `_`, up to 64 characters; a worker's is also its worker id."""
+
+    @classmethod
+    def convert(cls, text: str) -> ProgramName:
+        """Checks a name, so that a misspelt option is not taken for one."""
+        if not re.fullmatch(ID_PATTERN, text):
+            hint = f": there is no option {text.partition('=')[0]!r}" if "=" in text else ""
+            raise ValueError(f"expected letters, digits, '-' and '_'{hint}")
+        return cls(text)
 
 
 @dataclass(eq=False)

@@ -1,0 +1,76 @@
+"""Running robot in a child process, and looking at what it left."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+from robot.api import ExecutionResult
+
+ROOT = Path(__file__).parent.parent
+LIMIT = 240
+
+
+@dataclass
+class Run:
+    """A finished run of robot."""
+
+    rc: int
+    output: str
+    folder: Path
+
+    def result(self):
+        """The result model."""
+        return ExecutionResult(str(self.folder / "output.xml"))
+
+    def tests(self) -> dict[str, object]:
+        """Tests by name."""
+        return {test.name: test for test in self.result().suite.all_tests}
+
+
+def robot(folder: Path, *arguments: str, env: dict[str, str] | None = None, package: Path = ROOT) -> Run:
+    """Runs robot to its end."""
+    done = subprocess.run(robot_command(folder, *arguments), cwd=folder, env=robot_env(env, package), capture_output=True, text=True, timeout=LIMIT)
+    return Run(done.returncode, done.stdout + done.stderr, folder)
+
+
+def robot_command(folder: Path, *arguments: str) -> list[str]:
+    """Words that run robot with this interpreter."""
+    return [sys.executable, "-m", "robot", "--outputdir", str(folder), *arguments]
+
+
+def robot_env(env: dict[str, str] | None = None, package: Path = ROOT) -> dict[str, str]:
+    """The environment, with the package to test first on the path."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("RBEE_", "ROBOT_"))}
+    return {**clean, "PYTHONPATH": str(package), **(env or {})}
+
+
+def leftovers(since: float) -> list[str]:
+    """Programs of any run that were started after a time and are alive: `pid words`."""
+    found = []
+    for process in psutil.process_iter(["pid", "cmdline", "create_time", "status"]):
+        words = " ".join(process.info["cmdline"] or [])
+        ours = words.startswith(("rbee-", "fake-", "mock-worker")) or "RbeeLibrary.f" in words
+        if ours and process.info["create_time"] >= since - 0.5 and process.info["status"] != psutil.STATUS_ZOMBIE:
+            found.append(f"{process.info['pid']} {words[:80]}")
+    return found
+
+
+def await_none_left(since: float, limit: float = 10.0) -> list[str]:
+    """Waits until nothing is left; returns what is."""
+    import time
+
+    deadline = time.monotonic() + limit
+    while (left := leftovers(since)) and time.monotonic() < deadline:
+        processes = []
+        for line in left:
+            try:
+                processes.append(psutil.Process(int(line.split()[0])))
+            except psutil.NoSuchProcess:
+                continue
+        psutil.wait_procs(processes, timeout=0.1)
+    return left

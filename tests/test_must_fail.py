@@ -1,0 +1,87 @@
+"""Suites that must fail, and what a stranger reads in their messages and logs."""
+
+import re
+import time
+
+import pytest
+from running import ROOT, await_none_left, robot
+
+
+@pytest.fixture(scope="module")
+def failed(tmp_path_factory):
+    began = time.time()
+    run = robot(tmp_path_factory.mktemp("must_fail"), str(ROOT / "tests/must_fail/failures.robot"))
+    assert await_none_left(began) == []
+    return run
+
+
+MESSAGES = {
+    "Wrong State": r"^state of queen is idle, expected == busy \(after \d+ ms\)$",
+    "Worker That Ends While A State Is Waited For": r"^worker-1 cannot become busy: it exited with 0$",
+    "Program That Dies While Starting": r"^worker 'worker-1' did not start: it exited with 1 while starting, [\d.]+ s after its start; its last lines:\n.*/no/such/file\.json",
+    "Port That Is Taken": r"^queen 'queen' could not be started: port \d+ is taken by pid \d+ \(.+\)$",
+    "Too Few Tokens": r"^inference req-\w+ of worker-1 has brought 3 of 20 tokens and is done$",
+    "Wrong Token Count": r"^number of tokens of inference req-\w+ of worker-1 is 3, expected == 4 \(after \d+ ms\)$",
+    "Unknown Name": r"^there is no 'quen', running is queen$",
+    "Message Of The User": r"^it was idle, not busy$",
+    "Living Program Has No Exit Code": r"^exit code of queen is not known, queen \(pid \d+\) is still running, expected == 0 \(after \d+ ms\)$",
+    "Frozen Program Cannot Be Stopped Twice": r"^queen cannot be sent SIGKILL, it has ended: it exited with 0$",
+    "Failure That Is Caught Shows No Evidence": r"^something else$",
+    "Failure Shows The Fleet": r"^worker-1 cannot become idle: it was ended by SIGKILL$",
+    "Order That Did Not Happen": r"^first request out of order is 'hive .* missing after .*; came: .*'",
+}
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+def test_message_explains_the_failure(failed, name):
+    test = failed.tests()[name]
+    assert test.status == "FAIL"
+    assert re.search(MESSAGES[name], test.message, re.DOTALL), test.message
+    assert len(test.message.splitlines()) <= 12
+
+
+def test_every_failing_test_has_an_expected_message(failed):
+    assert set(failed.tests()) == set(MESSAGES)
+
+
+@pytest.mark.parametrize("name", ["Program That Dies While Starting", "Worker That Ends While A State Is Waited For"])
+def test_end_of_a_program_fails_at_once(failed, name):
+    """Both have a limit of 30 s."""
+    assert failed.tests()[name].elapsed_time.total_seconds() < 15
+
+
+def _evidence(test):
+    messages = [message for keyword in test.body for message in getattr(keyword, "body", [])] + list(test.body) + list(test.setup.body if test.setup else [])
+    return [message.message for message in messages if getattr(message, "html", False) and "The fleet when" in message.message]
+
+
+def test_evidence_shows_all_programs_once(failed):
+    evidence = _evidence(failed.tests()["Failure Shows The Fleet"])
+    assert len(evidence) == 1
+    assert "The fleet when <i>Get State</i> failed" in evidence[0]
+    for name in ("queen", "hive", "worker-1"):
+        assert f"<td>{name}</td>" in evidence[0]
+        assert f"last output of {name}" in evidence[0]
+    assert "<td>was ended by SIGKILL</td><td>-9</td>" in evidence[0]
+    assert "serves on http://127.0.0.1:" in evidence[0]
+
+
+def test_caught_failure_leaves_no_evidence_of_its_own(failed):
+    evidence = _evidence(failed.tests()["Failure That Is Caught Shows No Evidence"])
+    assert len(evidence) == 1
+    assert "The fleet when <i>Fail</i> failed" in evidence[0]
+
+
+def test_dry_run_finds_typos_and_starts_nothing(tmp_path):
+    began = time.time()
+    run = robot(tmp_path, "--dryrun", str(ROOT / "tests/must_fail/typos.robot"))
+    messages = {name: test.message for name, test in run.tests().items()}
+    assert all(test.status == "FAIL" for test in run.tests().values()), messages
+    assert "'idel'" in messages["Misspelt State"] and "'idle'" in messages["Misspelt State"]
+    assert "'contains'" in messages["Misspelt Operator"]
+    assert "5 parsecs" in messages["Misspelt Time"]
+    assert "token_dealy" in messages["Misspelt Option"]
+    assert "'plain'" in messages["Misspelt Shape"]
+    assert "integer" in messages["Number That Is None"]
+    assert not (tmp_path / "rbee").exists()
+    assert await_none_left(began, 0) == []
