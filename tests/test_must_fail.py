@@ -77,7 +77,7 @@ def test_dry_run_finds_typos_and_starts_nothing(tmp_path):
     run = robot(tmp_path, "--dryrun", str(ROOT / "tests/must_fail/typos.robot"))
     messages = {name: test.message for name, test in run.tests().items()}
     assert all(test.status == "FAIL" for test in run.tests().values()), messages
-    assert "'idel'" in messages["Misspelt State"] and "'idle'" in messages["Misspelt State"]
+    assert "'idel'" in messages["Misspelt State"] and "'idle'" in messages["Misspelt State"], messages
     assert "'contains'" in messages["Misspelt Operator"]
     assert "5 parsecs" in messages["Misspelt Time"]
     assert "token_dealy" in messages["Misspelt Option"]

@@ -157,7 +157,7 @@ class InferenceKeywords:
         logger.info(f"{name} answers {prompt or 'everything'} with {text!r}")
 
     @keyword
-    def cancel_inference(self, inference: Inference, *, by: CancelBy = CancelBy.DELETE, within: timedelta | None = None) -> InferenceState:
+    def cancel_inference(self, inference: Inference, *, by: CancelBy = CancelBy.delete, within: timedelta | None = None) -> InferenceState:
         """Cancels an inference and waits for its end.
 
         Args:
@@ -171,7 +171,7 @@ class InferenceKeywords:
         Raises:
             AssertionError: DELETE was not answered with 204, or the inference did not end in time.
         """
-        if by is CancelBy.DISCONNECT:
+        if by is CancelBy.disconnect:
             inference.disconnect()
         else:
             try:
@@ -276,7 +276,7 @@ class InferenceKeywords:
     def get_token_gap(
         self,
         inference: Inference,
-        statistic: Statistic = Statistic.MEDIAN,
+        statistic: Statistic = Statistic.median,
         operator: Operator | None = None,
         expected: timedelta = None,
         *,
@@ -365,5 +365,5 @@ class InferenceKeywords:
 
 
 def _pick(ordered: list[float], statistic: Statistic) -> float:
-    position = {Statistic.MIN: 0.0, Statistic.MEDIAN: 0.5, Statistic.P95: 0.95, Statistic.MAX: 1.0}[statistic]
+    position = {Statistic.min: 0.0, Statistic.median: 0.5, Statistic.p95: 0.95, Statistic.max: 1.0}[statistic]
     return ordered[min(len(ordered) - 1, math.ceil(position * len(ordered)) - 1 if position else 0)]

@@ -13,7 +13,7 @@ from ..protocol.errors import envelope_error
 from ..run.http import HttpClient, HttpFailure, NoAnswer, NotConnected, Stream
 from .types import Daemon, InferenceState
 
-OVER = (InferenceState.DONE, InferenceState.REFUSED, InferenceState.CANCELLED, InferenceState.STALLED, InferenceState.BROKEN)
+OVER = (InferenceState.done, InferenceState.refused, InferenceState.cancelled, InferenceState.stalled, InferenceState.broken)
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Inference:
         self.to = to.name
         self.tokens: list[Token] = []
         self.events: list[dict[str, Any]] = []
-        self.state = InferenceState.CONNECTING
+        self.state = InferenceState.connecting
         self.status: int | None = None
         self.headers: dict[str, str] = {}
         self.error: dict[str, Any] = {}
@@ -95,11 +95,11 @@ class Inference:
         try:
             stream = self._http.open("POST", self._url, self._body, limit=self._silence, headers=headers)
         except NotConnected as error:
-            self._end(InferenceState.REFUSED, "UNREACHABLE", str(error))
+            self._end(InferenceState.refused, "UNREACHABLE", str(error))
             return
         except HttpFailure as error:
             late = "no answer within" in str(error)
-            self._end(InferenceState.CANCELLED if self._leaving else InferenceState.STALLED if late else InferenceState.BROKEN, "", str(error))
+            self._end(InferenceState.cancelled if self._leaving else InferenceState.stalled if late else InferenceState.broken, "", str(error))
             return
         with self._changed:
             self._stream = stream
@@ -107,7 +107,7 @@ class Inference:
             if self._leaving:
                 stream.cut()
             if stream.status == 200:
-                self.state = InferenceState.STREAMING
+                self.state = InferenceState.streaming
             self._changed.notify_all()
         try:
             if stream.status == 200:
@@ -123,7 +123,7 @@ class Inference:
         except HttpFailure as failure:
             error = {"message": str(failure)}
         self.error = error
-        self._end(InferenceState.REFUSED, str(error.get("code", "")), str(error.get("message", f"status {stream.status}")))
+        self._end(InferenceState.refused, str(error.get("code", "")), str(error.get("message", f"status {stream.status}")))
 
     def _read(self, stream: Stream) -> None:
         stream.limit_silence(self._silence)
@@ -140,7 +140,7 @@ class Inference:
             self._end(self._bad_end(), "", f"the stream ended without [DONE]{cut}")
         except NoAnswer as error:
             if "timed out" in str(error) and not self._leaving:
-                self._end(InferenceState.STALLED, "", f"nothing came for {self._silence:g} s")
+                self._end(InferenceState.stalled, "", f"nothing came for {self._silence:g} s")
             else:
                 self._end(self._bad_end(), "", str(error))
 
@@ -157,11 +157,11 @@ class Inference:
 
     def _good_end(self) -> InferenceState:
         if self._deleted:
-            return InferenceState.CANCELLED
-        return InferenceState.BROKEN if self.error_code else InferenceState.DONE
+            return InferenceState.cancelled
+        return InferenceState.broken if self.error_code else InferenceState.done
 
     def _bad_end(self) -> InferenceState:
-        return InferenceState.CANCELLED if self._leaving else InferenceState.BROKEN
+        return InferenceState.cancelled if self._leaving else InferenceState.broken
 
     def _end(self, state: InferenceState, code: str = "", message: str = "") -> None:
         with self._changed:

@@ -103,14 +103,14 @@ class Launcher:
             if hive is None:
                 raise UsageError(f"{name} cannot be started again: the hive that started it is unknown by now")
             fresh = self.spawn_worker(name, hive, spawned.options, {**spawned.request, "port": daemon.port}, deadline)
-            self.await_all([fresh], State.IDLE, deadline)
+            self.await_all([fresh], State.idle, deadline)
             return fresh
         if name not in self._programs:
             raise UsageError(f"{name} cannot be started again: this library did not start it")
         program, role, is_fake, options = self._programs[name]
         again = Program(**{**program.as_json(), "port": daemon.port if program.port is not None else None})
         launching = self._launch(again, role, is_fake, options, deadline)
-        self.finish_all([launching], State.IDLE, deadline)
+        self.finish_all([launching], State.idle, deadline)
         return launching.daemon
 
     def finish_all(self, started: list[Launching], until: State, deadline: float) -> None:
@@ -119,7 +119,7 @@ class Launcher:
             if launching.is_fake:
                 self._await_ready(launching.process, deadline)
         self.await_all(
-            [launching.daemon for launching in started if not launching.is_fake or launching.daemon.role == "worker" or until is not State.IDLE],
+            [launching.daemon for launching in started if not launching.is_fake or launching.daemon.role == "worker" or until is not State.idle],
             until,
             deadline,
         )

@@ -78,11 +78,11 @@ class LifecycleKeywords:
         for number in range(1, hives + 1):
             name = f"{prefix}hive" if hives == 1 else f"{prefix}hive-{number}"
             begun.append(self._launcher.begin_hive(name, queen.daemon, hive_options, deadline))
-        self._launcher.finish_all([queen, *begun], State.IDLE, deadline)
+        self._launcher.finish_all([queen, *begun], State.idle, deadline)
         jobs = [(f"{prefix}worker-{number + 1}", begun[number % hives].daemon) for number in range(hives * workers)] if hives else []
         with ThreadPoolExecutor(max_workers=max(1, min(16, len(jobs)))) as pool:
             started = list(pool.map(lambda job: self._launcher.spawn_worker(job[0], job[1], worker_options, {**request, "slots": slots}, deadline), jobs))
-        self._launcher.await_all(started, State.IDLE, deadline)
+        self._launcher.await_all(started, State.idle, deadline)
         fleet = Fleet(queen.daemon, [hive.daemon for hive in begun], started)
         logger.info(f"started {fleet.queen}, {', '.join(str(daemon) for daemon in [*fleet.hives, *fleet.workers]) or 'no hive'}")
         return fleet
@@ -94,7 +94,7 @@ class LifecycleKeywords:
         name: ProgramName = "queen",  # type: ignore[assignment]
         *,
         api_key: Any = None,
-        until: State = State.IDLE,
+        until: State = State.idle,
         timeout: timedelta | None = None,
         env: dict[str, str] | None = None,
         program: str | None = None,
@@ -127,7 +127,7 @@ class LifecycleKeywords:
         queen: str | None = "queen",
         node_name: str | None = None,
         api_key: Any = None,
-        until: State = State.IDLE,
+        until: State = State.idle,
         timeout: timedelta | None = None,
         env: dict[str, str] | None = None,
         program: str | None = None,
@@ -168,7 +168,7 @@ class LifecycleKeywords:
         hive: str | None = "hive",
         slots: int | None = None,
         api_key: Any = None,
-        until: State = State.IDLE,
+        until: State = State.idle,
         timeout: timedelta | None = None,
         env: dict[str, str] | None = None,
         program: str | None = None,

@@ -21,7 +21,7 @@ class PortKeywords:
         self._held: dict[int, list[socket.socket]] = {}
 
     @keyword
-    def occupy_port(self, port: int = 0, *, mode: PortMode = PortMode.LISTEN) -> int:
+    def occupy_port(self, port: int = 0, *, mode: PortMode = PortMode.listen) -> int:
         """Holds a TCP port on 127.0.0.1 until the end of the test or suite that asked for it.
 
         Args:
@@ -39,13 +39,13 @@ class PortKeywords:
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             holder.bind(("127.0.0.1", port))
-            if mode is not PortMode.REFUSE:
-                holder.listen(0 if mode is PortMode.IGNORE else 128)
+            if mode is not PortMode.refuse:
+                holder.listen(0 if mode is PortMode.ignore else 128)
         except OSError:
             holder.close()
             raise UsageError(str(PortTaken(port))) from None
         number = int(holder.getsockname()[1])
-        if mode is PortMode.IGNORE:
+        if mode is PortMode.ignore:
             sockets += _fill_backlog(number)
         self._held[number] = sockets
         logger.info(f"holding port {number} ({mode.value})")

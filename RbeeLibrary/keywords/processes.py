@@ -135,7 +135,7 @@ class ProcessKeywords:
         operator: Operator | None = None,
         expected: str = None,
         *,
-        stream: OutputStream = OutputStream.BOTH,
+        stream: OutputStream = OutputStream.both,
         within: timedelta | None = None,
         message: str | None = None,
     ) -> str:
@@ -156,7 +156,7 @@ class ProcessKeywords:
             AssertionError: the text did not fit in time.
         """
         found = self._context.find(name).name
-        kinds = ("stdout", "stderr") if stream is OutputStream.BOTH else (stream.value,)
+        kinds = ("stdout", "stderr") if stream is OutputStream.both else (stream.value,)
         return self._context.verify(f"output of {name}", lambda: read_output(self._context, found, kinds), operator, expected, within, message)
 
     @keyword

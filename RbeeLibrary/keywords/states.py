@@ -21,20 +21,20 @@ class StateReader:
     def __init__(self, context: RunContext):
         self._context = context
 
-    def read(self, name: str | Daemon, seen_by: SeenBy = SeenBy.ITSELF) -> State:
+    def read(self, name: str | Daemon, seen_by: SeenBy = SeenBy.itself) -> State:
         """The state of a program at this moment."""
-        if seen_by is SeenBy.HIVE:
+        if seen_by is SeenBy.hive:
             return self._listed(name, self._hive_of(name), "/v1/workers/list")
-        if seen_by is SeenBy.QUEEN:
+        if seen_by is SeenBy.queen:
             return self._listed(name, self._queen(), "/v2/workers/list")
         process = self._context.process(name)
         outside = self._from_outside(process)
-        if outside is not State.RUNNING or seen_by is SeenBy.PROCESS:
+        if outside is not State.running or seen_by is SeenBy.process:
             return outside
         return self._asked(self._context.find(name), process)
 
     def await_state(
-        self, name: str | Daemon, states: tuple[State, ...], deadline: float, *, seen_by: SeenBy = SeenBy.ITSELF, describe: Callable[[], str] = lambda: ""
+        self, name: str | Daemon, states: tuple[State, ...], deadline: float, *, seen_by: SeenBy = SeenBy.itself, describe: Callable[[], str] = lambda: ""
     ) -> State:
         """Waits for one of several states; the end of the program fails it at once."""
         wanted = " or ".join(state.value for state in states)
@@ -62,17 +62,17 @@ class StateReader:
             raise Hopeless(f"{name} cannot become {state.value}: {reason}")
 
     def _hopeless(self, name: str | Daemon, states: tuple[State, ...], seen_by: SeenBy) -> str | None:
-        if seen_by not in (SeenBy.ITSELF, SeenBy.PROCESS) or any(state in ENDED for state in states) or State.UNREACHABLE in states:
+        if seen_by not in (SeenBy.itself, SeenBy.process) or any(state in ENDED for state in states) or State.unreachable in states:
             return None
         process = self._context.process(name)
         return f"it {ending(process.exit_code)}" if process.exit_code is not None else None
 
     def _from_outside(self, process: Process) -> State:
         if process.exit_code is not None:
-            return State.EXITED if process.exit_code >= 0 else State.KILLED
+            return State.exited if process.exit_code >= 0 else State.killed
         if not process.alive:
-            return State.EXITED
-        return State.FROZEN if process.frozen else State.RUNNING
+            return State.exited
+        return State.frozen if process.frozen else State.running
 
     def _asked(self, daemon: Daemon, process: Process) -> State:
         try:
@@ -80,30 +80,30 @@ class StateReader:
                 return self._worker_state(daemon)
             answer = self._context.ask(daemon, "GET", "/health")
             if not answer.ok and answer.status != 401:
-                return State.UNREACHABLE
+                return State.unreachable
             return self._daemon_state(process)
         except HttpFailure:
-            return State.STARTING if process.program is not None and process.program.module is not None and process.ready is None else State.UNREACHABLE
+            return State.starting if process.program is not None and process.program.module is not None and process.ready is None else State.unreachable
 
     def _worker_state(self, daemon: Daemon) -> State:
         answer = self._context.ask(daemon, "GET", "/v1/health")
         if answer.status == 404:
             answer = self._context.ask(daemon, "GET", "/v1/ready")
-            return State.IDLE if answer.object().get("ready") else State.LOADING
+            return State.idle if answer.object().get("ready") else State.loading
         return _state(answer.object().get("state"))
 
     def _daemon_state(self, process: Process) -> State:
         try:
             return _state(self._context.supervisor.control(process, {"op": "state"}))
         except RuntimeError:
-            return State.IDLE  # a real program: it answers health, more is not known of it
+            return State.idle  # a real program: it answers health, more is not known of it
 
     def _listed(self, name: str | Daemon, who: Daemon, path: str) -> State:
         worker_id = str(name)
         for row in self.rows(who, path):
             if row.get("worker_id", row.get("id")) == worker_id:
                 return _state(row.get("state"))
-        return State.UNLISTED
+        return State.unlisted
 
     def rows(self, who: Daemon, path: str) -> list[dict[str, object]]:
         """The workers that a hive or queen lists."""
@@ -158,7 +158,7 @@ class StateKeywords:
         operator: Operator | None = None,
         expected: State = None,
         *,
-        seen_by: SeenBy = SeenBy.ITSELF,
+        seen_by: SeenBy = SeenBy.itself,
         within: timedelta | None = None,
         message: str | None = None,
     ) -> State:
@@ -187,11 +187,11 @@ class StateKeywords:
                 self._reader.check_hope(name, expected, seen_by)
             return state
 
-        whose = "" if seen_by is SeenBy.ITSELF else f" seen by {seen_by.value}"
+        whose = "" if seen_by is SeenBy.itself else f" seen by {seen_by.value}"
         return self._context.verify(f"state of {name}{whose}", read, operator, expected, within, message)
 
     @keyword
-    def wait_until_state(self, name: str | Daemon, *states: State, seen_by: SeenBy = SeenBy.ITSELF, within: timedelta | None = None) -> timedelta:
+    def wait_until_state(self, name: str | Daemon, *states: State, seen_by: SeenBy = SeenBy.itself, within: timedelta | None = None) -> timedelta:
         """Waits until a program is in one of several states.
 
         Args:

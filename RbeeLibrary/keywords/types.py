@@ -17,21 +17,21 @@ class State(Enum):
     signal), running (alive; all that the process table can tell), unlisted (not in the list of the one who was asked).
     """
 
-    STARTING = "starting"
-    LOADING = "loading"
-    IDLE = "idle"
-    BUSY = "busy"
-    DRAINING = "draining"
-    STALE_BUT_BUSY = "stale-but-busy"
-    UNREACHABLE = "unreachable"
-    FROZEN = "frozen"
-    EXITED = "exited"
-    KILLED = "killed"
-    RUNNING = "running"
-    UNLISTED = "unlisted"
+    starting = "starting"
+    loading = "loading"
+    idle = "idle"
+    busy = "busy"
+    draining = "draining"
+    stale_but_busy = "stale-but-busy"
+    unreachable = "unreachable"
+    frozen = "frozen"
+    exited = "exited"
+    killed = "killed"
+    running = "running"
+    unlisted = "unlisted"
 
 
-ENDED = (State.EXITED, State.KILLED)
+ENDED = (State.exited, State.killed)
 
 
 class SeenBy(Enum):
@@ -40,10 +40,10 @@ class SeenBy(Enum):
     itself = the program; hive = the list of the hive that started it; queen = the queen's list of workers; process = the process table.
     """
 
-    ITSELF = "itself"
-    HIVE = "hive"
-    QUEEN = "queen"
-    PROCESS = "process"
+    itself = "itself"
+    hive = "hive"
+    queen = "queen"
+    process = "process"
 
 
 class InferenceState(Enum):
@@ -53,29 +53,29 @@ class InferenceState(Enum):
     cancelled = ended because the test cancelled it; stalled = silent for longer than its time-out; broken = ended without the end marker.
     """
 
-    CONNECTING = "connecting"
-    STREAMING = "streaming"
-    DONE = "done"
-    REFUSED = "refused"
-    CANCELLED = "cancelled"
-    STALLED = "stalled"
-    BROKEN = "broken"
+    connecting = "connecting"
+    streaming = "streaming"
+    done = "done"
+    refused = "refused"
+    cancelled = "cancelled"
+    stalled = "stalled"
+    broken = "broken"
 
 
 class CancelBy(Enum):
     """How an inference is cancelled: delete = DELETE request; disconnect = the client closes its socket."""
 
-    DELETE = "delete"
-    DISCONNECT = "disconnect"
+    delete = "delete"
+    disconnect = "disconnect"
 
 
 class Statistic(Enum):
     """Which of the gaps between tokens."""
 
-    MIN = "min"
-    MEDIAN = "median"
-    P95 = "p95"
-    MAX = "max"
+    min = "min"
+    median = "median"
+    p95 = "p95"
+    max = "max"
 
 
 class PortMode(Enum):
@@ -84,17 +84,17 @@ class PortMode(Enum):
     listen = accepts connections and says nothing; refuse = bound, but refuses connections; ignore = full backlog, connects hang.
     """
 
-    LISTEN = "listen"
-    REFUSE = "refuse"
-    IGNORE = "ignore"
+    listen = "listen"
+    refuse = "refuse"
+    ignore = "ignore"
 
 
 class OutputStream(Enum):
     """Which output of a program: stdout, stderr, or both (stdout first)."""
 
-    BOTH = "both"
-    STDOUT = "stdout"
-    STDERR = "stderr"
+    both = "both"
+    stdout = "stdout"
+    stderr = "stderr"
 
 
 class AutoStop(Enum):
@@ -110,7 +110,7 @@ class OnLeak(Enum):
 
     FAIL = "FAIL"
     WARN = "WARN"
-    IGNORE = "IGNORE"
+    ignore = "IGNORE"
 
 
 class ProgramName(str):
