@@ -105,7 +105,7 @@ class Hive(Service):
         """GET /v1/workers/list: states as they are at this moment."""
         rows = self.workers.rows()
         self._together(self._probe, [row for row in rows if row.child is not None])
-        return {"workers": [row.as_dict() for row in rows if row.child is None or not row.child.ended.is_set()]}
+        return {"workers": [row.as_dict() for row in self.workers.rows()]}
 
     def download(self, request: Request) -> dict[str, Any]:
         """POST /v1/models/download; without provisioning every model counts as there."""

@@ -44,11 +44,11 @@ class Endings:
         deadline = time.monotonic() + limit
         for process in living:
             if process.frozen:
-                self._send(process, signal.SIGCONT)
+                self.send(process, signal.SIGCONT)
         pids = {process.pid for process in living}
         roots = [process for process in living if process.ppid not in pids]
         for process in roots:
-            self._send(process, signal.SIGTERM)
+            self.send(process, signal.SIGTERM)
         for process in roots:
             self.await_code(process, max(0.0, deadline - time.monotonic()))
         leaked += [process for process in self._outlived_owner(living) if process not in leaked]
@@ -74,7 +74,7 @@ class Endings:
 
     def force(self, process: Process) -> None:
         """SIGKILL, and waits until the process is gone."""
-        self._send(process, signal.SIGKILL)
+        self.send(process, signal.SIGKILL)
         await_gone([process], time.monotonic() + _FORCE_LIMIT)
         self._context.supervisor.await_exit(process, 0.2)
 
@@ -85,7 +85,8 @@ class Endings:
             return self._context.supervisor.await_exit(process, min(1.0, max(0.0, deadline - time.monotonic())))
         return code
 
-    def _send(self, process: Process, number: int) -> None:
+    def send(self, process: Process, number: int) -> None:
+        """Sends a signal; a process that has ended is no error."""
         try:
             self._context.supervisor.signal(process, number)
         except ProcessLookupError:

@@ -222,9 +222,9 @@ class LifecycleKeywords:
         """
         process = self._context.process(name)
         limit = seconds(timeout, self._context.settings.now.timeout)
-        if process.alive:
-            self._send(name, signal.SIGTERM)
-            self._send(name, signal.SIGCONT)
+        if process.frozen:
+            self._endings.send(process, signal.SIGCONT)
+        self._endings.send(process, signal.SIGTERM)
         code = self._endings.await_code(process, limit)
         if code is None:
             self._endings.force(process)

@@ -18,9 +18,11 @@ SIGTERM To The Hive Ends All Workers
     Get Worker Count    queen    ==    0
 
 Workers Are Gone Before Their Hive
-    [Documentation]    The hive waits for its children: when it has ended there is no worker left.
+    [Documentation]    The hive waits for its children: when it has ended there is no worker left, not even a busy one.
     [Tags]    S49
-    Start Fleet    workers=2
+    Start Fleet    workers=2    token_delay=20ms
+    ${answer} =    Submit Inference    until the end    to=worker-1    max_tokens=20
+    Wait For Tokens    ${answer}    1
     Stop    hive
     Get State    worker-1    ==    exited    seen_by=process    within=0s
     Get State    worker-2    ==    exited    seen_by=process    within=0s

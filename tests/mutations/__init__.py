@@ -1,0 +1,1 @@
+"""Behaviours broken on purpose: each mutation must be caught by the test that names the behaviour."""

@@ -1,0 +1,58 @@
+"""Runs the mutations and prints the table: `python tests/mutations/run.py [part of a name]`."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from mutations.table import MUTATIONS, Mutation
+from running import ROOT, robot
+
+
+def patched_copy(mutation: Mutation, folder: Path) -> Path:
+    """A copy of the project with the behaviour broken."""
+    for part in ("RbeeLibrary", "suites", "resources", "tests/must_fail"):
+        shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+    path = folder / "RbeeLibrary" / mutation.file
+    text = path.read_text()
+    found = text.count(mutation.old)
+    if found != 1:
+        raise ValueError(f"mutation {mutation.name!r}: its text stands {found} times in {mutation.file}, expected once")
+    path.write_text(text.replace(mutation.old, mutation.new))
+    return folder
+
+
+def outcome(mutation: Mutation) -> tuple[bool, str]:
+    """Runs the test that names the behaviour; says whether it failed, and its message."""
+    with tempfile.TemporaryDirectory(prefix="rbee-mutation-") as name:
+        folder = patched_copy(mutation, Path(name))
+        results = folder / "results"
+        results.mkdir()
+        run = robot(results, "--test", mutation.test, str(folder / mutation.suite), package=folder)
+        test = run.tests().get(mutation.test)
+        if test is None:
+            return False, f"there is no test {mutation.test!r}: {run.output[-500:]}"
+        return test.status == "FAIL", test.message
+
+
+def main() -> int:
+    """Prints a line a mutation; 1 if one survived."""
+    wanted = sys.argv[1] if len(sys.argv) > 1 else ""
+    survived = 0
+    for mutation in MUTATIONS:
+        if wanted in mutation.name:
+            caught, message = outcome(mutation)
+            survived += not caught
+            first = message.splitlines()[0] if message else ""
+            print(f"{'caught  ' if caught else 'SURVIVED'} | {mutation.name} | {mutation.test} | {first[:110]}", flush=True)
+    print(f"{survived} survived")
+    return 1 if survived else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
