@@ -21,7 +21,14 @@ LIMIT = 30.0
 
 def start_scene(folder: Path, freeze: str = "nobody", **options) -> subprocess.Popen:
     folder.mkdir(parents=True, exist_ok=True)
-    return subprocess.Popen(robot_command(folder, "-v", f"FREEZE:{freeze}", str(SCENE)), cwd=folder, env=robot_env(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options)
+    return subprocess.Popen(
+        robot_command(folder, "-v", f"FREEZE:{freeze}", str(SCENE)),
+        cwd=folder,
+        env=robot_env(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        **options,
+    )
 
 
 def await_file(path: Path, process: subprocess.Popen | None = None) -> None:
@@ -98,7 +105,9 @@ def test_sigkill_of_robot_with_a_frozen_nursery_leaves_nothing(tmp_path):
 def test_temporary_folder_of_the_run_is_removed(tmp_path):
     temporary = tmp_path / "tmp"
     temporary.mkdir()
-    process = subprocess.Popen(robot_command(tmp_path, str(SCENE)), cwd=tmp_path, env=robot_env({"TMPDIR": str(temporary)}), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        robot_command(tmp_path, str(SCENE)), cwd=tmp_path, env=robot_env({"TMPDIR": str(temporary)}), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     await_file(tmp_path / "ready", process)
     assert list(temporary.glob("rbee-*")) != []
     began = time.time() - 10

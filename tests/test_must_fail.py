@@ -18,7 +18,8 @@ def failed(tmp_path_factory):
 MESSAGES = {
     "Wrong State": r"^state of queen is idle, expected == busy \(after \d+ ms\)$",
     "Worker That Ends While A State Is Waited For": r"^worker-1 cannot become busy: it exited with 0$",
-    "Program That Dies While Starting": r"^worker 'worker-1' did not start: it exited with 1 while starting, [\d.]+ s after its start; its last lines:\n.*/no/such/file\.json",
+    "Program That Dies While Starting": r"^worker 'worker-1' did not start: it exited with 1 while starting, [\d.]+ s after its start; "
+    r"its last lines:\n.*/no/such/file\.json",
     "Port That Is Taken": r"^queen 'queen' could not be started: port \d+ is taken by pid \d+ \(.+\)$",
     "Too Few Tokens": r"^inference req-\w+ of worker-1 has brought 3 of 20 tokens and is done$",
     "Wrong Token Count": r"^number of tokens of inference req-\w+ of worker-1 is 3, expected == 4 \(after \d+ ms\)$",

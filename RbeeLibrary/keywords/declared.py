@@ -86,7 +86,7 @@ def split_options(given: dict[str, Any], program: type[DaemonOptions]) -> dict[s
 
 def _documented(doc: str, fields: dict[str, tuple[dataclasses.Field[Any], Any]]) -> str:
     lines = [
-        f"    {name}: {field.metadata['help'].capitalize()}. Default: {default_text(field)}. Contract {field.metadata['section']}."
+        f"    {name}: {_sentence(field.metadata['help'])}. Default: {default_text(field)}. Contract {field.metadata['section']}."
         for name, (field, _) in fields.items()
     ]
     text = inspect.cleandoc(doc)
@@ -95,3 +95,7 @@ def _documented(doc: str, fields: dict[str, tuple[dataclasses.Field[Any], Any]])
         head, rest = text, ""
     own, separator, tail = rest.partition("\n\n")
     return f"{head}\nArgs:\n" + "\n".join([*([own] if own else []), *lines]) + (f"\n\n{tail}" if separator else "")
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -10,6 +10,7 @@ from typing import Any
 
 from robot.api import logger
 from robot.api.deco import keyword
+from robot.api.types import Secret
 
 from ..assertions import UsageError
 from ..fleet.supervisor import ending
@@ -42,7 +43,7 @@ class LifecycleKeywords:
         hives: int = 1,
         workers: int = 0,
         slots: int | None = None,
-        api_key: Any = None,
+        api_key: str | Secret | None = None,
         prefix: str = "",
         timeout: timedelta | None = None,
         **options: Any,
@@ -93,7 +94,7 @@ class LifecycleKeywords:
         self,
         name: ProgramName = "queen",  # type: ignore[assignment]
         *,
-        api_key: Any = None,
+        api_key: str | Secret | None = None,
         until: State = State.idle,
         timeout: timedelta | None = None,
         env: dict[str, str] | None = None,
@@ -126,7 +127,7 @@ class LifecycleKeywords:
         *,
         queen: str | None = "queen",
         node_name: str | None = None,
-        api_key: Any = None,
+        api_key: str | Secret | None = None,
         until: State = State.idle,
         timeout: timedelta | None = None,
         env: dict[str, str] | None = None,
@@ -167,7 +168,7 @@ class LifecycleKeywords:
         *,
         hive: str | None = "hive",
         slots: int | None = None,
-        api_key: Any = None,
+        api_key: str | Secret | None = None,
         until: State = State.idle,
         timeout: timedelta | None = None,
         env: dict[str, str] | None = None,

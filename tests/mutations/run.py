@@ -10,8 +10,9 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from mutations.table import MUTATIONS, Mutation
 from running import ROOT, robot
+
+from mutations.table import MUTATIONS, Mutation
 
 
 def patched_copy(mutation: Mutation, folder: Path) -> Path:

@@ -23,6 +23,7 @@ Fleet That Is Ended From Outside
 
 *** Keywords ***
 Slow Teardown
+    [Documentation]    Takes so long that it is sure to be interrupted.
     Create File    ${SIGNAL}-teardown
     Start Worker    late    hive=None    token_delay=1 h
     ${answer} =    Submit Inference    on and on    to=late

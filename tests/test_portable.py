@@ -1,0 +1,47 @@
+"""The run without prctl, warm forks and kernel-watched lifelines, as on macOS; and the systems that are not supported."""
+
+import time
+
+import pytest
+from running import ROOT, await_none_left, robot, robot_env
+from test_leftovers import LIMIT, SCENE, await_file
+
+EXCEPTIONS: tuple[str, ...] = ()
+"""Tests of the suites that cannot pass that way; there is none on Linux. What is lost is in the README."""
+
+
+def test_suites_pass_without_prctl_and_by_exec(tmp_path):
+    began = time.time()
+    run = robot(tmp_path, str(ROOT / "suites"), env={"RBEE_PORTABLE": "1"})
+    failed = {name: test.message for name, test in run.tests().items() if test.failed and name not in EXCEPTIONS}
+    assert failed == {}
+    assert await_none_left(began) == []
+
+
+@pytest.mark.parametrize("freeze", ["nobody", "hive-1", "worker-1"])
+def test_sigkill_of_robot_leaves_nothing(tmp_path, freeze):
+    import subprocess
+
+    from running import robot_command
+
+    began = time.time()
+    process = subprocess.Popen(
+        robot_command(tmp_path, "-v", f"FREEZE:{freeze}", str(SCENE)),
+        env=robot_env({"RBEE_PORTABLE": "1"}),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    await_file(tmp_path / "ready", process)
+    process.kill()
+    process.wait(LIMIT)
+    assert await_none_left(began) == []
+
+
+def test_windows_gets_a_clear_error(monkeypatch):
+    import os
+
+    from RbeeLibrary.run.platform import require_supported
+
+    monkeypatch.setattr(os, "name", "nt")
+    with pytest.raises(RuntimeError, match="RbeeLibrary needs Linux or macOS.*WSL"):
+        require_supported()
