@@ -149,6 +149,8 @@ class RbeeLibrary:
     def end_test(self, data: Any, result: Any) -> None:
         """Shows the evidence of a failed test, then stops what the test started."""
         if self._context.is_running:
+            if self._console is not None:
+                self._console.show_news()
             self._inferences.abandon_all()
             self._inferences.log_all()
             if result.failed:

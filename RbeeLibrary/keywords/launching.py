@@ -14,6 +14,7 @@ from ..fleet.launch import Program
 from ..fleet.supervisor import Process, StartFailed
 from ..protocol.options import MASK, DaemonOptions, HiveOptions, QueenOptions, WorkerOptions, secret_environment, to_argv
 from ..run.http import HttpFailure
+from ..run.ports import free_range
 from .context import RunContext
 from .states import StateReader
 from .types import Daemon, State
@@ -78,8 +79,9 @@ class Launcher:
                 env=environment,
             )
         else:
-            command = [program, *(["--port", str(port)] if port else []), *to_argv(options)]
-            planned = Program(name, command=command, port=None, stdout=out, stderr=err, env=environment)
+            # A real program binds its port itself and tells nobody which one: it gets one that is free at this moment.
+            options["port"] = port or free_range(1)
+            planned = Program(name, command=[program, *to_argv({"port": options["port"], **shown})], port=None, stdout=out, stderr=err, env=environment)
         return self._launch(planned, role, program is None, options, deadline)
 
     def begin_hive(
