@@ -1,5 +1,7 @@
 *** Settings ***
-Documentation       What ends with a test, with a suite, and what only with the run. `test_library.py` runs this with every `auto_stop`.
+Documentation       What ends with a test, with a suite, and what only with the run.
+...
+...                 `test_library.py` runs this with every `auto_stop`.
 
 Library             RbeeLibrary    auto_stop=${AUTO STOP}    on_leak=FAIL
 

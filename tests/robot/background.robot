@@ -1,5 +1,6 @@
 *** Settings ***
-Documentation       What hive, queen and worker do by themselves, with shorter numbers than rbee's own: this is a test of the fakes.
+Documentation       What hive, queen and worker do by themselves, with shorter numbers than rbee's own:
+...                 this is a test of the fakes.
 
 Library             RequestsLibrary
 Resource            ../../resources/rbee.resource
@@ -45,7 +46,6 @@ Hung Worker Is Started Again Where That Is Asked For
 
 Worker That Loads For Too Long Is Given Up By Its Hive
     [Documentation]    The callback of a loading worker counts; a worker without any is given up.
-    ${nowhere} =    Occupy Port    mode=refuse
     Start Fleet    hives=1    loading_limit=300ms    health_interval=0s
     Start Worker    worker-1    callback_url=http://localhost:9999/nowhere
     Get Exit Code    worker-1    ==    -9    within=5s
@@ -60,7 +60,7 @@ Lost Callback Is Repeated
 
 Required Callback That Fails Ends The Worker
     ${port} =    Occupy Port    mode=refuse
-    Start Worker    hive=None    until=idle    queen_url=http://127.0.0.1:${port}    callback_delays=20ms    callback_required=True
+    Start Worker    hive=None    queen_url=http://127.0.0.1:${port}    callback_delays=20ms    callback_required=True
     Get Exit Code    worker-1    ==    1
 
 Heartbeats Reach The Queen
@@ -129,7 +129,8 @@ Worker Binary That Is Missing Is Named
 Log Of A Hive Can Be Followed
     Start Hive
     ${hive} =    Get Daemon    hive
-    ${follower} =    Evaluate    requests.get('${hive.url}/v1/logs?follow=true', stream=True, timeout=10)    modules=requests
+    VAR    ${url}    ${hive.url}/v1/logs?follow=true
+    ${follower} =    Evaluate    requests.get($url, stream=True, timeout=10)    modules=requests
     Start Worker
     ${seen} =    Evaluate    next(line for line in $follower.iter_lines(chunk_size=1) if b'worker-1' in line)
     Should Match Regexp    ${seen.decode()}    worker worker-1 \\(pid \\d+\\) started

@@ -1,5 +1,7 @@
 *** Settings ***
-Library     RbeeLibrary    console=yes
+Documentation       Output of the programs is shown while they run.
+
+Library             RbeeLibrary    console=yes
 
 
 *** Test Cases ***
