@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -24,6 +25,7 @@ from .service import Service, iso_time
 OUTPUT_VARIABLE = "RBEE_OUTPUTS"
 _WORKER = "RbeeLibrary.fakes.worker"
 _PORT_TRIES = 3
+_REAP_LIMIT = 5.0
 
 
 @dataclass(eq=False)
@@ -242,11 +244,13 @@ class Workers:
         limit = self._options.spawn_timeout
         with self._hive.clock.limit(limit, lambda: child.signal(signal.SIGKILL), "spawn") as timer:
             said = child.read_ready()
-        if said is None:
-            child.ended.wait(5)
-            if timer.fired:
-                raise RbeeError("WORKER_CRASHED", f"worker {row.worker_id} did not open its port within {limit}", self._ending(child))
-            raise self._crashed(row, child)
+        if said is not None:
+            row.port = _port_said(said) or row.port
+            return
+        child.ended.wait(_REAP_LIMIT)
+        if timer.fired:
+            raise RbeeError("WORKER_CRASHED", f"worker {row.worker_id} did not open its port within {limit}", self._ending(child))
+        raise self._crashed(row, child)
 
     def _crashed(self, row: WorkerRow, child: Child) -> RbeeError:
         ending = self._ending(child)
@@ -291,6 +295,15 @@ class Workers:
             child.signal(signal.SIGKILL)
         for child in children:
             child.ended.wait(2)
+
+
+def _port_said(line: str) -> int | None:
+    """The port in a ready line; a program that bound port 0 is the only one that knows it."""
+    try:
+        port = json.loads(line).get("port")
+    except (ValueError, AttributeError):
+        return None
+    return port if isinstance(port, int) else None
 
 
 def port_range(text: str) -> tuple[int, int]:

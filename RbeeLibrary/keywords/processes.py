@@ -16,6 +16,7 @@ from ..fleet.supervisor import Process, ending
 from ..report.evidence import ProgramEvidence
 from .context import RunContext, seconds
 from .endings import Endings
+from .journal import last_state
 from .launching import read_output
 from .types import Daemon, OutputStream
 
@@ -210,7 +211,9 @@ class ProcessKeywords:
         names = {process.pid: process.name for process in self._context.supervisor.processes()}
         found = []
         for process in processes:
-            state = _outside_state(process)
+            outside = _outside_state(process)
+            said = last_state(self._context, process.name, process.pid)
+            state = f"{outside}, {said}" if said and process.exit_code is None else outside
             lines = read_output(self._context, process.name).splitlines()[-_LAST_LINES:]
             found.append(
                 ProgramEvidence(

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from html import escape
 
 
+_CELL = 'style="padding:2px 8px"'
+
+
 @dataclass(frozen=True)
 class ProgramEvidence:
     """One program at the moment of the failure."""
@@ -29,9 +32,11 @@ def evidence_table(keyword: str, programs: Sequence[ProgramEvidence]) -> str:
         keyword: the failed keyword at which the picture was taken.
         programs: all programs of the test.
     """
-    head = "".join(f"<th>{title}</th>" for title in ("program", "role", "pid", "parent", "state", "exit code", "port"))
+    head = "".join(f"<th {_CELL}>{title}</th>" for title in ("program", "role", "pid", "parent", "state", "exit code", "port"))
     rows = "".join(
-        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in (one.name, one.role, str(one.pid), one.parent, one.state, one.exit_code, one.port)) + "</tr>"
+        "<tr>"
+        + "".join(f"<td {_CELL}>{escape(cell)}</td>" for cell in (one.name, one.role, str(one.pid), one.parent, one.state, one.exit_code, one.port))
+        + "</tr>"
         for one in programs
     )
     outputs = "".join(

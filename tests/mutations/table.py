@@ -172,8 +172,8 @@ MUTATIONS = [
     Mutation(
         "failed start answered with 200",
         "fakes/hive_workers.py",
-        "            raise self._crashed(row, child)\n\n    def _crashed",
-        "            return\n\n    def _crashed",
+        "        raise self._crashed(row, child)\n\n    def _crashed",
+        "        return\n\n    def _crashed",
         FAILURES,
         "Worker That Cannot Start Is Reported With Its Exit Code",
     ),
