@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from robot.api import ExecutionResult
 
 ROOT = Path(__file__).parent.parent
 LIMIT = 240
+MARK_VARIABLE = "RBEE_TESTS"
+MARK = f"{os.getpid()}-{uuid.uuid4().hex}"
+"""Carried by all that these tests start, so that they see their own leftovers and nobody else's."""
 
 
 @dataclass
@@ -46,16 +50,21 @@ def robot_command(folder: Path, *arguments: str) -> list[str]:
 def robot_env(env: dict[str, str] | None = None, package: Path = ROOT) -> dict[str, str]:
     """The environment, with the package to test first on the path."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("RBEE_", "ROBOT_"))}
-    return {**clean, "PYTHONPATH": str(package), **(env or {})}
+    return {**clean, "PYTHONPATH": str(package), MARK_VARIABLE: MARK, **(env or {})}
 
 
 def leftovers(since: float) -> list[str]:
-    """Programs of any run that were started after a time and are alive: `pid words`."""
+    """Programs that these tests have started after a time and that are alive: `pid words`."""
     found = []
     for process in psutil.process_iter(["pid", "cmdline", "create_time", "status"]):
+        if process.info["status"] == psutil.STATUS_ZOMBIE or process.info["create_time"] < since - 0.5:
+            continue
         words = " ".join(process.info["cmdline"] or [])
-        ours = words.startswith(("rbee-", "fake-", "mock-worker")) or "RbeeLibrary.f" in words
-        if ours and process.info["create_time"] >= since - 0.5 and process.info["status"] != psutil.STATUS_ZOMBIE:
+        try:
+            ours = process.environ().get(MARK_VARIABLE) == MARK
+        except psutil.Error:
+            continue
+        if ours and (words.startswith(("rbee-", "fake-", "mock-worker")) or "RbeeLibrary.f" in words):
             found.append(f"{process.info['pid']} {words[:80]}")
     return found
 

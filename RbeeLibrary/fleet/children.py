@@ -47,7 +47,7 @@ class Child:
 
     def signal(self, number: int) -> None:
         """Sends a signal; an ended child is left alone (its pid may be somebody else's)."""
-        if not self.ended.is_set():
+        if self.code is None:
             kernel.kill(self.pid, number)
 
     def read_ready(self) -> str | None:
@@ -255,5 +255,5 @@ class Reaper:
 
     def _tell(self, child: Child, code: int, on_end: Callable[[Child], None]) -> None:
         child.code = code
-        child.ended.set()
         on_end(child)
+        child.ended.set()  # last: who waits for it may end the process, and then nobody would hear of the code

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-
 _CELL = 'style="padding:2px 8px"'
 
 
