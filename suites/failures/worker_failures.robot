@@ -96,3 +96,13 @@ Killed Hive Leaves Its Workers Alive
     Get State    worker-1    ==    idle
     Get State    worker-2    ==    idle
     Get Worker Count    queen    ==    2
+
+Exit Code Of A Worker That Outlived Its Hive Is Known
+    [Documentation]    It became a child of the nursery when its hive died, and the nursery waited for it.
+    [Tags]    L046
+    Start Fleet    workers=2
+    Kill    hive
+    Stop    worker-1
+    Get Exit Code    worker-1    ==    0
+    Kill    worker-2
+    Get Exit Code    worker-2    ==    -9
