@@ -40,7 +40,7 @@ Hung Worker Is Started Again Where That Is Asked For
     ${before} =    Get Daemon    worker-1
     Freeze    worker-1
     Get Output    hive    contains    worker worker-1 did not answer and is started again    within=5s
-    Get Worker Count    hive    ==    1
+    Get Request Count    hive    POST    /v1/workers/ready    ==    2
     ${after} =    Get Daemon    worker-1
     Should Not Be Equal    ${before.pid}    ${after.pid}
 
