@@ -62,6 +62,7 @@ class Worker(Service):
         self._layers = 0 if options.load_time else options.layers
         self._loading = Feed()
         self._last_activity = time.time()
+        self._beating = False
         self.route("GET", "/v1/health", self.health, protected=False)
         self.route("GET", "/health", self.health, protected=False)
         self.route("GET", "/v1/ready", self.ready, protected=False)
@@ -91,8 +92,6 @@ class Worker(Service):
             self._loading.end()
         self._last_activity = time.time()
         self.spawn(self._call_back, name="callback")
-        if self.options.heartbeat:
-            self.spawn(self._heartbeats, name="heartbeat")
         if self.options.hive_heartbeat and self.options.callback_url:
             self.every(self.options.hive_heartbeat, self._hive_heartbeat, "hive-heartbeat", at_once=True)
 
@@ -120,13 +119,16 @@ class Worker(Service):
     def _call_back(self) -> None:
         if self.options.callback_delay:
             self.clock.wait(threading.Event(), self.clock.now() + self.options.callback_delay)
-        targets = []
         if self.options.queen_url:
-            targets.append(f"{self.options.queen_url.rstrip('/')}/v2/workers/ready")
+            self.spawn(self._tell_queen_ready, f"{self.options.queen_url.rstrip('/')}/v2/workers/ready", name="callback")
         if self.options.callback_url and _SKIPPED_CALLBACK not in self.options.callback_url:
-            targets.append(self.options.callback_url)
-        for target in targets:
-            self.spawn(self._tell_ready, target, name="callback")
+            self.spawn(self._tell_ready, self.options.callback_url, name="callback")
+
+    def _tell_queen_ready(self, target: str) -> None:
+        self._tell_ready(target)
+        if self.options.heartbeat and not self._beating:
+            self._beating = True
+            self.every(self.options.heartbeat, self._heartbeat, "heartbeat", at_once=True)
 
     def _tell_ready(self, target: str) -> None:
         pauses = split_durations(self.options.callback_delays)
@@ -152,9 +154,6 @@ class Worker(Service):
     def _callback(self) -> ReadyCallback:
         options = self.options
         return ReadyCallback(options.worker_id, self.url, options.model_ref, self.state, options.backend, options.device, options.slots, self._available())
-
-    def _heartbeats(self) -> None:
-        self.every(self.options.heartbeat, self._heartbeat, "heartbeat", at_once=True)
 
     def _heartbeat(self) -> None:
         if self.options.queen_url:
