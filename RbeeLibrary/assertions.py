@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal, TypeVar
 
@@ -44,6 +45,23 @@ class UsageError(ValueError):
     ROBOT_SUPPRESS_NAME = True
 
 
+@dataclass(frozen=True)
+class Check:
+    """What a reading is compared with.
+
+    Args:
+        operator: how to compare, None = only read.
+        expected: what to compare with; has the type of the value.
+        within: patience of this call in real time, None = the library's.
+        message: replaces the text of a failure; `{value}` and `{expected}` are filled in.
+    """
+
+    operator: Operator | None = None
+    expected: Any = None
+    within: timedelta | None = None
+    message: str | None = None
+
+
 class Verifier:
     """Reads a value and, with an operator, reads again until it fits or patience ends.
 
@@ -58,26 +76,23 @@ class Verifier:
         self._pause = pause
         self._log = log
 
-    def __call__(self, what: str, read: Callable[[], Value], operator: Operator | None, expected: Any, within: timedelta | None, message: str | None) -> Value:
+    def __call__(self, what: str, read: Callable[[], Value], check: Check) -> Value:
         """Reads a value and checks it.
 
         Args:
             what: the value, as a log line names it.
             read: reads it; may raise NotYet, or Hopeless to end the wait.
-            operator: how to compare, None = only read.
-            expected: what to compare with; has the type of the value.
-            within: patience of this call in real time; the default is the library's.
-            message: replaces the text of a failure; `{value}` and `{expected}` are filled in.
+            check: what to compare with.
 
         Raises:
             AssertionError: the value did not fit within the patience.
         """
-        patience = self._patience() if within is None else within.total_seconds()
+        patience = self._patience() if check.within is None else check.within.total_seconds()
         started = time.monotonic()
         deadline = started + patience
         pause = _FIRST_PAUSE
         while True:
-            value, problem = self._look(read, operator, expected)
+            value, problem = self._look(read, check.operator, check.expected)
             waited = time.monotonic() - started
             if problem is None:
                 self._log(f"{what} is {shown(value)}{_after(waited)}")
@@ -86,8 +101,8 @@ class Verifier:
                 break
             self._pause(min(pause, max(0.0, deadline - time.monotonic())))
             pause = min(pause * 1.5, _LONGEST_PAUSE)
-        if message is not None:
-            raise AssertionError(message.replace("{value}", shown(value)).replace("{expected}", shown(expected)))
+        if check.message is not None:
+            raise AssertionError(check.message.replace("{value}", shown(value)).replace("{expected}", shown(check.expected)))
         raise AssertionError(f"{what} {problem}{_after(waited, always=True)}")
 
     def _look(self, read: Callable[[], Value], operator: Operator | None, expected: Any) -> tuple[Value | None, str | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 import typing
 from collections.abc import Callable
@@ -11,11 +12,13 @@ from typing import Any, TypeVar
 
 from robot.api.types import Secret
 
+from ..assertions import Check, Operator
 from ..protocol.options import DaemonOptions, base_type, default_text, types_of
 from ..protocol.units import ByteSize, Duration
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Text = str | Secret
+_FAILURE = "the value did not fit in time; the message says what it was."
 
 
 def takes_options(*programs: type[DaemonOptions], skip: tuple[str, ...] = ()) -> Callable[[Function], Function]:
@@ -38,6 +41,50 @@ def takes_options(*programs: type[DaemonOptions], skip: tuple[str, ...] = ()) ->
         }
         function.__doc__ = _documented(function.__doc__ or "", fields)
         return function
+
+    return decorate
+
+
+def asserting(expected: Any, what: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Makes a reading keyword an asserting one: adds `operator`, `expected`, `within` and `message`, typed and documented.
+
+    The keyword gets them as its argument `check`.
+
+    Args:
+        expected: type of the value.
+        what: the value, for the documentation.
+    """
+    added = {
+        "operator": (Operator | None, "How to compare, such as `==`; without it the value is only read."),
+        "expected": (expected, f"{_sentence(what)} to compare with."),
+        "within": (timedelta | None, "Patience in real time; the default is the library's."),
+        "message": (str | None, "Text of the failure, with `{value}` and `{expected}`."),
+    }
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        own = [parameter for parameter in inspect.signature(function).parameters.values() if parameter.name != "check"]
+        named = [parameter for parameter in own if parameter.kind is inspect.Parameter.KEYWORD_ONLY]
+        first = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None) for name in ("operator", "expected")]
+        last = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None) for name in ("within", "message")]
+        public = inspect.Signature([*(parameter for parameter in own if parameter not in named), *first, *named, *last])
+
+        @functools.wraps(function)
+        def keyword(*positional: Any, **values: Any) -> Any:
+            bound = public.bind(*positional, **values)
+            bound.apply_defaults()
+            given = dict(bound.arguments)
+            check = Check(*(given.pop(name) for name in ("operator", "expected", "within", "message")))
+            return function(**given, check=check)
+
+        keyword.__signature__ = public  # type: ignore[attr-defined]
+        keyword.__annotations__ = {
+            **{name: kind for name, kind in function.__annotations__.items() if name != "check"},
+            **{name: kind for name, (kind, _) in added.items()},
+        }
+        keyword.__doc__ = (
+            _with_arguments(function.__doc__ or "", {name: text for name, (_, text) in added.items()}) + f"\n\nRaises:\n    AssertionError: {_FAILURE}"
+        )
+        return keyword
 
     return decorate
 
@@ -85,10 +132,17 @@ def split_options(given: dict[str, Any], program: type[DaemonOptions]) -> dict[s
 
 
 def _documented(doc: str, fields: dict[str, tuple[dataclasses.Field[Any], Any]]) -> str:
-    lines = [
-        f"    {name}: {_sentence(field.metadata['help'])}. Default: {default_text(field)}. Contract {field.metadata['section']}."
-        for name, (field, _) in fields.items()
-    ]
+    return _with_arguments(
+        doc,
+        {
+            name: f"{_sentence(field.metadata['help'])}. Default: {default_text(field)}. Contract {field.metadata['section']}."
+            for name, (field, _) in fields.items()
+        },
+    )
+
+
+def _with_arguments(doc: str, arguments: dict[str, str]) -> str:
+    lines = [f"    {name}: {text}" for name, text in arguments.items()]
     text = inspect.cleandoc(doc)
     head, args, rest = text.partition("\nArgs:\n")
     if not args:

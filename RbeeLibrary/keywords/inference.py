@@ -12,11 +12,12 @@ from robot.api import logger
 from robot.api.deco import keyword
 from robot.api.types import Secret
 
-from ..assertions import NotYet, Operator, Value
+from ..assertions import Check, NotYet, Value
 from ..protocol.model_reference import NO_MODEL
 from ..report.streams import stream_table
 from ..run.http import HttpFailure
 from .context import RunContext, seconds
+from .declared import asserting
 from .inferences import OVER, Inference
 from .types import CancelBy, Daemon, InferenceState, Statistic
 
@@ -183,121 +184,68 @@ class InferenceKeywords:
         return self.wait_until_inference_ends(inference, within=within)
 
     @keyword
-    def get_inference_state(
-        self,
-        inference: Inference,
-        operator: Operator | None = None,
-        expected: InferenceState = None,
-        *,
-        within: timedelta | None = None,
-        message: str | None = None,
-    ) -> InferenceState:
+    @asserting(InferenceState, "the state")
+    def get_inference_state(self, inference: Inference, *, check: Check) -> InferenceState:
         """Reads the state of an inference, and checks it if an operator is given.
 
         Args:
             inference: From `Submit Inference`.
-            operator: How to compare, such as `==`.
-            expected: The state to compare with.
-            within: Patience in real time; the default is the library's.
-            message: Text of the failure, with `{value}` and `{expected}`.
 
         Returns:
             The state.
-
-        Raises:
-            AssertionError: the state did not fit in time.
         """
-        return self._verify(inference, f"state of {inference}", lambda: inference.state, operator, expected, within, message)
+        return self._verify(inference, f"state of {inference}", lambda: inference.state, check)
 
     @keyword
-    def get_token_count(
-        self, inference: Inference, operator: Operator | None = None, expected: int = None, *, within: timedelta | None = None, message: str | None = None
-    ) -> int:
+    @asserting(int, "the number")
+    def get_token_count(self, inference: Inference, *, check: Check) -> int:
         """Counts the token events that have arrived, and checks the number if an operator is given.
 
         Args:
             inference: From `Submit Inference`.
-            operator: How to compare, such as `==` or `>=`.
-            expected: The number to compare with.
-            within: Patience in real time; the default is the library's.
-            message: Text of the failure, with `{value}` and `{expected}`.
 
         Returns:
             The number.
-
-        Raises:
-            AssertionError: the number did not fit in time.
         """
-        return self._verify(inference, f"number of tokens of {inference}", lambda: len(inference.tokens), operator, expected, within, message)
+        return self._verify(inference, f"number of tokens of {inference}", lambda: len(inference.tokens), check)
 
     @keyword
-    def get_inference_text(
-        self, inference: Inference, operator: Operator | None = None, expected: str = None, *, within: timedelta | None = None, message: str | None = None
-    ) -> str:
+    @asserting(str, "the text")
+    def get_inference_text(self, inference: Inference, *, check: Check) -> str:
         """Reads the text that has arrived so far, and checks it if an operator is given.
 
         Args:
             inference: From `Submit Inference`.
-            operator: How to compare, such as `==` or `contains`.
-            expected: The text to compare with.
-            within: Patience in real time; the default is the library's.
-            message: Text of the failure, with `{value}` and `{expected}`.
 
         Returns:
             The text.
-
-        Raises:
-            AssertionError: the text did not fit in time.
         """
-        return self._verify(inference, f"text of {inference}", lambda: inference.text, operator, expected, within, message)
+        return self._verify(inference, f"text of {inference}", lambda: inference.text, check)
 
     @keyword
-    def get_inference_error(
-        self, inference: Inference, operator: Operator | None = None, expected: str = None, *, within: timedelta | None = None, message: str | None = None
-    ) -> str:
+    @asserting(str, "a code of contract 13, such as `ALL_SLOTS_BUSY`, `UNREACHABLE` when no connection was made, or empty,")
+    def get_inference_error(self, inference: Inference, *, check: Check) -> str:
         """Reads the error code of an inference, and checks it if an operator is given.
 
         Args:
             inference: From `Submit Inference`.
-            operator: How to compare, such as `==`.
-            expected: A code of contract 13, such as `ALL_SLOTS_BUSY`; `UNREACHABLE` when no connection was made; empty without an error.
-            within: Patience in real time; the default is the library's.
-            message: Text of the failure, with `{value}` and `{expected}`.
 
         Returns:
             The code.
-
-        Raises:
-            AssertionError: the code did not fit in time.
         """
-        return self._verify(inference, f"error of {inference}", lambda: inference.error_code, operator, expected, within, message)
+        return self._verify(inference, f"error of {inference}", lambda: inference.error_code, check)
 
     @keyword
-    def get_token_gap(
-        self,
-        inference: Inference,
-        statistic: Statistic = Statistic.median,
-        operator: Operator | None = None,
-        expected: timedelta = None,
-        *,
-        within: timedelta | None = None,
-        message: str | None = None,
-    ) -> timedelta:
+    @asserting(timedelta, "the time")
+    def get_token_gap(self, inference: Inference, statistic: Statistic = Statistic.median, *, check: Check) -> timedelta:
         """Reads how far apart in time the tokens arrived, in real time at the client, and checks it if an operator is given.
 
         Args:
             inference: From `Submit Inference`.
             statistic: Which of the gaps: `min`, `median`, `p95` or `max`.
-            operator: How to compare, such as `>=`.
-            expected: Time string to compare with.
-            within: Patience in real time; the default is the library's.
-            message: Text of the failure, with `{value}` and `{expected}`.
 
         Returns:
             The gap.
-
-        Raises:
-            AssertionError: the gap did not fit in time, or fewer than two tokens came.
         """
 
         def read() -> timedelta:
@@ -307,7 +255,7 @@ class InferenceKeywords:
                 raise NotYet("needs two tokens to be measured")
             return timedelta(seconds=_pick(gaps, statistic))
 
-        return self._verify(inference, f"{statistic.value} gap between tokens of {inference}", read, operator, expected, within, message)
+        return self._verify(inference, f"{statistic.value} gap between tokens of {inference}", read, check)
 
     # --- for the library ---
 
@@ -327,17 +275,8 @@ class InferenceKeywords:
 
     # --- inside ---
 
-    def _verify(
-        self,
-        inference: Inference,
-        what: str,
-        read: Callable[[], Value],
-        operator: Operator | None,
-        expected: Any,
-        within: timedelta | None,
-        message: str | None,
-    ) -> Value:
-        value = self._context.verify(what, read, operator, expected, within, message)
+    def _verify(self, inference: Inference, what: str, read: Callable[[], Value], check: Check) -> Value:
+        value = self._context.verify(what, read, check)
         if inference.state in OVER:
             self._log_once(inference)
         return value

@@ -10,8 +10,9 @@ from typing import Any
 
 from robot.api.deco import keyword
 
-from ..assertions import Operator, UsageError
+from ..assertions import Check, UsageError
 from .context import RunContext
+from .declared import asserting
 from .launching import output_folder
 from .types import Daemon
 
@@ -56,37 +57,20 @@ class JournalKeywords:
         return [record for record in self._requests(name) if method in (None, record.method) and _fits(path, record.path)]
 
     @keyword
-    def get_request_count(
-        self,
-        name: str | Daemon,
-        method: str | None,
-        path: str | None,
-        operator: Operator | None = None,
-        expected: int = None,
-        *,
-        within: timedelta | None = None,
-        message: str | None = None,
-    ) -> int:
+    @asserting(int, "the number")
+    def get_request_count(self, name: str | Daemon, method: str | None, path: str | None, *, check: Check) -> int:
         """Counts the requests that a fake has answered, and checks the number if an operator is given.
 
         Args:
             name: Name or object of a program.
-            method: Only these, such as `POST`; `None` for all.
-            path: Only these; a path that ends in `*` stands for all that begin like it; `None` for all.
-            operator: How to compare, such as `==`.
-            expected: The number to compare with.
-            within: Patience in real time; the default is the library's.
-            message: Text of the failure, with `{value}` and `{expected}`.
+            method: Only these, such as `POST`; `${None}` for all.
+            path: Only these; a path that ends in `*` stands for all that begin like it; `${None}` for all.
 
         Returns:
             The number.
-
-        Raises:
-            AssertionError: the number did not fit in time.
         """
-        return self._context.verify(
-            f"number of requests {method or ''} {path or ''} at {name}", lambda: len(self.get_requests(name, method, path)), operator, expected, within, message
-        )
+        what = " ".join(word for word in ("number of requests", method, path, "at", str(name)) if word)
+        return self._context.verify(what, lambda: len(self.get_requests(name, method, path)), check)
 
     @keyword
     def requests_should_be_in_order(self, *requests: str, within: timedelta | None = None) -> None:
@@ -111,7 +95,7 @@ class JournalKeywords:
                 return ""
             return f"{requests[position]} missing after {requests[position - 1] if position else 'the start'}; came: {', '.join(map(str, came)) or 'nothing'}"
 
-        self._context.verify("first request out of order", missing, "==", "", within, None)
+        self._context.verify("first request out of order", missing, Check("==", "", within))
 
     def _requests(self, name: str | Daemon) -> list[RequestRecord]:
         found = self._context.find(name).name

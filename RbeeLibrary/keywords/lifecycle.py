@@ -12,7 +12,7 @@ from robot.api import logger
 from robot.api.deco import keyword
 from robot.api.types import Secret
 
-from ..assertions import UsageError
+from ..assertions import Check, UsageError
 from ..fleet.supervisor import ending
 from ..protocol.options import HiveOptions, QueenOptions, WorkerOptions
 from .context import RunContext, is_none, seconds
@@ -282,7 +282,7 @@ class LifecycleKeywords:
         """
         process = self._context.process(name)
         self._send(name, signal.SIGSTOP)
-        self._context.verify(f"{name} frozen", lambda: process.frozen, "==", True, timedelta(seconds=self._context.settings.now.timeout), None)
+        self._context.verify(f"{name} frozen", lambda: process.frozen, Check("==", True, timedelta(seconds=self._context.settings.now.timeout)))
 
     @keyword
     def resume(self, name: str | Daemon) -> None:

@@ -10,11 +10,12 @@ from pathlib import Path
 from robot.api import logger
 from robot.api.deco import keyword
 
-from ..assertions import NotYet, Operator
+from ..assertions import Check, NotYet
 from ..fleet import kernel
 from ..fleet.supervisor import Process, ending
 from ..report.evidence import ProgramEvidence
 from .context import RunContext, seconds
+from .declared import asserting
 from .endings import Endings
 from .journal import last_state
 from .launching import read_output
@@ -32,25 +33,17 @@ class ProcessKeywords:
         self._endings = endings
 
     @keyword
-    def get_exit_code(
-        self, name: str | Daemon, operator: Operator | None = None, expected: int = None, *, within: timedelta | None = None, message: str | None = None
-    ) -> int:
+    @asserting(int, "the code, negative for a signal (`-9` is SIGKILL),")
+    def get_exit_code(self, name: str | Daemon, *, check: Check) -> int:
         """Reads the exit code of a program as `wait` told it, and checks it if an operator is given.
 
         For a worker it is the status that its hive got. Waits for the end of the program.
 
         Args:
             name: Name or object of a program.
-            operator: How to compare, such as `==`.
-            expected: The code to compare with; negative for a signal, `-9` is SIGKILL.
-            within: Patience in real time; the default is the library's.
-            message: Text of the failure, with `{value}` and `{expected}`.
 
         Returns:
             The code.
-
-        Raises:
-            AssertionError: the program still runs, or the code is another one.
         """
         process = self._context.process(name)
 
@@ -60,36 +53,21 @@ class ProcessKeywords:
                 raise NotYet(f"is not known, {name} (pid {process.pid}) is still running")
             return code
 
-        return self._context.verify(f"exit code of {name}", read, operator, expected, within, message)
+        return self._context.verify(f"exit code of {name}", read, check)
 
     @keyword
-    def get_child_count(
-        self,
-        name: str | Daemon,
-        operator: Operator | None = None,
-        expected: int = None,
-        *,
-        recursive: bool = True,
-        within: timedelta | None = None,
-        message: str | None = None,
-    ) -> int:
+    @asserting(int, "the number")
+    def get_child_count(self, name: str | Daemon, *, recursive: bool = True, check: Check) -> int:
         """Counts the living processes below a program in the process table, and checks the number if an operator is given.
 
         The spawner, a helper that a fake hive forks its workers with, does not count.
 
         Args:
             name: Name or object of a program.
-            operator: How to compare, such as `==`.
-            expected: The number to compare with.
             recursive: Whether children of children count as well.
-            within: Patience in real time; the default is the library's.
-            message: Text of the failure, with `{value}` and `{expected}`.
 
         Returns:
             The number.
-
-        Raises:
-            AssertionError: the number did not fit in time.
         """
         process = self._context.process(name)
 
@@ -98,26 +76,18 @@ class ProcessKeywords:
             below = kernel.descendants(process.pid) if recursive else [pid for pid, parent in parents.items() if parent == process.pid]
             return sum(1 for pid in below if kernel.start_mark(pid) is not None and not _is_helper(pid))
 
-        return self._context.verify(f"number of processes below {name}", count, operator, expected, within, message)
+        return self._context.verify(f"number of processes below {name}", count, check)
 
     @keyword
-    def get_command_line(
-        self, name: str | Daemon, operator: Operator | None = None, expected: str = None, *, within: timedelta | None = None, message: str | None = None
-    ) -> str:
+    @asserting(str, "the text")
+    def get_command_line(self, name: str | Daemon, *, check: Check) -> str:
         """Reads the command line of a program from the process table, and checks it if an operator is given.
 
         Args:
             name: Name or object of a program.
-            operator: How to compare, such as `contains`.
-            expected: The text to compare with.
-            within: Patience in real time; the default is the library's.
-            message: Text of the failure, with `{value}` and `{expected}`.
 
         Returns:
             The words, joined by blanks.
-
-        Raises:
-            AssertionError: the text did not fit in time, or the program has ended.
         """
         process = self._context.process(name)
 
@@ -127,38 +97,23 @@ class ProcessKeywords:
                 raise NotYet(f"cannot be read, {name} (pid {process.pid}) has ended")
             return text
 
-        return self._context.verify(f"command line of {name}", read, operator, expected, within, message)
+        return self._context.verify(f"command line of {name}", read, check)
 
     @keyword
-    def get_output(
-        self,
-        name: str | Daemon,
-        operator: Operator | None = None,
-        expected: str = None,
-        *,
-        stream: OutputStream = OutputStream.both,
-        within: timedelta | None = None,
-        message: str | None = None,
-    ) -> str:
+    @asserting(str, "the text")
+    def get_output(self, name: str | Daemon, *, stream: OutputStream = OutputStream.both, check: Check) -> str:
         """Reads what a program has printed since its first start in this test or suite, and checks it if an operator is given.
 
         Args:
             name: Name or object of a program.
-            operator: How to compare, such as `contains` or `matches`.
-            expected: The text to compare with.
             stream: `stdout`, `stderr` or `both` (stdout first).
-            within: Patience in real time; the default is the library's.
-            message: Text of the failure, with `{value}` and `{expected}`.
 
         Returns:
             The text.
-
-        Raises:
-            AssertionError: the text did not fit in time.
         """
         found = self._context.find(name).name
         kinds = ("stdout", "stderr") if stream is OutputStream.both else (stream.value,)
-        return self._context.verify(f"output of {name}", lambda: read_output(self._context, found, kinds), operator, expected, within, message)
+        return self._context.verify(f"output of {name}", lambda: read_output(self._context, found, kinds), check)
 
     @keyword
     def log_process_tree(self, name: str | Daemon | None = None) -> None:

@@ -8,10 +8,11 @@ from datetime import timedelta
 
 from robot.api.deco import keyword
 
-from ..assertions import Hopeless, Operator, UsageError
+from ..assertions import Check, Hopeless, UsageError
 from ..fleet.supervisor import Process, ending
 from ..run.http import HttpFailure
 from .context import RunContext, seconds
+from .declared import asserting
 from .types import ENDED, Daemon, SeenBy, State
 
 
@@ -152,43 +153,28 @@ class StateKeywords:
         return self._context.find(name)
 
     @keyword
-    def get_state(
-        self,
-        name: str | Daemon,
-        operator: Operator | None = None,
-        expected: State = None,
-        *,
-        seen_by: SeenBy = SeenBy.itself,
-        within: timedelta | None = None,
-        message: str | None = None,
-    ) -> State:
+    @asserting(State, "the state")
+    def get_state(self, name: str | Daemon, *, seen_by: SeenBy = SeenBy.itself, check: Check) -> State:
         """Reads the state of a program, and checks it if an operator is given.
 
         Registries lag: `seen_by` says whose truth is meant. While a living state is waited for, the end of the program fails the keyword at once.
 
         Args:
             name: Name or object of a program.
-            operator: How to compare, such as `==` or `!=`.
-            expected: The state to compare with.
             seen_by: Who is asked: the program itself, its hive, the queen, or the process table.
-            within: Patience in real time; the default is the library's.
-            message: Text of the failure, with `{value}` and `{expected}`.
 
         Returns:
             The state.
-
-        Raises:
-            AssertionError: the state did not fit in time.
         """
 
         def read() -> State:
             state = self._reader.read(name, seen_by)
-            if operator == "==" and expected is not None and state is not expected:
-                self._reader.check_hope(name, expected, seen_by)
+            if check.operator == "==" and check.expected is not None and state is not check.expected:
+                self._reader.check_hope(name, check.expected, seen_by)
             return state
 
         whose = "" if seen_by is SeenBy.itself else f" seen by {seen_by.value}"
-        return self._context.verify(f"state of {name}{whose}", read, operator, expected, within, message)
+        return self._context.verify(f"state of {name}{whose}", read, check)
 
     @keyword
     def wait_until_state(self, name: str | Daemon, *states: State, seen_by: SeenBy = SeenBy.itself, within: timedelta | None = None) -> timedelta:
@@ -213,33 +199,17 @@ class StateKeywords:
         return timedelta(seconds=time.monotonic() - started)
 
     @keyword
-    def get_worker_count(
-        self,
-        seen_by: str | Daemon = "hive",
-        operator: Operator | None = None,
-        expected: int = None,
-        *,
-        state: State | None = None,
-        model: str | None = None,
-        within: timedelta | None = None,
-        message: str | None = None,
-    ) -> int:
+    @asserting(int, "the number")
+    def get_worker_count(self, seen_by: str | Daemon = "hive", *, state: State | None = None, model: str | None = None, check: Check) -> int:
         """Counts the workers that a hive or a queen lists, and checks the number if an operator is given.
 
         Args:
             seen_by: Name or object of a hive or queen.
-            operator: How to compare, such as `==` or `<`.
-            expected: The number to compare with.
             state: Count only workers in this state.
             model: Count only workers with this model reference.
-            within: Patience in real time; the default is the library's.
-            message: Text of the failure, with `{value}` and `{expected}`.
 
         Returns:
             The number.
-
-        Raises:
-            AssertionError: the number did not fit in time, or the list was not answered.
         """
         who = self._context.find(seen_by)
         path = "/v2/workers/list" if who.role == "queen" else "/v1/workers/list"
@@ -248,7 +218,7 @@ class StateKeywords:
             rows = self._reader.rows(who, path)
             return sum(1 for row in rows if (state is None or _state(row.get("state")) is state) and model in (None, row.get("model_ref")))
 
-        return self._context.verify(f"number of workers listed by {who}", count, operator, expected, within, message)
+        return self._context.verify(f"number of workers listed by {who}", count, check)
 
 
 def _state(said: object) -> State:
