@@ -30,6 +30,7 @@ def main() -> None:
     become_subreaper()
     signal_at_parents_end(signal.SIGCONT)
     if os.getppid() != runner:
+        shutil.rmtree(os.path.dirname(address), ignore_errors=True)
         os._exit(1)
     warden = os.getpid()
     nursery = os.fork()

@@ -270,7 +270,7 @@ def to_argv(values: Mapping[str, Any]) -> list[str]:
             for item in value:
                 words += [flag, str(item)]
         elif value is not None and value is not False:
-            words += [flag, str(value)]
+            words += [f"{flag}={value}"] if str(value).startswith("-") else [flag, str(value)]
     return words
 
 

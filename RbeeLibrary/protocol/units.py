@@ -19,8 +19,8 @@ class Duration(float):
         return cls(_scaled(text, _SECONDS, "a duration such as 500ms, 2s, 5min or a number of seconds"))
 
     def __str__(self) -> str:
-        milliseconds = round(float(self) * 1000, 6)
-        return f"{milliseconds:g}ms" if float(self) % 1 else f"{float(self):.0f}s"
+        value, unit = (float(self) * 1000, "ms") if 0 < self < 1 else (float(self), "s")
+        return f"{value:.6f}".rstrip("0").rstrip(".") + unit
 
 
 class ByteSize(int):
