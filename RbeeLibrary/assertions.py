@@ -123,6 +123,8 @@ def shown(value: Any) -> str:
     """A value as a log line shows it."""
     if isinstance(value, timedelta):
         return f"{value.total_seconds() * 1000:g} ms"
+    if isinstance(value, list) and value and all(isinstance(item, timedelta) for item in value):
+        return "[" + ", ".join(f"{item.total_seconds():g} s" for item in value) + "]"
     text = str(getattr(value, "value", value))
     if isinstance(value, str) and not hasattr(value, "value"):
         text = repr(text)

@@ -29,7 +29,12 @@ MESSAGES = {
     "Frozen Program Cannot Be Stopped Twice": r"^queen cannot be sent SIGKILL, it has ended: it exited with 0$",
     "Failure That Is Caught Shows No Evidence": r"^something else$",
     "Failure Shows The Fleet": r"^worker-1 cannot become idle: it was ended by SIGKILL$",
-    "Order That Did Not Happen": r"^first request out of order is 'hive .* missing after .*; came: .*'",
+    "Order That Did Not Happen": r"^worker-1 POST /v1/inference did not come after hive POST /v1/workers/spawn; nearest were\n"
+    r"  worker-1 GET /v1/\w+ \(GET instead of POST, path /v1/\w+ instead of /v1/inference.*\)\n  .*\n  .*$",
+    "Order That Was The Other Way Round": r"^hive POST /v1/workers/spawn did not come after hive POST /v1/workers/ready; nearest were\n"
+    r"  hive POST /v1/workers/spawn \([\d.]+ ms too early\)\n",
+    "Request At Another Program": r"^number of requests worker-1 POST /v1/inference is 0, expected == 1 \(after \d+ ms\); nearest were\n"
+    r"  worker-2 POST /v1/inference \(at worker-2 instead of worker-1\)\n",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -144,7 +145,7 @@ class RbeeClient:
                 return
             url = state.get("progress_url")
             if isinstance(url, str) and follower is None:
-                follower = threading.Thread(target=follow, args=(url,), name="loading", daemon=True)
+                follower = threading.Thread(target=contextvars.copy_context().run, args=(follow, url), name="loading", daemon=True)
                 follower.start()
             due = max(due + self._limits.ready_poll, self._clock.now())
             if due > deadline:

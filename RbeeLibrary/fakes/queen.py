@@ -199,7 +199,7 @@ class Queen(Service):
         if asked.direct:
             return Reply(200, {"node": asked.node, "hive_url": hive_url})
         request_id = asked.request_id or f"req-{uuid.uuid4().hex[:12]}"
-        request.journalled["request_id"] = request_id
+        request.exchange.request_id = request_id
         task = self._begin_task(request_id)
         request.stream.on_gone(task.cancelled.set)
         try:

@@ -13,7 +13,6 @@ import sys
 import threading
 import time
 import traceback
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -28,10 +27,11 @@ from ..protocol.sse import CONTENT_TYPE, compact
 from ..run.clock import Clock
 from ..run.control import open_control
 from ..run.http import HttpClient, correlation
-from ..run.journal import Journal, journal_path, without_secrets
+from ..run.journal import Journal, journal_path
 from ..run.lifeline import NAME_VARIABLE, RunIsOver, hold_on, run_address
 from ..run.platform import portable, signal_at_parents_end
 from ..run.ports import listen
+from .exchange import Exchange
 from .server import BODY_LIMIT, CHANNEL, Server
 from .streams import Body, EventStream
 
@@ -49,7 +49,7 @@ class Request:
     query: dict[str, str]
     headers: dict[str, str]
     stream: EventStream
-    journalled: dict[str, Any] = field(default_factory=dict)
+    exchange: Exchange
 
 
 @dataclass
@@ -249,56 +249,42 @@ class Service:
     # --- requests ---
 
     def _serve(self, handler: Handler, parts: dict[str, str], protected: bool) -> Any:
-        started = self.clock.now()
         asked = bottle.request
         channel = asked.environ[CHANNEL]
         headers = {name.title(): value for name, value in asked.headers.items()}
-        correlation_id = headers.get("X-Correlation-Id") or str(uuid.uuid4())
-        correlation.set(correlation_id)
+        exchange = Exchange(self.journal, self.clock, self._write_line, asked.method, asked.path, asked.query_string, headers)
+        correlation.set(exchange.correlation_id)
         stream = EventStream(self.clock, self.options.keep_alive)
         channel.when_gone(stream.gone)
         stream.on_close(lambda: channel.forget(stream.gone))
-        request = Request({}, {}, headers, stream)
-
-        def finish(status: int) -> None:
-            self.journal.record(
-                "request_in",
-                method=asked_method,
-                path=asked_path,
-                query=asked_query,
-                status=status,
-                caller=headers.get("User-Agent"),
-                correlation_id=correlation_id,
-                headers=without_secrets(headers),
-                body=request.body,
-                start=round(started, 6),
-                end=round(self.clock.now(), 6),
-                **request.journalled,
-            )
-            self._write_line(f"{asked_method} {asked_path} {status}")
-
-        asked_method, asked_path, asked_query = asked.method, asked.path, asked.query_string
+        request = Request({}, dict(parse_qsl(asked.query_string, keep_blank_values=True)), headers, stream, exchange)
         try:
-            if protected:
-                self._check_key(headers)
-            request.query = dict(parse_qsl(asked_query, keep_blank_values=True))
-            request.body = self._read_body() if asked_method in ("POST", "PATCH", "PUT") else {}
-            result = handler(request, **parts)
+            result = self._result(request, handler, parts, protected)
         except RbeeError as error:
             result = Reply(error.status, error.envelope())
         except Exception:  # a fake never dies of a request; the traceback is in its output
             traceback.print_exc()
             result = Reply(500, RbeeError("INTERNAL", "the program met an error of its own, see its output").envelope())
         reply = result if isinstance(result, Reply) else Reply(200, result)
-        answer_headers = {"X-Correlation-ID": correlation_id.encode("latin-1", "replace").decode("latin-1"), **reply.headers}
+        exchange.answered(reply.status)
+        stream.on_close(exchange.ended)
+        answer_headers = {"X-Correlation-ID": exchange.correlation_id.encode("latin-1", "replace").decode("latin-1"), **reply.headers}
         if isinstance(reply.body, EventStream):
-            stream.on_close(lambda: finish(reply.status))
             answer_headers.setdefault("Content-Type", CONTENT_TYPE)
             answer_headers["Cache-Control"] = "no-cache"
             return bottle.HTTPResponse(Body(stream), _status(reply.status), answer_headers)
         stream.close()
-        finish(reply.status)
         return self._plain(reply, answer_headers)
+
+    def _result(self, request: Request, handler: Handler, parts: dict[str, str], protected: bool) -> Any:
+        try:
+            if protected:
+                self._check_key(request.headers)
+            if bottle.request.method in ("POST", "PATCH", "PUT"):
+                request.body = self._read_body()
+        finally:
+            request.exchange.arrived(request.body)
+        return handler(request, **parts)
 
     def _plain(self, reply: Reply, headers: dict[str, str]) -> bottle.HTTPResponse:
         if reply.body is None:
@@ -334,12 +320,13 @@ class Service:
             answer = RbeeError("NOT_FOUND", f"there is nothing at {path[:200]}")
         else:
             answer = RbeeError("INVALID_REQUEST", f"the request cannot be read: {error.body}", status=error.status_code)
+        headers = {name.title(): value for name, value in bottle.request.headers.items()}
+        exchange = Exchange(self.journal, self.clock, self._write_line, method, path, bottle.request.query_string, headers)
+        exchange.arrived({})
+        exchange.answered(error.status_code)
+        exchange.ended()
         bottle.response.content_type = "application/json"
-        bottle.response.set_header("X-Correlation-ID", str(uuid.uuid4()))
-        self._write_line(f"{method} {path} {error.status_code}")
-        self.journal.record(
-            "request_in", method=method, path=path, query=bottle.request.query_string, status=error.status_code, caller=bottle.request.get_header("User-Agent")
-        )
+        bottle.response.set_header("X-Correlation-ID", exchange.correlation_id)
         return compact(answer.envelope()).encode("utf-8", "replace")
 
 

@@ -253,7 +253,7 @@ class Worker(Service):
         """POST /v1/inference."""
         asked = read(InferenceRequest, request.body)
         request_id = asked.request_id or f"req-{uuid.uuid4().hex[:12]}"
-        request.journalled["request_id"] = request_id
+        request.exchange.request_id = request_id
         inference = self._take_slot(request_id, request.stream)
         request.stream.on_close(lambda: self._end(inference))
         events = SHAPES[self.options.event_shape](inference.id, self.options.model_ref, self.clock)

@@ -1,39 +1,36 @@
-"""The group Journal: which requests a program received, in which order."""
+"""The group Journal: which requests the programs received, in which order, how far apart."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, field
+import time
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
+from robot.api import logger
 from robot.api.deco import keyword
 
-from ..assertions import Check, UsageError
-from .context import RunContext
+from ..assertions import Check, NotYet, UsageError
+from ..run.records import RequestRecord, WantedRequest, entries, nearest, requests
+from .context import RunContext, seconds
 from .declared import asserting
 from .launching import output_folder
-from .types import Daemon
+from .types import Daemon, Mark
 
 
-@dataclass(frozen=True)
-class RequestRecord:
-    """A request that a program received: `${r.method}`, `${r.path}`, `${r.status}`, `${r.caller}`, `${r.body}`, `${r.start}`, `${r.end}`."""
+class Gaps(list[timedelta]):
+    """Times between requests; equal to others within a tolerance."""
 
-    program: str
-    method: str
-    path: str
-    query: str
-    status: int | None
-    caller: str | None
-    body: dict[str, Any] = field(default_factory=dict)
-    headers: dict[str, str] = field(default_factory=dict)
-    start: float = 0.0
-    end: float = 0.0
+    def __init__(self, values: list[timedelta], tolerance: timedelta):
+        super().__init__(values)
+        self._tolerance = tolerance
 
-    def __str__(self) -> str:
-        return f"{self.program} {self.method} {self.path}"
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, list) and len(other) == len(self) and all(abs(mine - theirs) <= self._tolerance for mine, theirs in zip(self, other, strict=True))
+        )
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
 
 
 class JournalKeywords:
@@ -43,98 +40,173 @@ class JournalKeywords:
         self._context = context
 
     @keyword
-    def get_requests(self, name: str | Daemon, method: str | None = None, path: str | None = None) -> list[RequestRecord]:
-        """Reads the requests that a fake has answered, in the order in which they began.
+    def mark_journal(self) -> Mark:
+        """Returns a mark of this moment, for `since=` of the other keywords of this group.
+
+        Returns:
+            The mark.
+        """
+        return Mark(time.monotonic_ns())
+
+    @keyword
+    def get_requests(self, name: str | Daemon, method: str | None = None, path: str | None = None, *, since: Mark | None = None) -> list[RequestRecord]:
+        """Reads the requests that a fake has received, in order of their arrival.
 
         Args:
             name: Name or object of a program.
-            method: Only these, such as `POST`.
-            path: Only these, such as `/v1/inference`; a path that ends in `*` stands for all that begin like it.
+            method: Only these, such as `POST`; `${None}` for all.
+            path: Only these, such as `/v1/inference`; a path that ends in `*` stands for all that begin like it; `${None}` for all.
+            since: Only those after this mark, from `Mark Journal`.
 
         Returns:
-            Records with `method`, `path`, `query`, `status`, `caller`, `headers` (keys masked), `body`, `start`, `end`.
+            Records with `program`, `method`, `path`, `query`, `status`, `caller`, `correlation_id`, `request_id`, `headers`, `body`, `start`, `end`.
         """
-        return [record for record in self._requests(name) if method in (None, record.method) and _fits(path, record.path)]
+        wanted = WantedRequest(self._context.find(name).name, method, path)
+        return [record for record in self._requests(wanted.program, since) if wanted.fits(record)]
 
     @keyword
     @asserting(int, "the number")
-    def get_request_count(self, name: str | Daemon, method: str | None, path: str | None, *, check: Check) -> int:
-        """Counts the requests that a fake has answered, and checks the number if an operator is given.
+    def get_request_count(self, name: str | Daemon, method: str | None, path: str | None, *, since: Mark | None = None, check: Check) -> int:
+        """Counts the requests that a fake has received, and checks the number if an operator is given.
+
+        A wrong number shows the nearest other requests.
 
         Args:
             name: Name or object of a program.
             method: Only these, such as `POST`; `${None}` for all.
             path: Only these; a path that ends in `*` stands for all that begin like it; `${None}` for all.
+            since: Only those after this mark, from `Mark Journal`.
 
         Returns:
             The number.
         """
-        what = " ".join(word for word in ("number of requests", method, path, "at", str(name)) if word)
-        return self._context.verify(what, lambda: len(self.get_requests(name, method, path)), check)
+        wanted = WantedRequest(self._context.find(name).name, method, path)
+        try:
+            return self._context.verify(f"number of requests {wanted}", lambda: len(self.get_requests(name, method, path, since=since)), check)
+        except AssertionError as error:
+            raise AssertionError(_with_nearest(str(error), nearest(wanted, self._all_requests(since), 0))) from None
 
     @keyword
-    def requests_should_be_in_order(self, *requests: str, within: timedelta | None = None) -> None:
-        """Checks that requests began in this order; others may lie between them.
+    @asserting(list[timedelta], "the times")
+    def get_request_gaps(
+        self, name: str | Daemon, method: str, path: str, *, tolerance: timedelta = timedelta(milliseconds=50), since: Mark | None = None, check: Check
+    ) -> list[timedelta]:
+        """Reads how far apart on the run's clock requests arrived, and checks the times if an operator is given.
+
+        `Get Request Gaps    worker-1    POST    /v1/inference    ==    ['1s', '2s', '4s']`
 
         Args:
-            requests: Each as program, method and path: `hive GET /v1/health`.
+            name: Name or object of a program.
+            method: Only these, such as `POST`.
+            path: Only these; a path that ends in `*` stands for all that begin like it.
+            tolerance: How far a time may be off and still be equal.
+            since: Only those after this mark, from `Mark Journal`.
+
+        Returns:
+            The times between one request and the next.
+        """
+
+        def read() -> list[timedelta]:
+            starts = [record.start for record in self.get_requests(name, method, path, since=since)]
+            if not starts:
+                raise NotYet(f"cannot be read, no {method} {path} has come to {name}")
+            return Gaps([timedelta(seconds=later - earlier) for earlier, later in zip(starts, starts[1:], strict=False)], tolerance)
+
+        return self._context.verify(f"gaps between requests {method} {path} at {name}", read, check)
+
+    @keyword
+    def requests_should_be_in_order(self, *requests: str, since: Mark | None = None, within: timedelta | None = None) -> None:
+        """Checks that requests arrived in this order, over all programs; others may lie between them.
+
+        A miss shows the three requests that come nearest, also when they were at another program or too early.
+
+        Args:
+            requests: Each as program, method and path: `hive GET /v1/health`. A path that ends in `*` stands for all that begin like it.
+            since: Only requests after this mark, from `Mark Journal`.
             within: Patience in real time; the default is the library's.
 
         Raises:
-            AssertionError: one is missing or came too early; the message shows what came.
+            AssertionError: one is missing or came too early.
         """
         wanted = [_parse(request) for request in requests]
-
-        def missing() -> str:
-            came = sorted((record for name in dict.fromkeys(name for name, _, _ in wanted) for record in self._requests(name)), key=lambda record: record.start)
-            position = 0
-            for record in came:
-                if position < len(wanted) and (record.program, record.method) == wanted[position][:2] and _fits(wanted[position][2], record.path):
-                    position += 1
+        for request in wanted:
+            self._context.find(request.program)
+        deadline = time.monotonic() + seconds(within, self._context.settings.now.within)
+        while True:
+            came = self._all_requests(since)
+            position, last = _follow(wanted, came)
             if position == len(wanted):
-                return ""
-            return f"{requests[position]} missing after {requests[position - 1] if position else 'the start'}; came: {', '.join(map(str, came)) or 'nothing'}"
+                logger.info(f"{len(wanted)} requests came in this order")
+                return
+            if time.monotonic() >= deadline:
+                break
+            self._context.supervisor.await_news(0.02)
+        before = f"after {wanted[position - 1]}" if position else "at all"
+        message = f"{wanted[position]} did not come {before}"
+        raise AssertionError(_with_nearest(message, nearest(wanted[position], came, last)))
 
-        self._context.verify("first request out of order", missing, Check("==", "", within))
+    @keyword
+    def no_request_should_come(
+        self, name: str | Daemon, method: str | None, path: str | None, *, during: timedelta = timedelta(0), since: Mark | None = None
+    ) -> None:
+        """Checks that a request has not come, and does not come for a while.
 
-    def _requests(self, name: str | Daemon) -> list[RequestRecord]:
-        found = self._context.find(name).name
-        records = []
-        for path in output_folder(self._context, found).glob(f"{found}-*.jsonl"):
-            records += [
-                _record(found, entry) for line in path.read_text(encoding="utf-8").splitlines() if (entry := _entry(path, line)).get("record") == "request_in"
-            ]
-        return sorted(records, key=lambda record: record.start)
+        Args:
+            name: Name or object of a program.
+            method: Only these, such as `POST`; `${None}` for all.
+            path: Only these; a path that ends in `*` stands for all that begin like it; `${None}` for all.
+            during: For how long nothing may come, in real time.
+            since: Nothing may have come since this mark; default: since the program was started.
+
+        Raises:
+            AssertionError: one has come.
+        """
+        deadline = time.monotonic() + during.total_seconds()
+        while True:
+            came = self.get_requests(name, method, path, since=since)
+            if came:
+                raise AssertionError(f"{came[0]} came from {came[0].caller}, expected none")
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return
+            self._context.supervisor.await_news(min(left, 0.02))
+
+    def _requests(self, name: str, since: Mark | None) -> list[RequestRecord]:
+        found = requests(name, journals(self._context, name))
+        return [record for record in found if since is None or record.ns >= since.ns]
+
+    def _all_requests(self, since: Mark | None) -> list[RequestRecord]:
+        names = {process.name for process in self._context.supervisor.processes()}
+        return sorted((record for name in names for record in self._requests(name, since)), key=lambda record: record.ns)
+
+
+def journals(context: RunContext, name: str) -> list[Path]:
+    """The journals of all processes that had a name, oldest first."""
+    folder = output_folder(context, name)
+    return sorted((path for path in folder.glob(f"{name}-*.jsonl") if path.stem[len(name) + 1 :].isdigit()), key=lambda path: path.stat().st_mtime_ns)
 
 
 def last_state(context: RunContext, name: str, pid: int) -> str:
     """The state that a program recorded last; empty for one that keeps no journal. Asks nobody, so it never waits."""
-    path = output_folder(context, name) / f"{name}-{pid}.jsonl"
-    if not path.exists():
-        return ""
-    states = [entry["to"] for line in path.read_text(encoding="utf-8").splitlines() if (entry := _entry(path, line)).get("record") == "state"]
+    states = [entry["to"] for entry in entries(output_folder(context, name) / f"{name}-{pid}.jsonl") if entry.get("record") == "state"]
     return str(states[-1]) if states else ""
 
 
-def _entry(path: Path, line: str) -> dict[str, Any]:
-    try:
-        entry = json.loads(line)
-    except ValueError:
-        return {}  # the last line of a program that is writing it, or was killed while it did
-    return entry if isinstance(entry, dict) else {}
+def _follow(wanted: list[WantedRequest], came: list[RequestRecord]) -> tuple[int, int]:
+    """How many of the wanted ones came in order, and when the last of them did."""
+    position, last = 0, 0
+    for record in came:
+        if position < len(wanted) and wanted[position].fits(record):
+            position, last = position + 1, record.ns
+    return position, last
 
 
-def _record(program: str, entry: dict[str, Any]) -> RequestRecord:
-    known = {name: entry[name] for name in ("method", "path", "query", "status", "caller", "body", "headers", "start", "end") if entry.get(name) is not None}
-    return RequestRecord(program, **{"query": "", "status": None, "caller": None, **known})
+def _with_nearest(message: str, near: list[str]) -> str:
+    return "\n".join([f"{message}; {'nearest were' if near else 'nothing came anywhere'}", *(f"  {line}" for line in near)])
 
 
-def _fits(pattern: str | None, path: str) -> bool:
-    return pattern is None or (path.startswith(pattern[:-1]) if pattern.endswith("*") else path == pattern)
-
-
-def _parse(text: str) -> tuple[str, str, str]:
+def _parse(text: str) -> WantedRequest:
     words = text.split()
     if len(words) != 3:
         raise UsageError(f"{text!r} is not a request: expected program, method and path, such as: hive GET /v1/health")
-    return words[0], words[1].upper(), words[2]
+    return WantedRequest(words[0], words[1].upper(), words[2])

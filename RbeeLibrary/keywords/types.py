@@ -147,3 +147,10 @@ class Fleet:
     queen: Daemon
     hives: list[Daemon] = field(default_factory=list)
     workers: list[Daemon] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A moment, from `Mark Journal`."""
+
+    ns: int

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import http.client
+import itertools
 import json
 import socket
 import uuid
@@ -18,6 +19,7 @@ from .journal import Journal
 
 correlation: contextvars.ContextVar[str | None] = contextvars.ContextVar("correlation", default=None)
 CONNECT_LIMIT = 10.0
+_numbers = itertools.count(1)
 _ERRORS = (OSError, http.client.HTTPException)
 
 
@@ -162,33 +164,31 @@ class HttpClient:
         if method in ("POST", "PATCH", "PUT"):
             sent["Content-Type"] = "application/json"
             data = json.dumps(body if body is not None else {}, separators=(",", ":"), ensure_ascii=False).encode()
-        start = self._clock.now()
-        status: int | None = None
-        failure: str | None = None
+        number = next(_numbers)
+        self._record(
+            "request_out",
+            n=number,
+            method=method,
+            path=parts.path,
+            query=parts.query,
+            target=parts.netloc,
+            correlation_id=sent["X-Correlation-ID"],
+            request_id=sent.get("X-Request-Id"),
+            body=body,
+            start=round(self._clock.now(), 6),
+        )
         try:
             connection = self._connect(parts.hostname or "127.0.0.1", parts.port or 80, connect_limit)
             stream = self._send(connection, parts.netloc, method, path, data, sent, limit)
-            status = stream.status
-            return stream
         except HttpFailure as error:
-            failure = str(error)
+            self._record("answer_in", n=number, status=None, failure=str(error), end=round(self._clock.now(), 6))
             raise
-        finally:
-            if self._journal is not None:
-                self._journal.record(
-                    "request_out",
-                    method=method,
-                    path=parts.path,
-                    query=parts.query,
-                    target=parts.netloc,
-                    status=status,
-                    failure=failure,
-                    correlation_id=sent["X-Correlation-ID"],
-                    request_id=sent.get("X-Request-Id"),
-                    body=body,
-                    start=round(start, 6),
-                    end=round(self._clock.now(), 6),
-                )
+        self._record("answer_in", n=number, status=stream.status, failure=None, end=round(self._clock.now(), 6))
+        return stream
+
+    def _record(self, record: str, **fields: Any) -> None:
+        if self._journal is not None:
+            self._journal.record(record, **fields)
 
     def _connect(self, host: str, port: int, limit: float) -> socket.socket:
         failures = []

@@ -42,7 +42,7 @@ Busy Worker For The Model Is Still Asked
     Get Inference State    ${answer}    ==    refused
     Get Inference Error    ${answer}    ==    ALL_SLOTS_BUSY
     Should Be Equal As Integers    ${answer.status}    503
-    Get Request Count    worker-1    POST    /v1/inference    ==    1
+    Get Request Count    worker-1    POST    /v1/inference    ==    2
     Get Request Count    hive    POST    /v1/workers/spawn    ==    1
 
 Worker With Another Model Is Not Used

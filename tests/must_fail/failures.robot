@@ -60,4 +60,15 @@ Failure Shows The Fleet
 
 Order That Did Not Happen
     Start Fleet    workers=1
-    Requests Should Be In Order    hive GET /v1/health    hive POST /v1/workers/spawn    within=50ms
+    Requests Should Be In Order    hive POST /v1/workers/spawn    worker-1 POST /v1/inference    within=50ms
+
+Order That Was The Other Way Round
+    Start Fleet    workers=1
+    Get Request Count    hive    POST    /v1/workers/ready    ==    1
+    Requests Should Be In Order    hive POST /v1/workers/ready    hive POST /v1/workers/spawn    within=50ms
+
+Request At Another Program
+    Start Fleet    workers=2
+    ${answer} =    Submit Inference    hello    to=worker-2
+    Wait Until Inference Ends    ${answer}
+    Get Request Count    worker-1    POST    /v1/inference    ==    1    within=50ms

@@ -1,0 +1,129 @@
+"""Reading journals: what programs wrote, put together and set in order."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from difflib import SequenceMatcher
+from pathlib import Path
+from typing import Any
+
+NEAREST = 3
+
+
+@dataclass
+class RequestRecord:
+    """A request that a program received: `${r.method}`, `${r.path}`, `${r.status}`, `${r.caller}`, `${r.body}`, `${r.start}`, `${r.end}`.
+
+    `start` and `end` are seconds of the run's clock, `ns` the time of arrival on the machine's clock. Status and end are None as long as there is none.
+    """
+
+    program: str
+    ns: int
+    method: str
+    path: str
+    query: str = ""
+    status: int | None = None
+    caller: str | None = None
+    correlation_id: str | None = None
+    request_id: str | None = None
+    body: dict[str, Any] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+    start: float = 0.0
+    end: float | None = None
+
+    def __str__(self) -> str:
+        return f"{self.program} {self.method} {self.path}"
+
+
+@dataclass(frozen=True)
+class WantedRequest:
+    """A request that is looked for; None fits all, a path that ends in `*` fits all that begin like it."""
+
+    program: str
+    method: str | None
+    path: str | None
+
+    def __str__(self) -> str:
+        return " ".join(word for word in (self.program, self.method, self.path) if word)
+
+    def fits(self, record: RequestRecord) -> bool:
+        """Whether a record is such a request."""
+        if record.program != self.program or self.method not in (None, record.method):
+            return False
+        if self.path is None:
+            return True
+        return record.path.startswith(self.path[:-1]) if self.path.endswith("*") else record.path == self.path
+
+
+def entries(path: Path) -> Iterator[dict[str, Any]]:
+    """The records of one file; a line that is just being written, or was cut by a SIGKILL, is left out."""
+    if not path.exists():
+        return
+    for line in path.read_bytes().splitlines():
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(entry, dict):
+            yield entry
+
+
+def requests(program: str, paths: Iterable[Path]) -> list[RequestRecord]:
+    """The requests that a program received, in order of arrival; its journals may be several, one for every process of its name."""
+    found = []
+    for path in paths:
+        open_requests: dict[int, RequestRecord] = {}
+        for entry in entries(path):
+            kind, number = entry.get("record"), entry.get("n", -1)
+            if kind == "request_in":
+                known = {name: entry[name] for name in ("query", "caller", "correlation_id", "body", "headers", "start") if entry.get(name) is not None}
+                open_requests[number] = record = RequestRecord(program, entry["ns"], entry["method"], entry["path"], **known)
+                found.append(record)
+            elif kind in ("answered", "request_end") and number in open_requests:
+                record = open_requests[number]
+                record.status = entry.get("status", record.status)
+                record.request_id = entry.get("request_id", record.request_id)
+                record.end = entry.get("end", record.end)
+    return sorted(found, key=lambda record: record.ns)
+
+
+def nearest(wanted: WantedRequest, records: list[RequestRecord], after: int) -> list[str]:
+    """The requests that come closest to one that is missing, each with what differs.
+
+    Args:
+        wanted: the request.
+        records: all requests of all programs.
+        after: it should have come after this moment (nanoseconds).
+    """
+    closest: dict[tuple[str, str, str], RequestRecord] = {}
+    for record in records:
+        key = (record.program, record.method, record.path)
+        if key not in closest or abs(record.ns - after) < abs(closest[key].ns - after):
+            closest[key] = record
+    ranked = sorted(closest.values(), key=lambda record: (-_likeness(wanted, record), abs(record.ns - after)))
+    return [f"{record} ({', '.join(_differences(wanted, record, after))})" for record in ranked[:NEAREST]]
+
+
+def _likeness(wanted: WantedRequest, record: RequestRecord) -> float:
+    path = SequenceMatcher(None, (wanted.path or record.path).rstrip("*"), record.path).ratio()
+    return 2 * path + (wanted.program == record.program) + 0.5 * (wanted.method in (None, record.method))
+
+
+def _differences(wanted: WantedRequest, record: RequestRecord, after: int) -> list[str]:
+    found = []
+    if wanted.program != record.program:
+        found.append(f"at {record.program} instead of {wanted.program}")
+    if wanted.method not in (None, record.method):
+        found.append(f"{record.method} instead of {wanted.method}")
+    if not WantedRequest(record.program, None, wanted.path).fits(record):
+        found.append(f"path {record.path} instead of {wanted.path}")
+    if record.ns < after:
+        found.append(f"{_span(after - record.ns)} too early")
+    return found or ["fits"]
+
+
+def _span(nanoseconds: int) -> str:
+    milliseconds = nanoseconds / 1e6
+    return f"{milliseconds:.1f} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.1f} s"
