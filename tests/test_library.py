@@ -47,5 +47,4 @@ def test_second_run_in_one_folder_does_not_show_output_of_the_first(tmp_path):
 def test_artifacts_are_for_their_owner_only(tmp_path):
     robot(tmp_path, str(SUITES / "console.robot"))
     for path in (tmp_path / "rbee").rglob("*"):
-        if path.name != "robot.pid" and path.suffix != ".log":
-            assert path.stat().st_mode & 0o077 == 0, path
+        assert path.stat().st_mode & 0o077 == 0, path

@@ -58,6 +58,7 @@ class Nursery:
         self._listener.bind(address)
         os.chmod(address, 0o600)
         self._listener.listen(1024)
+        self._listener.setblocking(False)
         self._guests: dict[int, Lines] = {}
         self._controls: dict[int, Lines] = {}
         self._waiting: dict[int, int] = {}
@@ -164,27 +165,38 @@ class Nursery:
             self._tell(event="exited", pid=pid, code=os.waitstatus_to_exitcode(status))
 
     def _welcome(self) -> None:
-        connection, _ = self._listener.accept()
+        try:
+            connection, _ = self._listener.accept()
+        except OSError:
+            return  # gone again before it was let in
+        connection.setblocking(True)
         self._guests[connection.fileno()] = Lines(connection)
         self._poll.register(connection, select.POLLIN)
 
     def _hear_guest(self, fd: int) -> None:
         guest = self._guests[fd]
-        messages = guest.receive()
+        try:
+            messages = guest.receive()
+            for message in messages or []:
+                self._take(guest, message)
+        except (ValueError, TypeError):
+            messages = None  # whoever does not talk as the fakes do does not belong to the run
         if messages is None:
             self._part(fd)
-            return
-        for message in messages:
-            if "hello" in message:
-                self._register(guest, message)
-            elif "reply" in message:
-                self._waiting.pop(message["reply"], None)
-                self._tell(**message)
-            else:
-                self._tell(**{**message, "from": guest.pid})
+
+    def _take(self, guest: Lines, message: dict[str, Any]) -> None:
+        if "hello" in message:
+            self._register(guest, message)
+        elif self._controls.get(guest.pid) is not guest:
+            return  # only a fake that has registered has anything to say
+        elif message.get("reply") in self._waiting:
+            del self._waiting[message["reply"]]
+            self._tell(**message)
+        elif message.get("event") in ("child-started", "child-exited"):
+            self._tell(**message)
 
     def _register(self, guest: Lines, message: dict[str, Any]) -> None:
-        guest.pid = message["pid"]
+        guest.pid = int(message.get("pid", 0))
         try:
             guest.socket.sendall(b"ok\n")
         except OSError:
@@ -192,7 +204,7 @@ class Nursery:
         if message["hello"] == "control":
             self._controls[guest.pid] = guest
         else:
-            self._tell(event="joined", pid=guest.pid, ppid=message["ppid"], name=message["name"], role=message["role"])
+            self._tell(event="joined", pid=guest.pid, ppid=message.get("ppid", 0), name=str(message.get("name", guest.pid)), role=str(message.get("role", "")))
 
     def _part(self, fd: int) -> None:
         guest = self._guests.pop(fd)
@@ -242,4 +254,7 @@ class Lines:
         if not data:
             return None
         *lines, self._rest = (self._rest + data).split(b"\n")
-        return [json.loads(line) for line in lines if line]
+        found = [json.loads(line) for line in lines if line]
+        if not all(isinstance(message, dict) for message in found):
+            raise ValueError("a line is no JSON object")
+        return found

@@ -77,6 +77,7 @@ class Supervisor:
         self._closing = False
         ours, theirs = socket.socketpair()
         with open(os.path.join(logs, "nursery.log"), "ab") as log:
+            os.fchmod(log.fileno(), 0o600)
             self._warden = subprocess.Popen(
                 [sys.executable, "-m", "RbeeLibrary.fleet.warden", str(os.getpid()), str(theirs.fileno()), ",".join(preload), " " * ROOM],
                 stdin=subprocess.DEVNULL,

@@ -178,6 +178,7 @@ def claim_folder(wanted: Path) -> Path:
         if old.is_dir() and _SCENE.match(old.name):
             shutil.rmtree(old, ignore_errors=True)
     (folder / "nursery.log").unlink(missing_ok=True)
+    (folder / _CLAIM).touch(mode=0o600)
     (folder / _CLAIM).write_text(str(os.getpid()))
     return folder
 
