@@ -16,6 +16,7 @@ from .keywords.console import ConsoleTail
 from .keywords.context import RunContext, seconds
 from .keywords.endings import GRACE, Ended, Endings
 from .keywords.evidence import EvidenceTaker
+from .keywords.faults import FaultKeywords
 from .keywords.inference import InferenceKeywords
 from .keywords.journal import JournalKeywords
 from .keywords.lifecycle import LifecycleKeywords
@@ -24,7 +25,7 @@ from .keywords.processes import ProcessKeywords
 from .keywords.scopes import Scopes
 from .keywords.settings import Settings, SettingsKeywords, SettingsStack
 from .keywords.states import StateKeywords, StateReader
-from .keywords.types import AutoStop, OnLeak, ProgramName
+from .keywords.types import AutoStop, OnLeak, OnUnusedFault, ProgramName
 from .run.platform import require_supported
 
 
@@ -75,6 +76,7 @@ class RbeeLibrary:
         auto_stop: AutoStop = AutoStop.TEST,
         console: bool = False,
         on_leak: OnLeak = OnLeak.FAIL,
+        on_unused_fault: OnUnusedFault = OnUnusedFault.WARN,
         artifacts: Path | None = None,
     ):
         """Sets up the library.
@@ -85,16 +87,18 @@ class RbeeLibrary:
             auto_stop: When what was started is stopped: with its `TEST`, with its `SUITE`, or `MANUAL`ly.
             console: Whether the output of the programs is shown live on the console as well, prefixed with their names.
             on_leak: What a process that outlived its owner's graceful stop does to the test: `FAIL`, `WARN` or `IGNORE`.
+            on_unused_fault: What a fault that was never hit does to the test, which proved nothing: `WARN`, `FAIL` or `IGNORE`.
             artifacts: Folder for output and journals of the programs; default `${OUTPUT DIR}/rbee`.
         """
         require_supported()
         self._artifacts = artifacts
-        self._settings = SettingsStack(Settings(seconds(timeout, 10), seconds(within, 2), auto_stop, on_leak))
+        self._settings = SettingsStack(Settings(seconds(timeout, 10), seconds(within, 2), auto_stop, on_leak, on_unused_fault))
         self._context = RunContext(self._settings, self._artifact_folder)
         endings = Endings(self._context)
         states = StateReader(self._context)
         self._ports = PortKeywords()
         self._inferences = InferenceKeywords(self._context)
+        self._faults = FaultKeywords(self._context)
         processes = ProcessKeywords(self._context, endings)
         self._scopes = Scopes(self._context, endings)
         self._evidence = EvidenceTaker(self._context, processes)
@@ -103,6 +107,7 @@ class RbeeLibrary:
             LifecycleKeywords(self._context, states, endings),
             StateKeywords(self._context, states),
             self._inferences,
+            self._faults,
             JournalKeywords(self._context),
             processes,
             self._ports,
@@ -155,6 +160,7 @@ class RbeeLibrary:
             self._inferences.log_all()
             if result.failed:
                 self._evidence.log()
+            self._judge_faults(result)
             if self._settings.now.auto_stop is AutoStop.TEST:
                 self._judge(self._scopes.end_processes(GRACE), result)
         self._close_scope()
@@ -174,6 +180,17 @@ class RbeeLibrary:
     def _close_scope(self) -> None:
         self._ports.release_all_but(self._scopes.close())
         self._settings.close()
+
+    def _judge_faults(self, result: Any) -> None:
+        policy = self._settings.now.on_unused_fault
+        unused = self._faults.end()
+        if not unused or policy is OnUnusedFault.IGNORE:
+            return
+        text = f"never hit: {', '.join(map(str, unused))}; the test proved nothing about it"
+        if policy is OnUnusedFault.FAIL and result.passed:
+            result.status, result.message = "FAIL", text
+        else:
+            logger.warn(text)
 
     def _judge(self, ended: Ended, result: Any) -> None:
         policy = self._settings.now.on_leak

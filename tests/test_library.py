@@ -48,3 +48,12 @@ def test_artifacts_are_for_their_owner_only(tmp_path):
     robot(tmp_path, str(SUITES / "console.robot"))
     for path in (tmp_path / "rbee").rglob("*"):
         assert path.stat().st_mode & 0o077 == 0, path
+
+
+@pytest.mark.parametrize(("policy", "status", "warned"), [("WARN", "PASS", True), ("FAIL", "FAIL", False), ("IGNORE", "PASS", False)])
+def test_fault_that_was_never_hit_is_reported(tmp_path, policy, status, warned):
+    run = robot(tmp_path, "-v", f"POLICY:{policy}", str(SUITES / "unused_fault.robot"))
+    unused, used = run.tests()["Fault That Is Never Hit"], run.tests()["Fault That Is Hit"]
+    assert (unused.status, used.status) == (status, "PASS")
+    assert ("never hit: fault status of queen" in run.output) is (warned or status == "FAIL")
+    assert ("WARN" in run.output) is warned

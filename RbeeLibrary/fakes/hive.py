@@ -83,6 +83,8 @@ class Hive(Service):
         if asked.backend not in backends:
             raise RbeeError("BACKEND_UNAVAILABLE", f"backend {asked.backend} is not available here, available: {', '.join(backends)}")
         self.workers.check_binary(asked.binary)
+        if self.faults.find("spawn-fails") is not None:
+            raise RbeeError("WORKER_CRASHED", "the worker could not be started, because of a fault", {"pid": None, "exit_code": None, "signal": None})
         row = self.workers.start(asked)
         self.log(f"worker {row.worker_id} (pid {row.child.pid if row.child else None}) started on port {row.port}")
         if self.options.loading_limit:

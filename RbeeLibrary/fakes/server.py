@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import array
 import contextlib
+import fcntl
+import select
 import socket
+import struct
+import termios
 import threading
 import time
 from collections.abc import Callable
@@ -22,6 +27,7 @@ BODY_LIMIT = 1048576
 _FIRST_THREADS, _MOST_THREADS = 4, 600
 _READ_LIMIT = 16 * BODY_LIMIT
 _LOOP_TIMEOUT = 30.0
+_RESET_LIMIT, _RESET_LOOK = 2.0, 0.001
 
 
 class Threads(ThreadedTaskDispatcher):  # type: ignore[misc]
@@ -87,6 +93,19 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         with self._gone_lock, contextlib.suppress(ValueError):
             self._listeners.remove(listener)
 
+    def reset(self) -> None:
+        """Ends the connection with a RST, once what was written has arrived: a RST throws unsent bytes away."""
+        deadline = time.monotonic() + _RESET_LIMIT
+        while time.monotonic() < deadline and _unsent(self.socket):
+            select.select([], [], [], _RESET_LOOK)  # the kernel has no event for an empty send queue
+        with contextlib.suppress(OSError):
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.will_close = True
+        self.server.pull_trigger()
+        closed = threading.Event()
+        self.when_gone(closed.set)
+        closed.wait(_RESET_LIMIT)
+
     def readable(self) -> bool:
         # waitress would read the end of file again and again for as long as the request runs
         return bool(self.connected and super().readable())
@@ -106,6 +125,15 @@ class Channel(HTTPChannel):  # type: ignore[misc]
             listeners, self._listeners = self._listeners, []
         for listener in listeners:
             listener()
+
+
+def _unsent(connection: socket.socket) -> int:
+    queue = array.array("i", [0])
+    try:
+        fcntl.ioctl(connection, termios.TIOCOUTQ, queue, True)  # SIOCOUTQ by its other name
+    except OSError:
+        return 0
+    return queue[0]
 
 
 class Server:

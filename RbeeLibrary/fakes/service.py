@@ -23,9 +23,11 @@ import bottle
 
 from ..protocol.errors import RbeeError
 from ..protocol.options import VERSION, DaemonOptions
-from ..protocol.sse import CONTENT_TYPE, compact
+from ..protocol.sse import CONTENT_TYPE, compact, token_text
 from ..run.clock import Clock
 from ..run.control import open_control
+from ..run.fault_kinds import KINDS
+from ..run.faults import Cut, ErrorAnswer, FaultBox, FaultSpec, Place
 from ..run.http import HttpClient, correlation
 from ..run.journal import Journal, journal_path
 from ..run.lifeline import NAME_VARIABLE, RunIsOver, hold_on, run_address
@@ -33,7 +35,7 @@ from ..run.platform import portable, signal_at_parents_end
 from ..run.ports import listen
 from .exchange import Exchange
 from .server import BODY_LIMIT, CHANNEL, Server
-from .streams import Body, EventStream
+from .streams import Body, CutConnection, EventStream
 
 READY_VARIABLE = "RBEE_READY_FD"
 LISTEN_VARIABLE = "RBEE_LISTEN_FD"
@@ -88,6 +90,7 @@ class Service:
         self.log_lines: list[str] = []
         self.on_log: Callable[[str], None] = lambda _: None
         self.clock = Clock()
+        self._first_faults = [FaultSpec.parse(text) for text in options.fault]
         self._app = bottle.Bottle(catchall=False)
         self._app.default_error_handler = self._error_answer
 
@@ -182,12 +185,15 @@ class Service:
 
     def _live(self) -> bool:
         """Waits for the end; says whether it was an orderly one."""
-        why = self._lifecycle.get()
+        while (why := self._lifecycle.get()) == "SIGTERM" and self.faults.find("ignore-sigterm"):
+            self.log("SIGTERM ignored")
         self.log(f"{why}: ending")
         self.set_state("draining")
 
         def drain() -> None:
             try:
+                if (slow := self.faults.find("slow-end")) is not None:
+                    self.clock.wait(threading.Event(), self.clock.now() + (slow.delay if slow.delay is not None else 1.0))
                 self.drain()
             finally:
                 self._lifecycle.put("drained")
@@ -212,8 +218,13 @@ class Service:
         self.journal = Journal(journal_path(self.options.journal, self.name), self.program, self.clock)
         headers = {"Authorization": f"Bearer {self.options.api_key}"} if self.options.api_key else {}
         self.client = HttpClient(self.clock, f"{self.program}/{VERSION}", self.journal, headers)
+        self.faults = FaultBox(KINDS, self.name, self.clock, self.journal)
+        for spec in self._first_faults:
+            self.faults.arm(spec)
         self.prepare()
         if self.control is not None:
+            self.control.on("arm-fault", lambda order: self.faults.arm(FaultSpec(**order["spec"])))
+            self.control.on("clear-faults", lambda order: self.faults.clear(order.get("fault")))
             self.control.on("state", lambda _: self.state)
             self.control.start()
 
@@ -258,10 +269,17 @@ class Service:
         channel.when_gone(stream.gone)
         stream.on_close(lambda: channel.forget(stream.gone))
         request = Request({}, dict(parse_qsl(asked.query_string, keep_blank_values=True)), headers, stream, exchange)
+        key = headers.get("X-Request-Id") or exchange.correlation_id
+        place = Place(asked.path, key, None, stream.wake, lambda: stream.client_gone, channel.reset, _is_token)
         try:
-            result = self._result(request, handler, parts, protected)
+            result = self._result(request, handler, parts, protected, place)
         except RbeeError as error:
             result = Reply(error.status, error.envelope())
+        except ErrorAnswer as error:
+            result = Reply(error.status, RbeeError(error.code, "a fault of the test", status=error.status).envelope())
+        except Cut:
+            stream.close()
+            raise CutConnection from None
         except Exception:  # a fake never dies of a request; the traceback is in its output
             traceback.print_exc()
             result = Reply(500, RbeeError("INTERNAL", "the program met an error of its own, see its output").envelope())
@@ -272,11 +290,14 @@ class Service:
         if isinstance(reply.body, EventStream):
             answer_headers.setdefault("Content-Type", CONTENT_TYPE)
             answer_headers["Cache-Control"] = "no-cache"
+            if self.faults.find("wrong-content-type", place):
+                answer_headers["Content-Type"] = "text/html"
+            stream.changed_by(lambda events: self.faults.events(events, place))
             return bottle.HTTPResponse(Body(stream), _status(reply.status), answer_headers)
         stream.close()
-        return self._plain(reply, answer_headers)
+        return self._plain(reply, answer_headers, place)
 
-    def _result(self, request: Request, handler: Handler, parts: dict[str, str], protected: bool) -> Any:
+    def _result(self, request: Request, handler: Handler, parts: dict[str, str], protected: bool, place: Place) -> Any:
         try:
             if protected:
                 self._check_key(request.headers)
@@ -284,12 +305,14 @@ class Service:
                 request.body = self._read_body()
         finally:
             request.exchange.arrived(request.body)
+        self.faults.at("request", place)
         return handler(request, **parts)
 
-    def _plain(self, reply: Reply, headers: dict[str, str]) -> bottle.HTTPResponse:
+    def _plain(self, reply: Reply, headers: dict[str, str], place: Place) -> bottle.HTTPResponse:
         if reply.body is None:
             return bottle.HTTPResponse(b"", _status(reply.status), headers)
         body = reply.body if isinstance(reply.body, bytes) else compact(reply.body).encode("utf-8", "replace")
+        body = self.faults.body(body, place)
         headers.setdefault("Content-Type", "application/json")
         return bottle.HTTPResponse(body, _status(reply.status), headers)
 
@@ -328,6 +351,10 @@ class Service:
         bottle.response.content_type = "application/json"
         bottle.response.set_header("X-Correlation-ID", exchange.correlation_id)
         return compact(answer.envelope()).encode("utf-8", "replace")
+
+
+def _is_token(event: bytes) -> bool:
+    return event.startswith(b"data: {") and token_text(json.loads(event[6:])) is not None
 
 
 def _status(status: int) -> str | int:

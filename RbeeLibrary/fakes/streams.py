@@ -8,6 +8,7 @@ from typing import Any
 
 from ..protocol import sse
 from ..run.clock import Clock
+from ..run.faults import Cut
 
 
 class Abort(Exception):
@@ -37,6 +38,10 @@ class EventStream:
         """Says what the stream sends."""
         self._events = events
         return self
+
+    def changed_by(self, change: Callable[[Iterator[bytes]], Iterator[bytes]]) -> None:
+        """Puts something between the stream and its client."""
+        self._events = change(self._events)
 
     def on_close(self, action: Callable[[], None]) -> None:
         """Runs an action at the end of the answer, also when it never began."""
@@ -87,9 +92,9 @@ class Body:
     def __iter__(self) -> Iterator[bytes]:
         try:
             yield from self._stream
-        except Abort:
+        except (Abort, Cut):
             # What is written still goes out; the final chunk does not: the client sees a body that broke off.
-            raise _Cut from None
+            raise CutConnection from None
         finally:
             self.close()
 
@@ -97,7 +102,7 @@ class Body:
         self._stream.close()
 
 
-class _Cut(OSError):
+class CutConnection(OSError):
     """waitress takes an OSError as the end of the connection and logs nothing."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import socket
 import threading
 import time
@@ -17,6 +18,7 @@ from ..protocol.errors import RbeeError
 from ..protocol.messages import InferenceRequest, ReadyCallback, ShutdownRequest, as_dict, read
 from ..protocol.options import WorkerOptions, split_durations
 from ..protocol.tokens import DEFAULT_TOKENS, generated, split_answer
+from ..run.faults import Cut, FaultSpec, Place
 from ..run.http import HttpFailure
 from .program import launch
 from .service import Reply, Request, Service, exit_now, iso_time
@@ -80,11 +82,22 @@ class Worker(Service):
     # --- start (6.3) ---
 
     def prepare(self) -> None:
-        self.set_state("loading" if self.options.load_time else "idle")
+        self._never_ready = self.faults.find("never-ready") is not None
+        self.set_state("loading" if self.options.load_time or self._never_ready else "idle")
+        if (leave := self.faults.find("exit")) is not None:
+            self.clock.call_at(self.clock.now() + (leave.delay or 0), lambda: self._leave(leave), "exit")
+            if not leave.delay:
+                threading.Event().wait()
         if self.control is not None:
             self.control.on("set-answer", lambda order: self._answers.insert(0, (order["prompt"], order["text"])))
 
+    def _leave(self, spec: FaultSpec) -> None:
+        self.log("leaving because of a fault")
+        exit_now(spec.status if spec.status is not None else 1)
+
     def started(self) -> None:
+        if self._never_ready:
+            return
         if self.options.load_time:
             self.spawn(self._load, name="load")
         else:
@@ -102,8 +115,16 @@ class Worker(Service):
             self.clock.wait(never, begun + self.options.load_time * layer / self.options.layers)
             with self._slots:
                 self._layers = layer
-            if layer % self.options.layer_step == 0 and layer < self.options.layers:
+            here = Place(layer=layer)
+            if (leave := self.faults.find("exit", here)) is not None:
+                self._leave(leave)
+            if self.faults.find("kill", here) is not None:
+                os.kill(os.getpid(), signal.SIGKILL)
+            stuck = self.faults.find("stick", here) is not None
+            if stuck or layer % self.options.layer_step == 0 and layer < self.options.layers:
                 self._loading.publish({"stage": "loading_to_vram", "layers_loaded": layer, "layers_total": self.options.layers, "vram_mb": self._vram()})
+            if stuck:
+                return
         with self._slots:
             if self.state == "loading":
                 self.set_state("idle")
@@ -131,6 +152,15 @@ class Worker(Service):
             self.every(self.options.heartbeat, self._heartbeat, "heartbeat", at_once=True)
 
     def _tell_ready(self, target: str) -> None:
+        if self.faults.find("lost-callback") is not None:
+            return
+        if (late := self.faults.find("late-callback")) is not None:
+            self.clock.wait(threading.Event(), self.clock.now() + (late.delay if late.delay is not None else 1.0))
+        self._try_to_tell(target)
+        if self.faults.find("double-callback") is not None:
+            self._try_to_tell(target)
+
+    def _try_to_tell(self, target: str) -> None:
         pauses = split_durations(self.options.callback_delays)
         for attempt in range(len(pauses) + 1):
             try:
@@ -319,6 +349,11 @@ class Worker(Service):
     def shutdown(self, request: Request) -> Reply:
         """POST /v1/admin/shutdown."""
         asked = read(ShutdownRequest, request.body)
+        if self.faults.find("silent-shutdown") is not None:
+            self.clock.wait(request.stream.wake, None)
+            raise Cut
+        if self.faults.find("ignore-shutdown") is not None:
+            return Reply(202, {"success": True, "message": "worker is shutting down", "state": "draining"})
         with self._slots:
             self.set_state("draining")
         if asked.timeout_seconds is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shutil
@@ -16,14 +17,41 @@ from robot.api import logger
 from ..assertions import UsageError, Verifier
 from ..fleet.supervisor import Process, Supervisor
 from ..run.clock import Clock
+from ..run.faults import FaultSpec
 from ..run.http import Answer, HttpClient
 from .settings import SettingsStack
-from .types import Daemon
+from .types import ArmedFault, Daemon
 
 PRELOAD = ["RbeeLibrary.fakes.queen", "RbeeLibrary.fakes.hive", "RbeeLibrary.fakes.worker"]
 _PROBE_LIMIT = 2.0
 _CLAIM = "robot.pid"
 _SCENE = re.compile(r"\d{3,}-")
+
+
+class FaultBook:
+    """The faults that the test has asked for: those of programs that do not run yet wait here."""
+
+    def __init__(self) -> None:
+        self.armed: list[ArmedFault] = []
+        self._waiting: dict[str, list[str]] = {}
+        self._numbers = itertools.count(1)
+
+    def new_id(self) -> str:
+        """An id that no other fault of the run has."""
+        return f"fault-{next(self._numbers)}"
+
+    def wait(self, name: str, spec: FaultSpec) -> None:
+        """Keeps a fault for the next program of this name."""
+        self._waiting.setdefault(name, []).append(str(spec))
+
+    def take_waiting(self, name: str) -> list[str]:
+        """The faults for a program that is being started."""
+        return self._waiting.pop(name, [])
+
+    def forget_waiting(self, name: str | None) -> None:
+        """Drops what waits for one name, or for all."""
+        for key in [key for key in self._waiting if name in (None, key)]:
+            del self._waiting[key]
 
 
 class RunContext:
@@ -46,6 +74,7 @@ class RunContext:
         self._scene = ""
         self._scenes = 0
         self.known_keys: dict[str, str] = {}
+        self.faults = FaultBook()
 
     # --- the run ---
 

@@ -32,7 +32,7 @@ def takes_options(*programs: type[DaemonOptions], skip: tuple[str, ...] = ()) ->
     def decorate(function: Function) -> Function:
         signature = inspect.signature(function)
         own = [parameter for parameter in signature.parameters.values() if parameter.kind is not inspect.Parameter.VAR_KEYWORD]
-        fields = declared_fields(*programs, skip=(*skip, *(parameter.name for parameter in own)))
+        fields = declared_fields(*programs, skip=("fault", *skip, *(parameter.name for parameter in own)))
         added = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None) for name in fields]
         function.__signature__ = signature.replace(parameters=[*own, *added])  # type: ignore[attr-defined]
         function.__annotations__ = {

@@ -35,6 +35,7 @@ class Inference:
         self.to = to.name
         self.tokens: list[Token] = []
         self.events: list[dict[str, Any]] = []
+        self.raw = b""
         self.state = InferenceState.connecting
         self.status: int | None = None
         self.headers: dict[str, str] = {}
@@ -131,6 +132,7 @@ class Inference:
         try:
             for piece in stream.chunks():
                 at = time.monotonic()
+                self.raw += piece
                 for event in parser.feed(piece):
                     if event.is_done:
                         self._end(self._good_end())

@@ -58,6 +58,7 @@ class Launcher:
         """Starts a program without waiting until it serves."""
         self._context.check_free(name)
         options = {key: value for key, value in options.items() if value is not None}
+        options["fault"] = [*options.get("fault", []), *self._context.faults.take_waiting(name)]
         port = int(options.pop("port", 0))
         declared = _OPTIONS[role]
         secrets = secret_environment(options, declared)
@@ -157,7 +158,7 @@ class Launcher:
         """Asks a hive for a worker, as a client does (contract 5.2)."""
         self._context.check_free(name)
         process = self._context.process(hive)
-        argv = to_argv(options)
+        argv = to_argv({**options, "fault": [*options.get("fault", []), *self._context.faults.take_waiting(name)]})
         if argv:
             self._context.supervisor.control(process, {"op": "worker-argv", "worker_id": name, "argv": argv})
         body = {"worker_id": name, **{key: value for key, value in request.items() if value is not None}}

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from robot.api.deco import keyword
 
-from .types import AutoStop, OnLeak
+from .types import AutoStop, OnLeak, OnUnusedFault
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,7 @@ class Settings:
     within: float
     auto_stop: AutoStop
     on_leak: OnLeak
+    on_unused_fault: OnUnusedFault
 
 
 class SettingsStack:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from ..protocol.messages import ID_PATTERN
+from ..run.fault_kinds import KINDS
 
 
 class State(Enum):
@@ -113,6 +114,14 @@ class OnLeak(Enum):
     ignore = "IGNORE"
 
 
+class OnUnusedFault(Enum):
+    """What a fault that was never hit does to the test."""
+
+    WARN = "WARN"
+    FAIL = "FAIL"
+    IGNORE = "IGNORE"
+
+
 class ProgramName(str):
     """Name of a program: letters, digits, `-` and `_`, up to 64 characters; a worker's is also its worker id."""
 
@@ -154,3 +163,19 @@ class Mark:
     """A moment, from `Mark Journal`."""
 
     ns: int
+
+
+FaultKind = Enum("FaultKind", {name.replace("-", "_"): name for name in sorted(KINDS)})  # type: ignore[misc]
+FaultKind.__doc__ = "Kinds of faults.\n\n" + "\n".join(f"- `{name.replace('-', ' ')}`: {kind.help}." for name, kind in sorted(KINDS.items()))
+
+
+@dataclass(eq=False)
+class ArmedFault:
+    """A fault, from `Inject Fault`: `${f.name}` of the program, `${f.kind}`, `${f.id}`."""
+
+    name: str
+    kind: str
+    id: str
+
+    def __str__(self) -> str:
+        return f"fault {self.kind} of {self.name}"

@@ -74,6 +74,7 @@ class DaemonOptions:
     report_version: str = option(VERSION, "version in health bodies and headers", "1.4")
     api_key: str | None = option(None, "switches authentication on: Bearer KEY", "14", env=("RBEE_API_KEY", "LLORCH_API_TOKEN"), secret=True)
     journal: str | None = option(None, "file for the journal, JSON lines", "18")
+    fault: list[str] = option([], "a fault from the start, NAME or NAME:key=value,...; repeatable", "19")
     die_with_parent: OnOff = option("off", "end when the parent process is gone", "1.4")
     max_lifetime: Duration = option(Duration(0), "end as on SIGTERM after this time; 0 = never", "1.4", low=0)
     keep_alive: Duration = option(Duration(10), "SSE comment line after so much silence", "1.4", low=0.001)

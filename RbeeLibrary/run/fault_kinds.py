@@ -1,0 +1,323 @@
+"""The kinds of faults, each a small class: add one here and it can be used everywhere."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+
+from .faults import Cut, ErrorAnswer, Fault, Place
+
+_ONE_SECOND = 1.0
+
+
+# --- requests ---
+
+
+class Delay(Fault):
+    """The answer comes later."""
+
+    name, point, help = "delay", "request", "the answer comes `delay` later (1 s)"
+
+    def do(self, place: Place) -> None:
+        self.hold(place, self.spec.delay if self.spec.delay is not None else _ONE_SECOND)
+
+
+class Status(Fault):
+    """The answer is an error."""
+
+    name, point, help = "status", "request", "the answer is an error with `status` (503) and `code` (INTERNAL)"
+
+    def do(self, place: Place) -> None:
+        raise ErrorAnswer(self.spec.status or 503, self.spec.code or "INTERNAL")
+
+
+class NoAnswer(Fault):
+    """The request is taken and never answered."""
+
+    name, point, help = "no-answer", "request", "the request is taken and never answered"
+
+    def do(self, place: Place) -> None:
+        self.hold(place, None)
+
+
+class ResetRequest(Fault):
+    """RST instead of an answer."""
+
+    name, point, help = "reset-request", "request", "the connection ends with a RST before any answer"
+
+    def do(self, place: Place) -> None:
+        place.reset()
+        raise Cut
+
+
+class KillOnRequest(Fault):
+    """SIGKILL on a request."""
+
+    name, point, help = "kill-on-request", "request", "the process kills itself (SIGKILL) instead of answering"
+
+    def do(self, place: Place) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class BrokenJson(Fault):
+    """A body that is cut."""
+
+    name, point, help = "broken-json", "answer", "the body of the answer is cut in its middle"
+
+    def body(self, body: bytes) -> bytes:
+        return body[: len(body) // 2]
+
+
+class EmptyBody(Fault):
+    """No body."""
+
+    name, point, help = "empty-body", "answer", "the answer has an empty body"
+
+    def body(self, body: bytes) -> bytes:
+        return b""
+
+
+class WrongVersion(Fault):
+    """Another version."""
+
+    name, point, help = "wrong-version", "answer", "the version in the answer is 9.9.9"
+
+    def body(self, body: bytes) -> bytes:
+        return body.replace(b'"version":"0.1.0"', b'"version":"9.9.9"')
+
+
+class WrongContentType(Fault):
+    """A stream that says it is none."""
+
+    name, point, help = "wrong-content-type", "program", "the stream is announced as text/html"
+
+
+# --- streams ---
+
+
+class StreamFault(Fault):
+    """Acts once a stream, when `after_tokens` tokens have been sent."""
+
+    point = "stream"
+
+    def events(self, events: Iterator[bytes], place: Place) -> Iterator[bytes]:
+        sent = 0
+        for event in events:
+            if place.is_token(event):
+                sent += 1
+                if sent == self.spec.after_tokens + 1 and self.acts(place):
+                    yield from self.instead(event, events, place)
+                    continue
+            yield event
+
+    def instead(self, token: bytes, rest: Iterator[bytes], place: Place) -> Iterator[bytes]:
+        """What is sent instead of a token."""
+        raise NotImplementedError
+
+
+class Kill(StreamFault):
+    """SIGKILL in the middle of a stream."""
+
+    name, help = "kill", "the process kills itself (SIGKILL) when `after_tokens` tokens have been sent"
+
+    def instead(self, token: bytes, rest: Iterator[bytes], place: Place) -> Iterator[bytes]:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return iter(())
+
+
+class Stall(StreamFault):
+    """Silence."""
+
+    name, help = "stall", "silence for `delay`, or for ever, with the connection open"
+
+    def instead(self, token: bytes, rest: Iterator[bytes], place: Place) -> Iterator[bytes]:
+        self.hold(place, self.spec.delay)
+        yield token
+
+
+class Close(StreamFault):
+    """A clean end without the end marker."""
+
+    name, help = "close", "the stream ends cleanly, but without its end marker"
+
+    def events(self, events: Iterator[bytes], place: Place) -> Iterator[bytes]:
+        sent = 0
+        for event in events:
+            if place.is_token(event):
+                sent += 1
+                if sent == self.spec.after_tokens + 1 and self.acts(place):
+                    return
+            yield event
+
+
+class Break(StreamFault):
+    """An end in the middle of the body."""
+
+    name, help = "break", "the connection ends in the middle of the body"
+
+    def instead(self, token: bytes, rest: Iterator[bytes], place: Place) -> Iterator[bytes]:
+        raise Cut
+
+
+class Reset(StreamFault):
+    """RST in the middle of the body."""
+
+    name, help = "reset", "the connection ends with a RST when what was sent has arrived"
+
+    def instead(self, token: bytes, rest: Iterator[bytes], place: Place) -> Iterator[bytes]:
+        place.reset()
+        raise Cut
+
+
+class HalfEvent(StreamFault):
+    """An end inside an event."""
+
+    name, help = "half-event", "the connection ends inside an event"
+
+    def instead(self, token: bytes, rest: Iterator[bytes], place: Place) -> Iterator[bytes]:
+        yield token[: len(token) // 2]
+        raise Cut
+
+
+class HalfCharacter(StreamFault):
+    """An end inside a character."""
+
+    name, help = "half-character", "the connection ends inside a UTF-8 character, which the fault brings along"
+
+    def instead(self, token: bytes, rest: Iterator[bytes], place: Place) -> Iterator[bytes]:
+        yield b'data: {"t":"' + "🐝".encode()[:2]
+        raise Cut
+
+
+class DuplicateToken(StreamFault):
+    """A token twice."""
+
+    name, help = "duplicate-token", "a token is sent twice"
+
+    def instead(self, token: bytes, rest: Iterator[bytes], place: Place) -> Iterator[bytes]:
+        yield token
+        yield token
+
+
+class SkipToken(StreamFault):
+    """A token is missing."""
+
+    name, help = "skip-token", "a token is left out"
+
+    def instead(self, token: bytes, rest: Iterator[bytes], place: Place) -> Iterator[bytes]:
+        return iter(())
+
+
+class SwapTokens(StreamFault):
+    """Two tokens in the wrong order."""
+
+    name, help = "swap-tokens", "a token is sent after its successor"
+
+    def instead(self, token: bytes, rest: Iterator[bytes], place: Place) -> Iterator[bytes]:
+        successor = next(rest, b"")
+        yield from (successor, token) if place.is_token(successor) else (token, successor)
+
+
+class NoEndMarker(Fault):
+    """All tokens, but no end marker."""
+
+    name, point, help = "no-end-marker", "stream", "all tokens are sent, but not the end marker"
+
+    def events(self, events: Iterator[bytes], place: Place) -> Iterator[bytes]:
+        for event in events:
+            if event == b"data: [DONE]\n\n" and self.acts(place):
+                return
+            yield event
+
+
+class EventAfterEnd(Fault):
+    """An event after the end marker."""
+
+    name, point, help = "event-after-end", "stream", "an event is sent after the end marker"
+
+    def events(self, events: Iterator[bytes], place: Place) -> Iterator[bytes]:
+        for event in events:
+            yield event
+            if event == b"data: [DONE]\n\n" and self.acts(place):
+                yield b'data: {"t":" late"}\n\n'
+
+
+# --- carried out by the program itself ---
+
+
+class Exit(Fault):
+    """The worker leaves while it starts or loads."""
+
+    name, point, help = "exit", "program", "the worker ends with exit code `status` (1) while it starts; with `layer` while it loads"
+
+
+class Stick(Fault):
+    """Loading stops."""
+
+    name, point, help = "stick", "program", "loading stops at `layer` for ever"
+
+
+class NeverReady(Fault):
+    """No ready callback."""
+
+    name, point, help = "never-ready", "program", "no ready callback; the state stays loading"
+
+
+class LostCallback(Fault):
+    """A ready callback is lost."""
+
+    name, point, help = "lost-callback", "program", "ready callbacks are not sent"
+
+
+class DoubleCallback(Fault):
+    """Ready callbacks come twice."""
+
+    name, point, help = "double-callback", "program", "ready callbacks are sent twice"
+
+
+class LateCallback(Fault):
+    """Ready callbacks come late."""
+
+    name, point, help = "late-callback", "program", "ready callbacks are sent `delay` later (1 s)"
+
+
+class SilentShutdown(Fault):
+    """The shutdown request is not answered."""
+
+    name, point, help = "silent-shutdown", "program", "the shutdown request is never answered, and nothing ends"
+
+
+class IgnoreShutdown(Fault):
+    """The shutdown request is answered and forgotten."""
+
+    name, point, help = "ignore-shutdown", "program", "the shutdown request is answered with 202, and nothing ends"
+
+
+class IgnoreSigterm(Fault):
+    """SIGTERM without effect."""
+
+    name, point, help = "ignore-sigterm", "program", "SIGTERM has no effect"
+
+
+class SlowEnd(Fault):
+    """A slow end."""
+
+    name, point, help = "slow-end", "program", "the end takes `delay` (1 s) after a shutdown request or SIGTERM"
+
+
+class SpawnFails(Fault):
+    """The hive cannot start a worker."""
+
+    name, point, help = "spawn-fails", "program", "the hive answers a spawn with 500 WORKER_CRASHED and starts nothing"
+
+
+def _kinds(base: type[Fault]) -> Iterator[type[Fault]]:
+    for kind in base.__subclasses__():
+        if kind.name:
+            yield kind
+        yield from _kinds(kind)
+
+
+KINDS: dict[str, type[Fault]] = {kind.name: kind for kind in _kinds(Fault)}
+"""All kinds by name; the users' table is made from it."""

@@ -1,0 +1,108 @@
+*** Settings ***
+Documentation       What a plain client sees when an answer is delayed, refused, broken or missing: one fault a test.
+
+Library             RequestsLibrary
+Resource            ../../resources/rbee.resource
+
+Test Setup          Start Fleet    workers=1
+
+
+*** Test Cases ***
+Delay
+    [Documentation]    The answer comes later.
+    ${fault} =    Inject Fault    worker-1    delay    path=/v1/health    delay=300ms
+    ${before} =    Evaluate    time.monotonic()
+    Health Answers    200
+    ${after} =    Evaluate    time.monotonic()
+    Should Be True    ${after} - ${before} >= 0.3
+    Get Fault Hits    ${fault}    ==    1
+
+Status
+    [Documentation]    The answer is an error of the test's choice, in the envelope.
+    ${fault} =    Inject Fault    worker-1    status    path=/v1/health    status=500    code=INTERNAL
+    ${answer} =    Health Answers    500
+    Should Be Equal    ${answer.json()}[error][code]    INTERNAL
+    Get Fault Hits    ${fault}    ==    1
+
+Broken Json
+    [Documentation]    The status is good, the body is cut.
+    ${fault} =    Inject Fault    worker-1    broken json    path=/v1/health
+    ${answer} =    Health Answers    200
+    Should Be Equal    ${answer.text}    {"status":"health
+    Get Fault Hits    ${fault}    ==    1
+
+Empty Body
+    [Documentation]    The status is good, there is no body.
+    ${fault} =    Inject Fault    worker-1    empty body    path=/v1/health
+    ${answer} =    Health Answers    200
+    Should Be Empty    ${answer.text}
+    Get Fault Hits    ${fault}    ==    1
+
+Wrong Version
+    [Documentation]    A hive that is newer than the queen is not used.
+    [Tags]    S13
+    ${fault} =    Inject Fault    hive    wrong version
+    ${answer} =    Submit Inference    hello    model=hf:org/new
+    Get Inference Error    ${answer}    ==    VERSION_MISMATCH
+    Get Fault Hits    ${fault}    >=    1
+
+No Answer
+    [Documentation]    The request is taken; the client gives up. Other requests are answered meanwhile.
+    ${fault} =    Inject Fault    worker-1    no answer    path=/v1/status
+    ${worker} =    Get Daemon    worker-1
+    Run Keyword And Expect Error    *Read timed out*    GET    ${worker.url}/v1/status    timeout=0.3
+    Health Answers    200
+    Get Fault Hits    ${fault}    >=    1
+
+No Answer Goes On When The Fault Is Cleared
+    ${fault} =    Inject Fault    worker-1    no answer    path=/v1/inference
+    ${answer} =    Submit Inference    hello    to=worker-1    max_tokens=3
+    Get Fault Hits    ${fault}    ==    1
+    Get Inference State    ${answer}    ==    connecting    within=0s
+    Clear Faults    worker-1
+    Wait Until Inference Ends    ${answer}
+    Get Token Count    ${answer}    ==    3
+
+Reset Request
+    [Documentation]    A RST instead of an answer.
+    ${fault} =    Inject Fault    worker-1    reset request    path=/v1/health
+    ${worker} =    Get Daemon    worker-1
+    Run Keyword And Expect Error    *Connection reset by peer*    GET    ${worker.url}/v1/health    timeout=5
+    Get Fault Hits    ${fault}    ==    1
+
+Kill On Request
+    [Documentation]    The process dies instead of answering; the hive gets its true status.
+    [Tags]    L028
+    ${fault} =    Inject Fault    worker-1    kill on request    path=/v1/inference
+    ${answer} =    Submit Inference    hello    to=worker-1
+    Get Inference State    ${answer}    ==    broken
+    Get Exit Code    worker-1    ==    -9
+    Get Worker Count    hive    ==    0
+    Get Fault Hits    ${fault}    ==    1
+
+Fault Ends After So Many Times
+    ${fault} =    Inject Fault    worker-1    status    path=/v1/health    status=503    times=2
+    Health Answers    503
+    Health Answers    503
+    Health Answers    200
+    Get Fault Hits    ${fault}    ==    2
+
+Fault Lets The First Requests Pass
+    ${fault} =    Inject Fault    worker-1    status    path=/v1/health    after_requests=2
+    Health Answers    200
+    Health Answers    200
+    Health Answers    503
+    Get Fault Hits    ${fault}    ==    1
+
+Fault Of One Test Is Gone In The Next
+    [Documentation]    The fault of the test before was armed in a program of the same name.
+    Health Answers    200
+
+
+*** Keywords ***
+Health Answers
+    [Documentation]    Asks the worker for its health and checks the status.
+    [Arguments]    ${status}
+    ${worker} =    Get Daemon    worker-1
+    ${answer} =    GET    ${worker.url}/v1/health    timeout=5    expected_status=${status}
+    RETURN    ${answer}

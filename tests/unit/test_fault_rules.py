@@ -1,0 +1,110 @@
+"""Faults: reading them, when they act, draws that do not depend on the order of arrival."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from RbeeLibrary.run.clock import Clock
+from RbeeLibrary.run.fault_kinds import KINDS
+from RbeeLibrary.run.faults import ErrorAnswer, FaultBox, FaultSpec, Place
+from RbeeLibrary.run.journal import Journal
+from RbeeLibrary.run.records import entries
+
+
+@pytest.fixture
+def box(tmp_path):
+    clock = Clock()
+    made = FaultBox(KINDS, "worker-1", clock, Journal(str(tmp_path / "w-1.jsonl"), "fake-worker", clock))
+    made.hits = lambda: [entry["fault"] for entry in entries(tmp_path / "w-1.jsonl") if entry["record"] == "fault"]
+    return made
+
+
+def answers(box, *places) -> list[int]:
+    found = []
+    for place in places:
+        try:
+            box.at("request", place)
+            found.append(200)
+        except ErrorAnswer as error:
+            found.append(error.status)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("kill:after_tokens=12", {"kind": "kill", "after_tokens": 12}),
+        ("slow-end:delay=4s", {"kind": "slow-end", "delay": 4.0}),
+        ("delay:delay=250ms,times=2", {"kind": "delay", "delay": 0.25, "times": 2}),
+        ("status:status=503,path=/v1/*", {"kind": "status", "status": 503, "path": "/v1/*"}),
+        ("never-ready", {"kind": "never-ready"}),
+    ],
+)
+def test_faults_of_the_command_line(text, values):
+    spec = FaultSpec.parse(text)
+    assert {name: getattr(spec, name) for name in values} == values
+    assert FaultSpec.parse(str(spec)) == spec
+
+
+@pytest.mark.parametrize("text", ["kill:after_tokens", "kill:tokens=3", "kill:after_tokens=many", "delay:delay=soon", "status:probability=2"])
+def test_nonsense_is_refused_with_the_reason(text):
+    with pytest.raises(ValueError, match=text.partition(":")[0] if "probability" not in text else "probability"):
+        FaultSpec.parse(text)
+
+
+def test_unknown_kind_is_refused_with_the_known_ones(box):
+    with pytest.raises(ValueError, match="there is no fault 'explode', expected one of .*kill"):
+        box.arm(FaultSpec("explode"))
+
+
+def test_after_requests_and_times(box):
+    box.arm(FaultSpec("status", after_requests=1, times=2))
+    assert answers(box, *[Place("/x")] * 5) == [200, 503, 503, 200, 200]
+    assert box.hits() == ["status", "status"]
+
+
+def test_path(box):
+    box.arm(FaultSpec("status", path="/v1/health"))
+    box.arm(FaultSpec("status", id="all-v2", path="/v2/*", status=500))
+    assert answers(box, Place("/v1/health"), Place("/v1/status"), Place("/v2/tasks"), Place(None)) == [503, 200, 500, 200]
+    assert box.hits() == ["status", "all-v2"]
+
+
+def test_cleared_fault_acts_no_more(box):
+    box.arm(FaultSpec("status"))
+    box.clear("status")
+    assert answers(box, Place("/x")) == [200]
+
+
+def test_layer(box):
+    box.arm(FaultSpec("stick", layer=28))
+    assert box.find("stick") is None
+    assert box.find("stick", Place(layer=27)) is None
+    assert box.find("stick", Place(layer=28)).layer == 28
+
+
+def decisions(seed: int, keys: list[str], tmp_path) -> dict[str, int]:
+    clock = Clock()
+    box = FaultBox(KINDS, "worker-1", clock, Journal(None, "fake-worker", clock))
+    box.arm(FaultSpec("status", probability=0.5, seed=seed))
+    return dict(zip(keys, answers(box, *[Place("/x", key) for key in keys]), strict=True))
+
+
+def test_thirty_requests_in_twenty_orders_have_the_same_decisions(tmp_path):
+    keys = [f"req-{number}" for number in range(30)]
+    first = decisions(7, keys, tmp_path)
+    assert set(first.values()) == {200, 503}
+    for order in range(20):
+        shuffled = keys[:]
+        random.Random(order).shuffle(shuffled)
+        assert decisions(7, shuffled, tmp_path) == first
+    assert decisions(8, keys, tmp_path) != first
+
+
+def test_every_kind_says_what_comes_of_it():
+    for name, kind in KINDS.items():
+        assert name == name.lower()
+        assert kind.help and not kind.help.endswith("."), name
+        assert kind.point in ("request", "answer", "stream", "program"), name
