@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import queue
 import signal
 import socket
 import threading
@@ -355,28 +356,29 @@ class LogFollower:
 
     def __init__(self, stream: EventStream):
         self._stream = stream
-        self._news: list[str] = []
-        self._ended = False
+        self._news: queue.SimpleQueue[str | None] = queue.SimpleQueue()
 
     def add(self, line: str) -> None:
         """Gives it a line."""
-        self._news.append(line)
+        self._news.put(line)
         self._stream.wake.set()
 
     def end(self) -> None:
         """Ends its stream."""
-        self._ended = True
+        self._news.put(None)
         self._stream.wake.set()
 
     def lines(self, first: list[str]) -> Iterator[bytes]:
         """What the client gets."""
         yield "".join(f"{line}\n" for line in first).encode() or b"\n"
-        while not self._stream.client_gone and not self._ended:
+        while not self._stream.client_gone:
             for _ in self._stream.pause(None):
                 continue  # a keep-alive comment is none in plain text
             self._stream.wake.clear()
-            news, self._news = self._news, []
-            for line in news:
+            while not self._news.empty():
+                line = self._news.get()
+                if line is None:
+                    return
                 yield f"{line}\n".encode()
 
 

@@ -82,6 +82,8 @@ class Service:
         self.options = options
         self.name = os.environ.get(NAME_VARIABLE) or program
         self._lifecycle: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._wakeup, self._waker = os.pipe()
+        os.set_blocking(self._waker, False)
         self._listener = listener or _inherited_listener() or listen(options.host, options.port)
         self.port: int = self._listener.getsockname()[1]
         self._lifeline: socket.socket | None = None
@@ -156,11 +158,21 @@ class Service:
     def shut_down(self, why: str) -> None:
         """Begins the graceful end, as SIGTERM does."""
         self._lifecycle.put(why)
+        os.write(self._waker, b"w")
+
+    def _next_event(self) -> str:
+        # A signal that another thread takes does not interrupt a lock, so the main thread waits for the wakeup descriptor.
+        while True:
+            try:
+                return self._lifecycle.get_nowait()
+            except queue.Empty:
+                os.read(self._wakeup, 512)
 
     # --- life ---
 
     def run(self) -> NoReturn:
         """Serves until the program is told to end; never returns."""
+        signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
         signal.signal(signal.SIGTERM, lambda number, _: self._lifecycle.put("SIGTERM"))
         signal.signal(signal.SIGINT, lambda number, _: self._lifecycle.put("SIGINT"))
         self.before_threads()
@@ -185,7 +197,7 @@ class Service:
 
     def _live(self) -> bool:
         """Waits for the end; says whether it was an orderly one."""
-        while (why := self._lifecycle.get()) == "SIGTERM" and self.faults.find("ignore-sigterm"):
+        while (why := self._next_event()) == "SIGTERM" and self.faults.find("ignore-sigterm"):
             self.log("SIGTERM ignored")
         self.log(f"{why}: ending")
         self.set_state("draining")
@@ -196,10 +208,10 @@ class Service:
                     self.clock.wait(threading.Event(), self.clock.now() + (slow.delay if slow.delay is not None else 1.0))
                 self.drain()
             finally:
-                self._lifecycle.put("drained")
+                self.shut_down("drained")
 
         self.spawn(drain, name="drain")
-        while (what := self._lifecycle.get()) != "drained":
+        while (what := self._next_event()) != "drained":
             if what.startswith("SIG"):
                 self.log(f"{what} again: ending at once")
                 self.abandon()
