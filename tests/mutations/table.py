@@ -248,7 +248,7 @@ MUTATIONS = [
     Mutation(
         "loading event missing",
         "fakes/worker.py",
-        "if layer % self.options.layer_step == 0 and layer < self.options.layers:",
+        "if stuck or layer % self.options.layer_step == 0 and layer < self.options.layers:",
         "if layer == self.options.layer_step:",
         LOADING,
         "Loading Progress Is Streamed",
