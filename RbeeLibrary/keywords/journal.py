@@ -49,24 +49,29 @@ class JournalKeywords:
         return Mark(time.monotonic_ns())
 
     @keyword
-    def get_requests(self, name: str | Daemon, method: str | None = None, path: str | None = None, *, since: Mark | None = None) -> list[RequestRecord]:
+    def get_requests(
+        self, name: str | Daemon, method: str | None = None, path: str | None = None, *, status: int | None = None, since: Mark | None = None
+    ) -> list[RequestRecord]:
         """Reads the requests that a fake has received, in order of their arrival.
 
         Args:
             name: Name or object of a program.
             method: Only these, such as `POST`; `${None}` for all.
             path: Only these, such as `/v1/inference`; a path that ends in `*` stands for all that begin like it; `${None}` for all.
+            status: Only those that were answered with this HTTP status; one that still runs has none.
             since: Only those after this mark, from `Mark Journal`.
 
         Returns:
             Records with `program`, `method`, `path`, `query`, `status`, `caller`, `correlation_id`, `request_id`, `headers`, `body`, `start`, `end`.
         """
-        wanted = WantedRequest(self._context.find(name).name, method, path)
+        wanted = WantedRequest(self._context.find(name).name, method, path, status)
         return [record for record in self._requests(wanted.program, since) if wanted.fits(record)]
 
     @keyword
     @asserting(int, "the number")
-    def get_request_count(self, name: str | Daemon, method: str | None, path: str | None, *, since: Mark | None = None, check: Check) -> int:
+    def get_request_count(
+        self, name: str | Daemon, method: str | None, path: str | None, *, status: int | None = None, since: Mark | None = None, check: Check
+    ) -> int:
         """Counts the requests that a fake has received, and checks the number if an operator is given.
 
         A wrong number shows the nearest other requests.
@@ -75,14 +80,15 @@ class JournalKeywords:
             name: Name or object of a program.
             method: Only these, such as `POST`; `${None}` for all.
             path: Only these; a path that ends in `*` stands for all that begin like it; `${None}` for all.
+            status: Only those that were answered with this HTTP status; one that still runs has none.
             since: Only those after this mark, from `Mark Journal`.
 
         Returns:
             The number.
         """
-        wanted = WantedRequest(self._context.find(name).name, method, path)
+        wanted = WantedRequest(self._context.find(name).name, method, path, status)
         try:
-            return self._context.verify(f"number of requests {wanted}", lambda: len(self.get_requests(name, method, path, since=since)), check)
+            return self._context.verify(f"number of requests {wanted}", lambda: len(self.get_requests(name, method, path, status=status, since=since)), check)
         except AssertionError as error:
             raise AssertionError(_with_nearest(str(error), nearest(wanted, self._all_requests(since), 0))) from None
 

@@ -39,18 +39,23 @@ class RequestRecord:
 
 @dataclass(frozen=True)
 class WantedRequest:
-    """A request that is looked for; None fits all, a path that ends in `*` fits all that begin like it."""
+    """A request that is looked for; None fits all, a path that ends in `*` fits all that begin like it.
+
+    With a status only requests fit that have been answered with it: one that still runs has none.
+    """
 
     program: str
     method: str | None
     path: str | None
+    status: int | None = None
 
     def __str__(self) -> str:
-        return " ".join(word for word in (self.program, self.method, self.path) if word)
+        answered = f"answered with {self.status}" if self.status is not None else None
+        return " ".join(word for word in (self.program, self.method, self.path, answered) if word)
 
     def fits(self, record: RequestRecord) -> bool:
         """Whether a record is such a request."""
-        if record.program != self.program or self.method not in (None, record.method):
+        if record.program != self.program or self.method not in (None, record.method) or self.status not in (None, record.status):
             return False
         if self.path is None:
             return True
@@ -119,6 +124,8 @@ def _differences(wanted: WantedRequest, record: RequestRecord, after: int) -> li
         found.append(f"{record.method} instead of {wanted.method}")
     if not WantedRequest(record.program, None, wanted.path).fits(record):
         found.append(f"path {record.path} instead of {wanted.path}")
+    if wanted.status not in (None, record.status):
+        found.append(f"{f'answered with {record.status}' if record.status is not None else 'not answered yet'} instead of {wanted.status}")
     if record.ns < after:
         found.append(f"{_span(after - record.ns)} too early")
     return found or ["fits"]

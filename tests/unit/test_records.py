@@ -83,6 +83,14 @@ def test_path_with_a_star_fits_all_that_begin_like_it(tmp_path):
     assert WantedRequest("hive", None, None).fits(record)
 
 
+def test_request_with_a_status_is_one_that_was_answered(tmp_path):
+    running, answered = found(tmp_path, request(1, 1), request(2, 2), {"record": "answered", "n": 2, "status": 503})
+    assert not WantedRequest("hive", None, None, 200).fits(running)
+    assert WantedRequest("hive", None, None, 503).fits(answered)
+    near = nearest(WantedRequest("hive", "GET", "/v1/health", 200), [running, answered], 0)
+    assert any("not answered yet instead of 200" in line or "answered with 503 instead of 200" in line for line in near)
+
+
 def test_ten_thousand_entries_are_ranked_by_distinct_requests(tmp_path):
     """The time is reported, not judged: only that many repetitions cost no more looks than their kinds."""
     entries = [request(number, number, "GET", f"/v1/path-{number % 50}") for number in range(10_000)]
