@@ -12,6 +12,7 @@ from robot.api.deco import library
 from robot.libraries.BuiltIn import BuiltIn
 from robot.running.context import EXECUTION_CONTEXTS
 
+from .keywords.clock import TimeKeywords
 from .keywords.console import ConsoleTail
 from .keywords.context import RunContext, seconds
 from .keywords.endings import GRACE, Ended, Endings
@@ -99,6 +100,7 @@ class RbeeLibrary:
         self._ports = PortKeywords()
         self._inferences = InferenceKeywords(self._context)
         self._faults = FaultKeywords(self._context)
+        self._time = TimeKeywords(self._context)
         processes = ProcessKeywords(self._context, endings)
         self._scopes = Scopes(self._context, endings)
         self._evidence = EvidenceTaker(self._context, processes)
@@ -109,6 +111,7 @@ class RbeeLibrary:
             self._inferences,
             self._faults,
             JournalKeywords(self._context),
+            self._time,
             processes,
             self._ports,
             SettingsKeywords(self._settings),
@@ -131,12 +134,14 @@ class RbeeLibrary:
     def start_suite(self, data: Any, result: Any) -> None:
         """Begins what belongs to a suite."""
         self._settings.open()
+        self._time.open()
         self._scopes.open(self._ports.held())
         self._context.open_scene(data.name)
 
     def start_test(self, data: Any, result: Any) -> None:
         """Begins what belongs to a test."""
         self._settings.open()
+        self._time.open()
         self._scopes.open(self._ports.held())
         self._context.open_scene(data.name)
         self._evidence.reset()
@@ -179,6 +184,7 @@ class RbeeLibrary:
 
     def _close_scope(self) -> None:
         self._ports.release_all_but(self._scopes.close())
+        self._time.close()
         self._settings.close()
 
     def _judge_faults(self, result: Any) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextvars
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -12,7 +10,7 @@ from urllib.parse import urlsplit
 from ..protocol import sse
 from ..protocol.errors import ERRORS, RbeeError, envelope_error
 from ..protocol.options import VERSION
-from ..run.clock import Clock
+from ..run.clock import Clock, Event
 from ..run.http import Answer, HttpClient, HttpFailure, NoAnswer, NotConnected, Stream
 
 Brought = TypeVar("Brought", Answer, Stream)
@@ -55,6 +53,7 @@ class RbeeClient:
 
     Args:
         http: sends the requests.
+        beside: runs a function with its arguments beside the present work.
         clock: pauses and limits count on it.
         limits: how long to wait.
         headers: sent to hive and worker.
@@ -66,20 +65,22 @@ class RbeeClient:
     def __init__(
         self,
         http: HttpClient,
+        beside: Callable[..., object],
         clock: Clock,
         limits: Limits,
         headers: dict[str, str],
         version: str = VERSION,
         progress: Callable[[dict[str, Any]], None] = lambda _: None,
-        cancelled: threading.Event | None = None,
+        cancelled: Event | None = None,
     ):
         self._http = http
+        self._beside = beside
         self._clock = clock
         self._limits = limits
         self._headers = headers
         self._version = version
         self._progress = progress
-        self._cancelled = cancelled or threading.Event()
+        self._cancelled = cancelled or Event()
 
     # --- finding a worker (3.1, steps 5 to 10) ---
 
@@ -127,7 +128,7 @@ class RbeeClient:
         deadline = self._clock.now() + self._limits.ready
         due = self._clock.now()
         layers: dict[str, Any] = {}
-        follower: threading.Thread | None = None
+        followed = False
 
         def follow(url: str) -> None:
             try:
@@ -144,9 +145,9 @@ class RbeeClient:
             if state.get("ready") is True:
                 return
             url = state.get("progress_url")
-            if isinstance(url, str) and follower is None:
-                follower = threading.Thread(target=contextvars.copy_context().run, args=(follow, url), name="loading", daemon=True)
-                follower.start()
+            if isinstance(url, str) and not followed:
+                followed = True
+                self._beside(follow, url)
             due = max(due + self._limits.ready_poll, self._clock.now())
             if due > deadline:
                 seen = f"{layers.get('layers_loaded', 0)}/{layers.get('layers_total', '?')}"
@@ -160,7 +161,7 @@ class RbeeClient:
                         "layers_total": layers.get("layers_total"),
                     },
                 )
-            self._clock.wait(self._cancelled, due)
+            self._clock.wait(self._cancelled, due, "ready-poll")
 
     def _look(self, hive_url: str, worker: FoundWorker) -> dict[str, Any]:
         try:
@@ -224,7 +225,7 @@ class RbeeClient:
         pauses = self._limits.connect_pauses
         for attempt, pause in enumerate(pauses, 1):
             if pause:
-                self._clock.wait(self._cancelled, self._clock.now() + pause)
+                self._clock.wait(self._cancelled, self._clock.now() + pause, "connect-pause")
             self._check_cancelled()
             try:
                 return send()

@@ -7,7 +7,6 @@ import queue
 import signal
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,10 +15,16 @@ from ..protocol.messages import DownloadRequest, HiveHeartbeat, HiveReadyCallbac
 from ..protocol.model_reference import check_model_reference
 from ..protocol.options import HiveOptions
 from ..run.http import HttpFailure
+from .front import Reply, Request
+from .hive_queen import QueenLine
 from .hive_workers import WorkerRow, Workers, port_range
 from .program import launch
-from .service import Reply, Request, Service, iso_time
+from .service import Service
 from .streams import EventStream
+from .texts import iso_time, parse_time
+
+_FINEST = 1e-6
+"""Seconds; dates as numbers have no finer steps."""
 
 
 class Hive(Service):
@@ -35,7 +40,7 @@ class Hive(Service):
             port_range(options.worker_ports)
         self.options: HiveOptions = options
         super().__init__("fake-hive", options, listener)
-        self._notices: list[threading.Thread] = []
+        self._queen = QueenLine(self, options)
         self._restarts: dict[str, int] = {}
         self._followers: set[LogFollower] = set()
         self.on_log = self._follow_log
@@ -55,7 +60,7 @@ class Hive(Service):
     # --- start ---
 
     def before_threads(self) -> None:
-        self.workers = Workers(self, self.options, lambda: self.url, self._tell_removed)
+        self.workers = Workers(self, self.options, lambda: self.url, self._removed)
 
     def prepare(self) -> None:
         self.set_state("idle")
@@ -67,7 +72,7 @@ class Hive(Service):
         if options.health_interval:
             self.every(options.health_interval, self._check_health, "health", at_once=True)
         if options.idle_timeout:
-            self.every(options.idle_tick, self._end_idle, "idle")
+            self.spawn(self._watch_idle, name="idle")
 
     # --- endpoints (5.2) ---
 
@@ -99,9 +104,9 @@ class Hive(Service):
         row.state = said.state
         row.slots_total = said.slots_total or row.slots_total
         row.slots_available = said.slots_available if said.slots_available is not None else (row.slots_total if said.state == "idle" else 0)
-        row.last_activity = iso_time(time.time())
+        row.last_activity = iso_time(self.clock.wall())
         row.heard = True
-        self.spawn(self._relay_ready, row, name="relay-ready")
+        self.spawn(self._queen.relay_ready, row, name="relay-ready")
         return {"success": True, "message": f"worker {row.worker_id} is {row.state}"}
 
     def list_workers(self, request: Request) -> dict[str, Any]:
@@ -124,7 +129,7 @@ class Hive(Service):
         said = read(HiveHeartbeat, request.body)
         row = self.workers.row(said.worker_id)
         row.heard = True
-        self.spawn(self._tell_queen, f"/v1/workers/{row.worker_id}/heartbeat", {"timestamp": said.timestamp}, name="relay-heartbeat")
+        self.spawn(self._queen.tell, f"/v1/workers/{row.worker_id}/heartbeat", {"timestamp": said.timestamp}, name="relay-heartbeat")
         return {"message": "heartbeat received"}
 
     def logs(self, request: Request) -> Reply:
@@ -167,9 +172,9 @@ class Hive(Service):
     def _check_one(self, row: WorkerRow) -> None:
         limit = self.options.health_timeout
         try:
-            answer = self.client.call("GET", f"{row.url}/v1/health", limit=limit)
+            answer = self.client.call("GET", f"{row.url}/v1/health", limit=limit, timer="health-limit")
             if answer.status == 404:
-                answer = self.client.call("GET", f"{row.url}/health", limit=limit)
+                answer = self.client.call("GET", f"{row.url}/health", limit=limit, timer="health-limit")
             good = answer.ok
         except HttpFailure:
             good = False
@@ -190,7 +195,7 @@ class Hive(Service):
         row.reason = row.reason or "unhealthy"
         self.workers.strike(row)
         row.child.signal(signal.SIGTERM)
-        if not self._await_end(row, self.options.term_grace):
+        if not self._await_end(row, self.options.term_grace, "term-grace"):
             self._force(row, "unhealthy")
             self._await_end(row, None)
         if row.request is not None and self._restarts.get(row.worker_id, 0) < self.options.restart_hung:
@@ -201,6 +206,21 @@ class Hive(Service):
                 self.workers.start(dataclasses.replace(row.request, worker_id=row.worker_id))
             except RbeeError as error:
                 self.log(f"worker {row.worker_id} could not be started again: {error}")
+
+    def _watch_idle(self) -> None:
+        due = self.clock.now()
+        while True:
+            due = max(due + self.options.idle_tick, self.clock.now())
+            while (first := min(self._idle_ends(), default=due)) < due:
+                self.clock.wait(None, first, "idle")
+                self._end_idle()
+            self.clock.wait(None, due, "idle")
+            self._end_idle()
+
+    def _idle_ends(self) -> Iterator[float]:
+        """The moments to come at which a worker, as far as the hive knows, has been idle for too long."""
+        now = self.clock.now()
+        return (end for row in self.workers.rows() if (end := now + self.options.idle_timeout - self._idle_time(row)) > now)
 
     def _end_idle(self) -> None:
         for row in self.workers.rows():
@@ -217,43 +237,15 @@ class Hive(Service):
             self._end_worker(row, self.clock.now() + self.options.shutdown_total)
 
     def _idle_time(self, row: WorkerRow) -> float:
-        return time.time() - parse_time(row.last_activity)
+        return self.clock.wall() - (parse_time(row.last_activity) or self.clock.wall()) + _FINEST
 
     def _give_up_loading(self, row: WorkerRow) -> None:
         if not row.heard and row.child is not None and not row.child.ended.is_set():
             row.reason = "loading-timeout"
             self._force(row, "loading-timeout")
 
-    # --- what the queen is told (5.3) ---
-
-    def _relay_ready(self, row: WorkerRow) -> None:
-        body = {
-            "worker_id": row.worker_id,
-            "url": row.url,
-            "model_ref": row.model_ref,
-            "state": row.state,
-            "backend": row.backend,
-            "device": row.device,
-            "slots_total": row.slots_total,
-            "slots_available": row.slots_available,
-            "node": self.options.node_name,
-        }
-        status = self._tell_queen("/v2/workers/ready", body, {"X-Rbee-Relay": "hive"})
-        if status in (404, 500):
-            registration = {key: body[key] for key in ("worker_id", "url", "model_ref", "backend", "device", "slots_total")}
-            self._tell_queen("/v2/workers/register", {**registration, "node_name": self.options.node_name})
-
-    def _tell_removed(self, row: WorkerRow, reason: str) -> None:
-        assert row.child is not None
-        code = row.child.code or 0
-        body = {
-            "worker_id": row.worker_id,
-            "reason": reason,
-            "pid": row.child.pid,
-            "exit_code": code if code >= 0 else None,
-            "signal": -code if code < 0 else None,
-        }
-        self._notices = [thread for thread in self._notices if thread.is_alive()] + [self.spawn(self._tell_queen, "/v2/workers/removed", body, name="removed")]
+    def _removed(self, row: WorkerRow, reason: str) -> None:
+        self._queen.removed(row, reason)
         if reason == "crashed":
             self.spawn(self._look_for_zombie, row, name="zombie")
 
@@ -264,18 +256,6 @@ class Hive(Service):
             return
         self.journal.record("zombie_http", worker_id=row.worker_id, pid=row.child.pid if row.child else None)
         self.log(f"worker {row.worker_id} has ended, but something still answers on port {row.port}")
-
-    def _tell_queen(self, path: str, body: dict[str, Any], headers: dict[str, str] | None = None) -> int | None:
-        if not self.options.queen_url:
-            return None
-        try:
-            answer = self.client.call("POST", f"{self.options.queen_url.rstrip('/')}{path}", body, limit=self.options.notice_timeout, headers=headers)
-        except HttpFailure as error:
-            self.log(f"queen was not told {path}: {error}")
-            return None
-        if not answer.ok and path != "/v2/workers/removed":  # a worker that said good-bye itself is unknown by now
-            self.log(f"queen answered {path} with {answer.status}")
-        return answer.status
 
     # --- end (16) ---
 
@@ -298,8 +278,7 @@ class Hive(Service):
                 self.log(f"shutdown progress: {done}/{total}")
 
         self._together(end, rows)
-        for thread in self._notices:
-            thread.join(self.options.notice_timeout + 1)
+        self._queen.finish()
         for follower in list(self._followers):
             follower.end()
         self.journal.record("shutdown_finished", total=total)
@@ -313,10 +292,10 @@ class Hive(Service):
         assert row.child is not None
         acknowledged = self._ask_to_end(row, min(self.options.shutdown_ack, max(0.0, deadline - self.clock.now())))
         if acknowledged:
-            ended = self._await_end(row, min(self.options.shutdown_drain, max(0.0, deadline - self.clock.now())))
+            ended = self._await_end(row, min(self.options.shutdown_drain, max(0.0, deadline - self.clock.now())), "shutdown-drain")
         else:
             row.child.signal(signal.SIGTERM)
-            ended = self._await_end(row, min(self.options.term_grace, max(0.0, deadline - self.clock.now())))
+            ended = self._await_end(row, min(self.options.term_grace, max(0.0, deadline - self.clock.now())), "term-grace")
         if not ended:
             self._force(row, row.reason or "shutdown")
             self._await_end(row, None)
@@ -326,14 +305,14 @@ class Hive(Service):
 
     def _ask_to_end(self, row: WorkerRow, limit: float) -> bool:
         try:
-            return self.client.call("POST", f"{row.url}/v1/admin/shutdown", limit=limit).ok
+            return self.client.call("POST", f"{row.url}/v1/admin/shutdown", limit=limit, timer="shutdown-ack").ok
         except HttpFailure as error:
             self.log(f"worker {row.worker_id} did not acknowledge the shutdown request: {error}")
             return False
 
-    def _await_end(self, row: WorkerRow, limit: float | None) -> bool:
+    def _await_end(self, row: WorkerRow, limit: float | None, timer: str = "") -> bool:
         assert row.child is not None
-        return self.clock.wait(row.child.ended, None if limit is None else self.clock.now() + limit)
+        return self.clock.wait(row.child.ended, None if limit is None else self.clock.now() + limit, timer)
 
     def _force(self, row: WorkerRow, reason: str) -> None:
         assert row.child is not None
@@ -342,9 +321,8 @@ class Hive(Service):
         row.child.signal(signal.SIGKILL)
 
     def _together(self, job: Callable[[WorkerRow], None], rows: list[WorkerRow]) -> None:
-        threads = [self.spawn(job, row, name=job.__name__) for row in rows]
-        for thread in threads:
-            thread.join()
+        for begun in [self.spawn(job, row, name=job.__name__.strip("_")) for row in rows]:
+            begun.join()
 
     def _follow_log(self, line: str) -> None:
         for follower in list(self._followers):
@@ -380,16 +358,6 @@ class LogFollower:
                 if line is None:
                     return
                 yield f"{line}\n".encode()
-
-
-def parse_time(text: str) -> float:
-    """Seconds of an ISO 8601 stamp; now, if it is none (a real worker may say anything)."""
-    from datetime import datetime
-
-    try:
-        return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
-    except ValueError:
-        return time.time()
 
 
 def main(argv: list[str] | None = None, listener: socket.socket | None = None) -> int:

@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -20,12 +19,14 @@ from ..protocol.model_reference import NO_MODEL
 from ..protocol.options import MASK, HiveOptions, to_argv
 from ..run.platform import portable
 from ..run.ports import PortTaken
-from .service import Service, iso_time
+from .service import Service
+from .texts import iso_time
 
 OUTPUT_VARIABLE = "RBEE_OUTPUTS"
 _WORKER = "RbeeLibrary.fakes.worker"
 _PORT_TRIES = 3
 _REAP_LIMIT = 5.0
+_KILL_LIMIT = 2.0
 
 
 @dataclass(eq=False)
@@ -79,25 +80,25 @@ class Workers:
         self._options = options
         self._hive_url = url
         self._on_removed = on_removed
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
         self._rows: dict[str, WorkerRow] = {}
         self._reserved: set[int] = set()
         self._extra_argv: dict[str, list[str]] = {}
         self._starts = 0
         self._closed = False
-        self._reaper = Reaper()
+        self._reaper = Reaper(hive.clock.accounts)
         self._spawner = Spawner("fake-hive") if os.environ.get(FORKED_VARIABLE) and not portable() else None
 
     # --- rows ---
 
     def rows(self) -> list[WorkerRow]:
         """All rows, in spawn order."""
-        with self._changed:
+        with self._lock:
             return list(self._rows.values())
 
     def row(self, worker_id: str) -> WorkerRow:
         """The row of a worker; raises WORKER_NOT_FOUND."""
-        with self._changed:
+        with self._lock:
             row = self._rows.get(worker_id)
         if row is None:
             raise RbeeError("WORKER_NOT_FOUND", f"this hive has no worker {worker_id[:80]}")
@@ -109,7 +110,7 @@ class Workers:
 
     def close(self) -> None:
         """No new workers from now on."""
-        with self._changed:
+        with self._lock:
             self._closed = True
 
     # --- starting (5.5) ---
@@ -131,7 +132,7 @@ class Workers:
                 raise
 
     def _reserve(self, asked: SpawnRequest, tried: set[int]) -> WorkerRow:
-        with self._changed:
+        with self._lock:
             if self._closed:
                 raise RbeeError("SHUTTING_DOWN", "the hive is shutting down")
             port = self._pick_port(asked.port, tried)
@@ -142,7 +143,15 @@ class Workers:
             host = os.environ.get("RBEE_WORKER_HOST") or "127.0.0.1"
             slots = asked.slots or self._options.slots or 1
             row = WorkerRow(
-                worker_id, host, port, asked.model_ref or NO_MODEL, asked.backend, asked.device, slots, last_activity=iso_time(time.time()), request=asked
+                worker_id,
+                host,
+                port,
+                asked.model_ref or NO_MODEL,
+                asked.backend,
+                asked.device,
+                slots,
+                last_activity=iso_time(self._hive.clock.wall()),
+                request=asked,
             )
             self._rows[worker_id] = row
             return row
@@ -168,7 +177,7 @@ class Workers:
             raise RbeeError(
                 "WORKER_CRASHED", f"worker {row.worker_id} could not be started: {error}", {"pid": None, "exit_code": None, "signal": None}
             ) from None
-        with self._changed:
+        with self._lock:
             row.child = child
             row.port = child.port or row.port
         self._hive.journal.record("process_started", worker_id=row.worker_id, child=child.pid, argv=program.words(row.port))
@@ -178,8 +187,10 @@ class Workers:
         if self._options.worker_args == "fake":
             self._await_ready(row, child)
         else:
-            os.close(child.ready)
-            if self._hive.clock.wait(child.ended, self._hive.clock.now() + self._options.spawn_settle):
+            child.forgo_ready(self._hive.clock.accounts)
+            with self._hive.clock.accounts.job("spawn-settle"):  # a real program knows no clock but its own
+                ended = self._await_end(child, self._options.spawn_settle)
+            if ended:
                 if row.port and not _can_bind(self._options.host, row.port):
                     raise PortTaken(row.port)
                 raise self._crashed(row, child)
@@ -243,14 +254,17 @@ class Workers:
     def _await_ready(self, row: WorkerRow, child: Child) -> None:
         limit = self._options.spawn_timeout
         with self._hive.clock.limit(limit, lambda: child.signal(signal.SIGKILL), "spawn") as timer:
-            said = child.read_ready()
+            said = child.read_ready(self._hive.clock.accounts)
         if said is not None:
             row.port = _port_said(said) or row.port
             return
-        child.ended.wait(_REAP_LIMIT)
+        self._await_end(child, _REAP_LIMIT)
         if timer.fired:
             raise RbeeError("WORKER_CRASHED", f"worker {row.worker_id} did not open its port within {limit}", self._ending(child))
         raise self._crashed(row, child)
+
+    def _await_end(self, child: Child, limit: float) -> bool:
+        return self._hive.real_clock.wait(child.ended, self._hive.real_clock.now() + limit)
 
     def _crashed(self, row: WorkerRow, child: Child) -> RbeeError:
         ending = self._ending(child)
@@ -279,10 +293,9 @@ class Workers:
         self._on_removed(row, reason)
 
     def _drop(self, row: WorkerRow) -> None:
-        with self._changed:
+        with self._lock:
             if self._rows.get(row.worker_id) is row:
                 del self._rows[row.worker_id]
-            self._changed.notify_all()
 
     def strike(self, row: WorkerRow) -> None:
         """Takes a worker from the list before its process has ended (given up as unhealthy)."""
@@ -294,7 +307,7 @@ class Workers:
         for child in children:
             child.signal(signal.SIGKILL)
         for child in children:
-            child.ended.wait(2)
+            self._await_end(child, _KILL_LIMIT)
 
 
 def _port_said(line: str) -> int | None:

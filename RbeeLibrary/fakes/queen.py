@@ -13,12 +13,14 @@ from ..protocol.errors import RbeeError
 from ..protocol.messages import QueenReadyCallback, TaskRequest, WorkerHeartbeat, WorkerId, WorkerRegistration, WorkerRemoved, WorkerState, read
 from ..protocol.model_reference import check_model_reference
 from ..protocol.options import QueenOptions, split_durations
+from ..run.clock import Event
 from ..run.http import HttpFailure, NoAnswer, Stream
 from .client import CANCELLED, FoundWorker, Limits, RbeeClient, Wanted, checked_object
+from .front import Reply, Request
 from .program import launch
 from .queen_hives import Hives
 from .queen_workers import QueenRow, WorkerRegistry
-from .service import Reply, Request, Service
+from .service import Service
 from .streams import Abort, Feed
 
 _CANCEL_LIMIT = 5.0
@@ -30,7 +32,7 @@ class Task:
     def __init__(self, request_id: str):
         self.id = request_id
         self.progress = Feed()
-        self.cancelled = threading.Event()
+        self.cancelled = Event()
         self.worker: FoundWorker | None = None
 
 
@@ -40,10 +42,11 @@ class Queen(Service):
     def __init__(self, options: QueenOptions, listener: socket.socket | None):
         self.options: QueenOptions = options
         super().__init__("fake-queen", options, listener)
-        self._registry = WorkerRegistry(self.clock.now, options.heartbeat_timeout, options.stale_busy_timeout)
+        self._registry = WorkerRegistry(self.clock.now, self.clock.wall, options.heartbeat_timeout, options.stale_busy_timeout)
         self._hives = Hives(self, options)
         self._tasks: dict[str, Task] = {}
-        self._task_known = threading.Condition()
+        self._lock = threading.Lock()
+        self._task_begins = Event()
         self._ending = False
         self.route("GET", "/health", self.health, protected=False)
         self.route("GET", "/v1/health", self.health, protected=False)
@@ -94,8 +97,8 @@ class Queen(Service):
             except HttpFailure:
                 found[row.worker_id] = {"worker_id": row.worker_id, "state": "unreachable", "ready": False}
 
-        for thread in [self.spawn(look, row, name="health") for row in rows]:
-            thread.join()
+        for job in [self.spawn(look, row, name="health") for row in rows]:
+            job.join()
         return {"status": "ok", "workers": [found[row.worker_id] for row in rows]}
 
     def worker_ready(self, request: Request) -> dict[str, Any]:
@@ -250,17 +253,19 @@ class Queen(Service):
     def task_progress(self, request: Request, request_id: str) -> Reply:
         """GET /v2/tasks/<request_id>/progress: waits for an id that is not known yet."""
         deadline = self.clock.now() + self.options.task_wait
-        with self._task_known:
-            while request_id not in self._tasks and (left := deadline - self.clock.now()) > 0:
-                self._task_known.wait(left)
-            task = self._tasks.get(request_id)
+        while True:
+            with self._lock:
+                begins = self._task_begins
+                task = self._tasks.get(request_id)
+            if task is not None or not self.clock.wait(begins, deadline, "task-wait"):
+                break
         if task is None:
             raise RbeeError("TASK_NOT_FOUND", f"there is no task {request_id[:80]}")
         return Reply(200, request.stream.carries(_after_comment(task.progress.read(request.stream))))
 
     def cancel_task(self, request: Request, request_id: str) -> Reply:
         """DELETE /v2/tasks/<request_id>: 204, also again and for unknown ids."""
-        with self._task_known:
+        with self._lock:
             task = self._tasks.get(request_id)
         if task is not None:
             task.cancelled.set()
@@ -272,13 +277,14 @@ class Queen(Service):
         return Reply(204)
 
     def _begin_task(self, request_id: str) -> Task:
-        with self._task_known:
+        with self._lock:
             known = self._tasks.get(request_id)
             if known is not None and not known.cancelled.is_set():
                 raise RbeeError("INVALID_REQUEST", f"request {request_id} is already running")
             task = self._tasks[request_id] = Task(request_id)
-            self._task_known.notify_all()
-            return task
+            begins, self._task_begins = self._task_begins, Event()
+        begins.set()
+        return task
 
     def _end_progress(self, task: Task) -> None:
         task.progress.end()
@@ -287,7 +293,7 @@ class Queen(Service):
         task.cancelled.set()
 
         def forget() -> None:
-            with self._task_known:
+            with self._lock:
                 if self._tasks.get(task.id) is task:
                     del self._tasks[task.id]
 
@@ -306,7 +312,16 @@ class Queen(Service):
             options.inference_timeout,
         )
         version = request.headers.get("X-Rbee-Version") or options.report_version
-        return RbeeClient(self.client, self.clock, limits, self._key_for(request), version, task.progress.publish, task.cancelled)
+        return RbeeClient(
+            self.client,
+            lambda job, *args: self.spawn(job, *args, name="loading"),
+            self.clock,
+            limits,
+            self._key_for(request),
+            version,
+            task.progress.publish,
+            task.cancelled,
+        )
 
     def _key_for(self, request: Request) -> dict[str, str]:
         if self.options.hive_api_key:

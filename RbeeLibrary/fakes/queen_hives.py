@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import socket
-
 from ..protocol.errors import RbeeError
 from ..protocol.options import QueenOptions
 from ..run.http import HttpFailure
@@ -66,8 +63,8 @@ class Hives:
 
     def end_all(self) -> None:
         """Ends all hives that answered in this run, in parallel; returns when they are gone or the limit is reached."""
-        for thread in [self._queen.spawn(self._end, url, name="cascade") for url in sorted(self._answered)]:
-            thread.join()
+        for job in [self._queen.spawn(self._end, url, name="cascade") for url in sorted(self._answered)]:
+            job.join()
 
     def _end(self, url: str) -> None:
         host, _, port = url.rpartition("//")[2].rpartition(":")
@@ -75,17 +72,11 @@ class Hives:
         headers = {"Authorization": f"Bearer {key}"} if key else None
         try:
             # Kept open: the hive's end of it closes when the hive has ended.
-            with socket.create_connection((host, int(port)), _SHUTDOWN_LIMIT) as watch:
-                watch.settimeout(None)
+            with self._queen.client.connect(host, int(port), _SHUTDOWN_LIMIT) as watch:
                 self._queen.log(f"asking the hive at {url} to shut down")
-                self._queen.client.call("POST", f"{url}/v1/admin/shutdown", limit=_SHUTDOWN_LIMIT, headers=headers)
-                with self._queen.clock.limit(self._options.cascade_timeout, lambda: _end_watch(watch), "cascade") as timer:
-                    watch.recv(1)
+                self._queen.client.call("POST", f"{url}/v1/admin/shutdown", limit=_SHUTDOWN_LIMIT, headers=headers, timer="cascade-ask")
+                with self._queen.clock.limit(self._options.cascade_timeout, watch.cut, "cascade") as timer:
+                    watch.await_end()
                 self._queen.log(f"the hive at {url} {'did not end in time' if timer.fired else 'has ended'}")
         except (OSError, HttpFailure, ValueError) as error:
             self._queen.log(f"the hive at {url} could not be shut down: {error}")
-
-
-def _end_watch(watch: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        watch.shutdown(socket.SHUT_RDWR)

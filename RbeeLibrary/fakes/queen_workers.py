@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -36,12 +35,14 @@ class WorkerRegistry:
 
     Args:
         now: the clock that ages heartbeats.
+        wall: its date, in seconds since 1970.
         heartbeat_timeout: seconds after which a heartbeat is stale.
         stale_busy_timeout: seconds that a stale but busy worker stays listed.
     """
 
-    def __init__(self, now: Callable[[], float], heartbeat_timeout: float, stale_busy_timeout: float):
+    def __init__(self, now: Callable[[], float], wall: Callable[[], float], heartbeat_timeout: float, stale_busy_timeout: float):
         self._now = now
+        self._wall = wall
         self._heartbeat_timeout = heartbeat_timeout
         self._stale_busy_timeout = stale_busy_timeout
         self._lock = threading.Lock()
@@ -145,7 +146,7 @@ class WorkerRegistry:
         return row
 
     def _beat(self, row: QueenRow) -> None:
-        row.last_heartbeat_unix = int(time.time())
+        row.last_heartbeat_unix = int(self._wall())
         self._heard[row.worker_id] = self._now()
 
     def _show_relays(self, row: QueenRow) -> None:

@@ -12,6 +12,7 @@ import termios
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from waitress import wasyncore
@@ -21,6 +22,7 @@ from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
 
 from ..protocol.errors import RbeeError
 from ..protocol.sse import compact
+from ..run.accounts import Accounts
 
 CHANNEL = "rbee.channel"
 BODY_LIMIT = 1048576
@@ -33,7 +35,12 @@ _RESET_LIMIT, _RESET_LOOK = 2.0, 0.001
 class Threads(ThreadedTaskDispatcher):  # type: ignore[misc]
     """Adds a thread whenever a request would have to wait for one: an open stream never delays another request."""
 
+    def __init__(self, accounts: Accounts):
+        super().__init__()
+        self._accounts = accounts
+
     def add_task(self, task: Any) -> None:
+        self._accounts.hand_over()
         with self.lock:
             self.queue.append(task)
             idle = len(self.threads) - self.stop_count - self.active_count
@@ -74,11 +81,14 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     task_class = Task
     error_task_class = EnvelopeTask
 
-    def __init__(self, *args: Any, **kwargs: Any):
+    def __init__(self, accounts: Accounts, server: Any, connection: socket.socket, address: tuple[str, int], *args: Any, **kwargs: Any):
         self._gone_lock = threading.Lock()
         self._gone = False
         self._listeners: list[Callable[[], None]] = []
-        super().__init__(*args, **kwargs)
+        self._accounts = accounts
+        with accounts.job("http"):
+            self._link = accounts.open_link(address[1], connection.getsockname()[1], serves=True)
+            super().__init__(server, connection, address, *args, **kwargs)
 
     def when_gone(self, listener: Callable[[], None]) -> None:
         """Calls back when the client has left; at once if it has left already."""
@@ -111,13 +121,39 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         return bool(self.connected and super().readable())
 
     def handle_read(self) -> None:
-        super().handle_read()
-        if not self.connected:
-            self._leave()
+        with self._accounts.job("http"):
+            super().handle_read()
+            if not self.connected:
+                self._accounts.end_link(self._link)
+                self._leave()
+
+    def handle_write(self) -> None:
+        with self._accounts.job("http"):
+            super().handle_write()
+
+    def recv(self, buffer_size: int) -> bytes:
+        data: bytes = super().recv(buffer_size)
+        self._accounts.read(self._link, len(data))
+        return data
+
+    def write_soon(self, data: Any) -> int:
+        count: int = super().write_soon(data)
+        self._accounts.wrote(self._link, count)
+        return count
+
+    def service(self) -> None:
+        with self._accounts.taken_over("request"):
+            super().service()
+            if self.close_when_flushed or self.will_close:
+                self._accounts.end_link(self._link)
+            if not self.connected:
+                self.server.pull_trigger()  # nothing else would close it
 
     def handle_close(self) -> None:
-        super().handle_close()
-        self._leave()
+        with self._accounts.job("http"):
+            super().handle_close()
+            self._accounts.end_link(self._link)
+            self._leave()
 
     def _leave(self) -> None:
         with self._gone_lock:
@@ -139,9 +175,9 @@ def _unsent(connection: socket.socket) -> int:
 class Server:
     """Serves an application on a socket that already listens, in one thread for the sockets and more for requests."""
 
-    def __init__(self, application: Callable[..., Any], listener: socket.socket):
+    def __init__(self, application: Callable[..., Any], listener: socket.socket, accounts: Accounts):
         self._map: dict[int, Any] = {}
-        threads = Threads()
+        threads = Threads(accounts)
         threads.set_thread_count(_FIRST_THREADS)
         self._server = create_server(
             application,
@@ -155,7 +191,7 @@ class Server:
             backlog=1024,
             log_socket_errors=False,
         )
-        self._server.channel_class = Channel
+        self._server.channel_class = partial(Channel, accounts)
         self._serving = threading.Event()
         self._finished = threading.Event()
         self._deadline: float | None = None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
-import hmac
 import json
 import os
 import queue
@@ -12,58 +12,50 @@ import socket
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from typing import Any, NoReturn
-from urllib.parse import parse_qsl
 
-import bottle
-
-from ..protocol.errors import RbeeError
 from ..protocol.options import VERSION, DaemonOptions
-from ..protocol.sse import CONTENT_TYPE, compact, token_text
-from ..run.clock import Clock
+from ..run.accounts import Rest
+from ..run.clock import Clock, ClockPage, Event
 from ..run.control import open_control
 from ..run.fault_kinds import KINDS
-from ..run.faults import Cut, ErrorAnswer, FaultBox, FaultSpec, Place
-from ..run.http import HttpClient, correlation
+from ..run.faults import FaultBox, FaultSpec
+from ..run.http import HttpClient
 from ..run.journal import Journal, journal_path
 from ..run.lifeline import NAME_VARIABLE, RunIsOver, hold_on, run_address
+from ..run.member import Member
 from ..run.platform import portable, signal_at_parents_end
 from ..run.ports import listen
-from .exchange import Exchange
-from .server import BODY_LIMIT, CHANNEL, Server
-from .streams import Body, CutConnection, EventStream
+from .front import Front, Handler
+from .server import Server
+from .texts import iso_time, printable
 
 READY_VARIABLE = "RBEE_READY_FD"
 LISTEN_VARIABLE = "RBEE_LISTEN_FD"
 _FLUSH_LIMIT = 1.0
-_STATUS_TEXTS = {499: "Client Closed Request"}
 
 
-@dataclass
-class Request:
-    """A request as a handler sees it."""
+class Job:
+    """Work beside the requests, in a thread of its own; `done` when it has ended."""
 
-    body: dict[str, Any]
-    query: dict[str, str]
-    headers: dict[str, str]
-    stream: EventStream
-    exchange: Exchange
+    def __init__(self, clock: Clock, work: Callable[..., object], args: tuple[Any, ...], name: str):
+        self.done = Event()
+        self._clock = clock
+        self._name = name
+        clock.accounts.hand_over()
+        threading.Thread(target=contextvars.copy_context().run, args=(self._run, work, args), name=name, daemon=True).start()
 
+    def join(self, limit: float | None = None) -> bool:
+        """Waits for its end, at most so many seconds of the clock."""
+        return self._clock.wait(self.done, None if limit is None else self._clock.now() + limit, self._name)
 
-@dataclass
-class Reply:
-    """An answer that is more than 200 and JSON."""
-
-    status: int = 200
-    body: Any = None
-    headers: dict[str, str] = field(default_factory=dict)
-
-
-Handler = Callable[..., Any]
+    def _run(self, work: Callable[..., object], args: tuple[Any, ...]) -> None:
+        with self._clock.accounts.taken_over(self._name):
+            try:
+                work(*args)
+            finally:
+                self.done.set()
 
 
 class Service:
@@ -81,7 +73,7 @@ class Service:
         self.program = program
         self.options = options
         self.name = os.environ.get(NAME_VARIABLE) or program
-        self._lifecycle: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._lifecycle: queue.SimpleQueue[tuple[str, int]] = queue.SimpleQueue()
         self._wakeup, self._waker = os.pipe()
         os.set_blocking(self._waker, False)
         self._listener = listener or _inherited_listener() or listen(options.host, options.port)
@@ -91,10 +83,13 @@ class Service:
         self._log_lock = threading.Lock()
         self.log_lines: list[str] = []
         self.on_log: Callable[[str], None] = lambda _: None
-        self.clock = Clock()
+        self._run = run_address()
+        self.clock = Clock(ClockPage.of_run(os.path.dirname(self._run)) if self._run else None)
+        self.real_clock = Clock(accounts=self.clock.accounts)
+        """For the few waits that are real: for the operating system and for real programs."""
+        self._main = Rest(self.clock.accounts)
         self._first_faults = [FaultSpec.parse(text) for text in options.fault]
-        self._app = bottle.Bottle(catchall=False)
-        self._app.default_error_handler = self._error_answer
+        self._front = Front(options, self.clock, self._write_line)
 
     @property
     def url(self) -> str:
@@ -116,7 +111,7 @@ class Service:
 
     def route(self, method: str, path: str, handler: Handler, *, protected: bool = True) -> None:
         """Lets a handler answer a route; it returns a dictionary, a `Reply` or an `EventStream`."""
-        self._app.route(path, method, lambda **parts: self._serve(handler, parts, protected))
+        self._front.route(method, path, handler, protected=protected)
 
     def log(self, text: str) -> None:
         """Writes one line to standard error, with its time."""
@@ -136,20 +131,17 @@ class Service:
             self.journal.record("state", **{"from": self.state, "to": state})
             self.state = state
 
-    def spawn(self, job: Callable[..., object], *args: Any, name: str) -> threading.Thread:
+    def spawn(self, job: Callable[..., object], *args: Any, name: str) -> Job:
         """Runs a job beside the requests, under the correlation id of the present one."""
-        thread = threading.Thread(target=contextvars.copy_context().run, args=(job, *args), name=name, daemon=True)
-        thread.start()
-        return thread
+        return Job(self.clock, job, args, name)
 
     def every(self, interval: float, job: Callable[[], None], name: str, *, at_once: bool = False) -> None:
         """Runs a job again and again, `interval` apart on the clock."""
 
         def repeat() -> None:
             due = self.clock.now() + (0 if at_once else interval)
-            never = threading.Event()
             while True:
-                self.clock.wait(never, due)
+                self.clock.wait(None, due, name)
                 job()
                 due = max(due + interval, self.clock.now())
 
@@ -157,28 +149,38 @@ class Service:
 
     def shut_down(self, why: str) -> None:
         """Begins the graceful end, as SIGTERM does."""
-        self._lifecycle.put(why)
+        self._lifecycle.put((why, 0))
+        self._main.end()
         os.write(self._waker, b"w")
 
     def _next_event(self) -> str:
         # A signal that another thread takes does not interrupt a lock, so the main thread waits for the wakeup descriptor.
         while True:
             try:
-                return self._lifecycle.get_nowait()
+                why, number = self._lifecycle.get_nowait()
+                if number:
+                    self.clock.accounts.taken[number] = time.monotonic_ns()
+                return why
             except queue.Empty:
+                self._main.begin(unless=lambda: not self._lifecycle.empty())
                 os.read(self._wakeup, 512)
+                self._main.end()
+
+    def _take_signal(self, number: int, _: object) -> None:
+        # In the main thread, maybe in the middle of anything: nothing here takes a lock.
+        self._lifecycle.put((signal.Signals(number).name, number))
 
     # --- life ---
 
     def run(self) -> NoReturn:
         """Serves until the program is told to end; never returns."""
         signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
-        signal.signal(signal.SIGTERM, lambda number, _: self._lifecycle.put("SIGTERM"))
-        signal.signal(signal.SIGINT, lambda number, _: self._lifecycle.put("SIGINT"))
+        signal.signal(signal.SIGTERM, self._take_signal)
+        signal.signal(signal.SIGINT, self._take_signal)
         self.before_threads()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT})
         self._join_run()
-        self._server = Server(self._app, self._listener)
+        self._server = Server(self._front.app, self._listener, self.clock.accounts)
         self._server.start()
         self.journal.record("bound", port=self.port)
         if self.options.host not in ("127.0.0.1", "::1", "localhost"):
@@ -205,7 +207,7 @@ class Service:
         def drain() -> None:
             try:
                 if (slow := self.faults.find("slow-end")) is not None:
-                    self.clock.wait(threading.Event(), self.clock.now() + (slow.delay if slow.delay is not None else 1.0))
+                    self.clock.pause(slow.delay if slow.delay is not None else 1.0, "slow-end")
                 self.drain()
             finally:
                 self.shut_down("drained")
@@ -219,20 +221,22 @@ class Service:
         return True
 
     def _join_run(self) -> None:
-        address = run_address()
-        if address is not None:
+        if self._run is not None:
             try:
-                self._lifeline = hold_on(address, self.name, self.program.partition("-")[2])
+                self._lifeline = hold_on(self._run, self.name, self.program.partition("-")[2])
             except RunIsOver as error:
                 print(error, file=sys.stderr)
                 exit_now(1)
-        self.control = open_control(address)
+            with contextlib.suppress(OSError):
+                Member(os.path.dirname(self._run), self.name, self.port, self.clock)
+        self.control = open_control(self._run, self.clock.accounts)
         self.journal = Journal(journal_path(self.options.journal, self.name), self.program, self.clock)
         headers = {"Authorization": f"Bearer {self.options.api_key}"} if self.options.api_key else {}
         self.client = HttpClient(self.clock, f"{self.program}/{VERSION}", self.journal, headers)
         self.faults = FaultBox(KINDS, self.name, self.clock, self.journal)
         for spec in self._first_faults:
             self.faults.arm(spec)
+        self._front.open(self.journal, self.faults)
         self.prepare()
         if self.control is not None:
             self.control.on("arm-fault", lambda order: self.faults.arm(FaultSpec(**order["spec"])))
@@ -247,6 +251,7 @@ class Service:
         """Called before the first request, when journal, client and control are there."""
 
     def _say_ready(self) -> None:
+        self.clock.accounts.served = True
         fd = os.environ.pop(READY_VARIABLE, None)
         if fd is not None:
             os.write(int(fd), json.dumps({"pid": os.getpid(), "port": self.port}).encode() + b"\n")
@@ -269,128 +274,10 @@ class Service:
             pass
         self.shut_down("parent gone")
 
-    # --- requests ---
-
-    def _serve(self, handler: Handler, parts: dict[str, str], protected: bool) -> Any:
-        asked = bottle.request
-        channel = asked.environ[CHANNEL]
-        headers = {name.title(): value for name, value in asked.headers.items()}
-        exchange = Exchange(self.journal, self.clock, self._write_line, asked.method, asked.path, asked.query_string, headers)
-        correlation.set(exchange.correlation_id)
-        stream = EventStream(self.clock, self.options.keep_alive)
-        channel.when_gone(stream.gone)
-        stream.on_close(lambda: channel.forget(stream.gone))
-        request = Request({}, dict(parse_qsl(asked.query_string, keep_blank_values=True)), headers, stream, exchange)
-        key = headers.get("X-Request-Id") or exchange.correlation_id
-        place = Place(asked.path, key, None, stream.wake, lambda: stream.client_gone, channel.reset, _is_token)
-        try:
-            result = self._result(request, handler, parts, protected, place)
-        except RbeeError as error:
-            result = Reply(error.status, error.envelope())
-        except ErrorAnswer as error:
-            result = Reply(error.status, RbeeError(error.code, "a fault of the test", status=error.status).envelope())
-        except Cut:
-            stream.close()
-            raise CutConnection from None
-        except Exception:  # a fake never dies of a request; the traceback is in its output
-            traceback.print_exc()
-            result = Reply(500, RbeeError("INTERNAL", "the program met an error of its own, see its output").envelope())
-        reply = result if isinstance(result, Reply) else Reply(200, result)
-        exchange.answered(reply.status)
-        stream.on_close(exchange.ended)
-        answer_headers = {"X-Correlation-ID": exchange.correlation_id.encode("latin-1", "replace").decode("latin-1"), **reply.headers}
-        if isinstance(reply.body, EventStream):
-            answer_headers.setdefault("Content-Type", CONTENT_TYPE)
-            answer_headers["Cache-Control"] = "no-cache"
-            if self.faults.find("wrong-content-type", place):
-                answer_headers["Content-Type"] = "text/html"
-            stream.changed_by(lambda events: self.faults.events(events, place))
-            return bottle.HTTPResponse(Body(stream), _status(reply.status), answer_headers)
-        stream.close()
-        return self._plain(reply, answer_headers, place)
-
-    def _result(self, request: Request, handler: Handler, parts: dict[str, str], protected: bool, place: Place) -> Any:
-        try:
-            if protected:
-                self._check_key(request.headers)
-            if bottle.request.method in ("POST", "PATCH", "PUT"):
-                request.body = self._read_body()
-        finally:
-            request.exchange.arrived(request.body)
-        self.faults.at("request", place)
-        return handler(request, **parts)
-
-    def _plain(self, reply: Reply, headers: dict[str, str], place: Place) -> bottle.HTTPResponse:
-        if reply.body is None:
-            return bottle.HTTPResponse(b"", _status(reply.status), headers)
-        body = reply.body if isinstance(reply.body, bytes) else compact(reply.body).encode("utf-8", "replace")
-        body = self.faults.body(body, place)
-        headers.setdefault("Content-Type", "application/json")
-        return bottle.HTTPResponse(body, _status(reply.status), headers)
-
-    def _check_key(self, headers: dict[str, str]) -> None:
-        key = self.options.api_key
-        if key and not hmac.compare_digest(headers.get("Authorization", "").encode(), f"Bearer {key}".encode()):
-            raise RbeeError("INVALID_API_KEY", "the API key is missing or wrong: send Authorization: Bearer KEY")
-
-    def _read_body(self) -> dict[str, Any]:
-        data = bottle.request.environ["wsgi.input"].read(BODY_LIMIT + 1)
-        if len(data) > BODY_LIMIT:
-            raise RbeeError("INVALID_REQUEST", f"the body is larger than {BODY_LIMIT} bytes", status=413)
-        if not data.strip():
-            return {}
-        try:
-            body = json.loads(data)
-        except (ValueError, RecursionError) as error:
-            raise RbeeError("INVALID_REQUEST", f"the body is not JSON: {printable(str(error))[:200]}") from None
-        if not isinstance(body, dict):
-            raise RbeeError("INVALID_REQUEST", f"the body is a JSON {_json_type(body)}, expected an object")
-        return body
-
-    def _error_answer(self, error: bottle.HTTPError) -> bytes:
-        path, method = bottle.request.path, bottle.request.method
-        if error.status_code == 405:
-            answer = RbeeError("METHOD_NOT_ALLOWED", f"{method} is not allowed on {path[:200]}")
-        elif error.status_code == 404:
-            answer = RbeeError("NOT_FOUND", f"there is nothing at {path[:200]}")
-        else:
-            answer = RbeeError("INVALID_REQUEST", f"the request cannot be read: {error.body}", status=error.status_code)
-        headers = {name.title(): value for name, value in bottle.request.headers.items()}
-        exchange = Exchange(self.journal, self.clock, self._write_line, method, path, bottle.request.query_string, headers)
-        exchange.arrived({})
-        exchange.answered(error.status_code)
-        exchange.ended()
-        bottle.response.content_type = "application/json"
-        bottle.response.set_header("X-Correlation-ID", exchange.correlation_id)
-        return compact(answer.envelope()).encode("utf-8", "replace")
-
-
-def _is_token(event: bytes) -> bool:
-    return event.startswith(b"data: {") and token_text(json.loads(event[6:])) is not None
-
-
-def _status(status: int) -> str | int:
-    return f"{status} {_STATUS_TEXTS[status]}" if status in _STATUS_TEXTS else status
-
-
-def _json_type(value: Any) -> str:
-    names = {list: "array", str: "string", bool: "boolean", int: "number", float: "number", type(None): "null"}
-    return names[type(value)]
-
 
 def _inherited_listener() -> socket.socket | None:
     fd = os.environ.pop(LISTEN_VARIABLE, None)
     return socket.socket(fileno=int(fd)) if fd is not None else None
-
-
-def printable(text: str) -> str:
-    """Text that cannot break a log: control characters are escaped."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
-
-
-def iso_time(seconds: float) -> str:
-    """ISO 8601 UTC with milliseconds."""
-    return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def exit_now(code: int) -> NoReturn:

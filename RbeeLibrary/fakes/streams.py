@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..protocol import sse
-from ..run.clock import Clock
+from ..run.clock import Clock, Event
 from ..run.faults import Cut
 
 
@@ -30,7 +30,7 @@ class EventStream:
         self._on_close: list[Callable[[], None]] = []
         self._on_gone: list[Callable[[], None]] = []
         self._closed = False
-        self.wake = threading.Event()
+        self.wake = Event()
         """Set by whoever wants the stream to look up from its wait: a client that left, a cancellation, news to send."""
         self.client_gone = False
 
@@ -58,14 +58,14 @@ class EventStream:
         for action in self._on_gone:
             action()
 
-    def pause(self, until: float | None) -> Iterator[bytes]:
+    def pause(self, until: float | None, name: str = "stream") -> Iterator[bytes]:
         """Waits until a time of the clock, or until `wake` is set; keeps the connection alive meanwhile."""
         while not self.wake.is_set():
             alive = self._clock.now() + self._keep_alive
             if until is not None and until <= alive:
-                self._clock.wait(self.wake, until)
+                self._clock.wait(self.wake, until, name)
                 return
-            if not self._clock.wait(self.wake, alive):
+            if not self._clock.wait(self.wake, alive, "keep-alive"):
                 yield sse.COMMENT
 
     def __iter__(self) -> Iterator[bytes]:
@@ -113,7 +113,7 @@ class Feed:
         self._lock = threading.Lock()
         self._events: list[dict[str, Any]] = []
         self._ended = False
-        self._readers: set[threading.Event] = set()
+        self._readers: set[Event] = set()
 
     @property
     def latest(self) -> dict[str, Any] | None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
 from ..protocol import sse
 from ..run.clock import Clock
-from .service import iso_time
+from .texts import iso_time
 
 
 class PlainEvents:
@@ -51,7 +50,7 @@ class TypedEvents(PlainEvents):
     """`{"type": ...}` with a start and an end event."""
 
     def start(self) -> Iterator[bytes]:
-        yield sse.event({"type": "started", "job_id": self._request_id, "model": self._model_ref, "started_at": iso_time(time.time())})
+        yield sse.event({"type": "started", "job_id": self._request_id, "model": self._model_ref, "started_at": iso_time(self._clock.wall())})
 
     def token(self, text: str, index: int) -> bytes:
         return sse.event({"type": "token", "t": text, "i": index})

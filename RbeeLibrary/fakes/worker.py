@@ -8,26 +8,26 @@ import re
 import signal
 import socket
 import threading
-import time
 import uuid
 from collections.abc import Iterator
 from typing import Any
 
 from ..protocol import sse
 from ..protocol.errors import RbeeError
-from ..protocol.messages import InferenceRequest, ReadyCallback, ShutdownRequest, as_dict, read
-from ..protocol.options import WorkerOptions, split_durations
+from ..protocol.messages import InferenceRequest, ReadyCallback, ShutdownRequest, read
+from ..protocol.options import WorkerOptions
 from ..protocol.tokens import DEFAULT_TOKENS, generated, split_answer
+from ..run.clock import Event
 from ..run.faults import Cut, FaultSpec, Place
-from ..run.http import HttpFailure
+from .front import Reply, Request
 from .program import launch
-from .service import Reply, Request, Service, exit_now, iso_time
+from .service import Service, exit_now
 from .streams import Abort, EventStream, Feed
+from .texts import iso_time
 from .token_events import SHAPES, PlainEvents
+from .worker_callbacks import Callbacks
 
 _LAST_WORD_LIMIT = 1.0
-_HEARTBEAT_LIMIT = 2.0
-_SKIPPED_CALLBACK = "localhost:9999"
 
 
 class Inference:
@@ -59,12 +59,12 @@ class Worker(Service):
         os.environ.setdefault("RBEE_NAME", options.worker_id)
         self._answers: list[tuple[str | None, str]] = _read_answers(options)
         super().__init__("fake-worker", options, listener)
-        self._slots = threading.Condition()
+        self._slots = threading.Lock()
         self._running: dict[str, Inference] = {}
         self._layers = 0 if options.load_time else options.layers
         self._loading = Feed()
-        self._last_activity = time.time()
-        self._beating = False
+        self._last_activity = self.clock.wall()
+        self._callbacks = Callbacks(self, options, self._said_of_itself)
         self.route("GET", "/v1/health", self.health, protected=False)
         self.route("GET", "/health", self.health, protected=False)
         self.route("GET", "/v1/ready", self.ready, protected=False)
@@ -87,7 +87,7 @@ class Worker(Service):
         if (leave := self.faults.find("exit")) is not None:
             self.clock.call_at(self.clock.now() + (leave.delay or 0), lambda: self._leave(leave), "exit")
             if not leave.delay:
-                threading.Event().wait()
+                self.clock.wait(None, None)
         if self.control is not None:
             self.control.on("set-answer", lambda order: self._answers.insert(0, (order["prompt"], order["text"])))
 
@@ -103,16 +103,15 @@ class Worker(Service):
         else:
             self._loading.publish({"stage": "ready"})
             self._loading.end()
-        self._last_activity = time.time()
-        self.spawn(self._call_back, name="callback")
+        self._last_activity = self.clock.wall()
+        self.spawn(self._callbacks.call_back, name="callback")
         if self.options.hive_heartbeat and self.options.callback_url:
-            self.every(self.options.hive_heartbeat, self._hive_heartbeat, "hive-heartbeat", at_once=True)
+            self.every(self.options.hive_heartbeat, self._callbacks.hive_heartbeat, "hive-heartbeat", at_once=True)
 
     def _load(self) -> None:
         begun = self.clock.now()
-        never = threading.Event()
         for layer in range(1, self.options.layers + 1):
-            self.clock.wait(never, begun + self.options.load_time * layer / self.options.layers)
+            self.clock.wait(None, begun + self.options.load_time * layer / self.options.layers, "load")
             with self._slots:
                 self._layers = layer
             here = Place(layer=layer)
@@ -130,78 +129,10 @@ class Worker(Service):
                 self.set_state("idle")
         self._loading.publish({"stage": "ready"})
         self._loading.end()
-        self.spawn(self._call_back, name="callback")
+        self.spawn(self._callbacks.call_back, name="callback")
 
     def _vram(self) -> int:
         return self._layers * 512 // 3
-
-    # --- ready callback (6.4) ---
-
-    def _call_back(self) -> None:
-        if self.options.callback_delay:
-            self.clock.wait(threading.Event(), self.clock.now() + self.options.callback_delay)
-        if self.options.queen_url:
-            self.spawn(self._tell_queen_ready, f"{self.options.queen_url.rstrip('/')}/v2/workers/ready", name="callback")
-        if self.options.callback_url and _SKIPPED_CALLBACK not in self.options.callback_url:
-            self.spawn(self._tell_ready, self.options.callback_url, name="callback")
-
-    def _tell_queen_ready(self, target: str) -> None:
-        self._tell_ready(target)
-        if self.options.heartbeat and not self._beating:
-            self._beating = True
-            self.every(self.options.heartbeat, self._heartbeat, "heartbeat", at_once=True)
-
-    def _tell_ready(self, target: str) -> None:
-        if self.faults.find("lost-callback") is not None:
-            return
-        if (late := self.faults.find("late-callback")) is not None:
-            self.clock.wait(threading.Event(), self.clock.now() + (late.delay if late.delay is not None else 1.0))
-        self._try_to_tell(target)
-        if self.faults.find("double-callback") is not None:
-            self._try_to_tell(target)
-
-    def _try_to_tell(self, target: str) -> None:
-        pauses = split_durations(self.options.callback_delays)
-        for attempt in range(len(pauses) + 1):
-            try:
-                answer = self.client.call("POST", target, as_dict(self._callback()), limit=self.options.callback_timeout)
-            except HttpFailure as error:
-                failure, final = str(error), False
-            else:
-                if answer.ok:
-                    self.journal.record("callback_sent", target=target, attempt=attempt + 1, status=answer.status)
-                    return
-                failure, final = f"status {answer.status}", answer.status < 500
-            self.journal.record("callback_failed", target=target, attempt=attempt + 1, reason=failure)
-            self.log(f"ready callback to {target} failed: {failure}")
-            if final or attempt == len(pauses):
-                break
-            self.clock.wait(threading.Event(), self.clock.now() + pauses[attempt])
-        if self.options.callback_required:
-            self.log(f"ready callback to {target} failed and --callback-required is set")
-            exit_now(1)
-
-    def _callback(self) -> ReadyCallback:
-        options = self.options
-        return ReadyCallback(options.worker_id, self.url, options.model_ref, self.state, options.backend, options.device, options.slots, self._available())
-
-    def _heartbeat(self) -> None:
-        if self.options.queen_url:
-            self._tell_once(
-                f"{self.options.queen_url.rstrip('/')}/v1/workers/{self.options.worker_id}/heartbeat",
-                {"timestamp": iso_time(time.time()), "state": self.state},
-                _HEARTBEAT_LIMIT,
-            )
-
-    def _hive_heartbeat(self) -> None:
-        target = (self.options.callback_url or "").rpartition("/v1/")[0] + "/v1/heartbeat"
-        self._tell_once(target, {"worker_id": self.options.worker_id, "timestamp": iso_time(time.time()), "health_status": "healthy"}, _HEARTBEAT_LIMIT)
-
-    def _tell_once(self, target: str, body: dict[str, Any], limit: float) -> None:
-        try:
-            self.client.call("POST", target, body, limit=limit)
-        except HttpFailure as error:
-            self.log(f"POST {target} failed: {error}")
 
     # --- what it says of itself (6.2) ---
 
@@ -244,6 +175,10 @@ class Worker(Service):
         """GET /v1/loading/progress: the layers as they are loaded."""
         return Reply(200, request.stream.carries(self._loading.read(request.stream)))
 
+    def _said_of_itself(self) -> ReadyCallback:
+        options = self.options
+        return ReadyCallback(options.worker_id, self.url, options.model_ref, self.state, options.backend, options.device, options.slots, self._available())
+
     # --- slots (6.5) ---
 
     def _available(self) -> int:
@@ -270,10 +205,9 @@ class Worker(Service):
             inference.released = True
             del self._running[inference.id]
             self._note_activity()
-            self._slots.notify_all()
 
     def _note_activity(self) -> None:
-        self._last_activity = time.time()
+        self._last_activity = self.clock.wall()
         if self.state in ("idle", "busy"):
             self.set_state("idle" if self._available() else "busy")
 
@@ -304,7 +238,7 @@ class Worker(Service):
         count, text, stop_reason = 0, "", "MAX_TOKENS"
         for token in self._tokens(asked):
             if due > self.clock.now():
-                yield from stream.pause(due)
+                yield from stream.pause(due, "token")
             if stream.client_gone or inference.cancelled or inference.cut:
                 break
             self.journal.record("token", request_id=inference.id, index=count)
@@ -367,11 +301,11 @@ class Worker(Service):
             self.set_state("draining")
             running = list(self._running.values())
         if running:
-            drained = threading.Event()
+            drained = Event()
             for inference in running:
                 inference.stream.on_close(lambda: self._drained(drained))
             self._drained(drained)
-            if not self.clock.wait(drained, self.clock.now() + self.options.drain):
+            if not self.clock.wait(drained, self.clock.now() + self.options.drain, "drain"):
                 self.log(f"{len(running)} requests are cut after {self.options.drain}")
                 for inference in running:
                     inference.stop()
@@ -379,13 +313,13 @@ class Worker(Service):
         self.journal.record("model_unloaded", model_ref=self.options.model_ref)
         self.log("model unloaded")
         if self.options.queen_url:
-            self._tell_once(
+            self._callbacks.tell_once(
                 f"{self.options.queen_url.rstrip('/')}/v2/workers/removed",
                 {"worker_id": self.options.worker_id, "reason": "shutdown", "pid": os.getpid()},
                 _LAST_WORD_LIMIT,
             )
 
-    def _drained(self, drained: threading.Event) -> None:
+    def _drained(self, drained: Event) -> None:
         with self._slots:
             if not self._running:
                 drained.set()

@@ -15,10 +15,13 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..run.accounts import Accounts, ChildAccount
+from ..run.clock import Event
 from ..run.lifeline import NAME_VARIABLE
 from ..run.platform import portable, signal_at_parents_end
 from ..run.ports import PortTaken, listen
@@ -43,26 +46,36 @@ class Child:
     ready: int
     """Descriptor on which the child says that it serves; -1 when it has been read."""
     code: int | None = None
-    ended: threading.Event = field(default_factory=threading.Event)
+    ended: Event = field(default_factory=Event)
+    account: ChildAccount | None = None
 
     def signal(self, number: int) -> None:
         """Sends a signal; an ended child is left alone (its pid may be somebody else's)."""
         if self.code is None:
+            if self.account is not None:
+                self.account.signals[number] = time.monotonic_ns()
             kernel.kill(self.pid, number)
 
-    def read_ready(self) -> str | None:
+    def read_ready(self, accounts: Accounts) -> str | None:
         """Waits for the one line that says that the child serves; None when it ended without."""
         text = b""
         try:
             while b"\n" not in text:
-                piece = os.read(self.ready, 4096)
+                with accounts.rest():
+                    piece = os.read(self.ready, 4096)
                 if not piece:
                     return None
                 text += piece
         finally:
-            os.close(self.ready)
-            self.ready = -1
+            self.forgo_ready(accounts)
         return text.decode("utf-8", "replace").strip()
+
+    def forgo_ready(self, accounts: Accounts) -> None:
+        """Nobody waits for the ready line, or not any more."""
+        os.close(self.ready)
+        self.ready = -1
+        if self.account is not None:
+            accounts.child_is_ready(self.account)
 
 
 class Spawner:
@@ -210,15 +223,21 @@ def start_executed(program: Program) -> Child:
 
 
 class Reaper:
-    """Waits for the children it is given, and for no other: their true exit codes, the moment they end."""
+    """Waits for the children it is given, and for no other: their true exit codes, the moment they end.
 
-    def __init__(self) -> None:
+    Args:
+        accounts: of this process; a child that has ended is in them until its end has been told.
+    """
+
+    def __init__(self, accounts: Accounts) -> None:
+        self._accounts = accounts
         self._lock = threading.Lock()
         self._waiting: dict[int, tuple[Child, Callable[[Child], None]]] = {}
         self._poll: select.poll | None = None
 
     def watch(self, child: Child, on_end: Callable[[Child], None]) -> None:
         """Calls back, in a thread of the reaper, when a child has ended and its code is known."""
+        child.account = self._accounts.child_started(child.pid)
         if portable() or not hasattr(os, "pidfd_open"):
             threading.Thread(target=self._wait_for, args=(child, on_end), name=f"wait-{child.pid}", daemon=True).start()
             return
@@ -254,6 +273,8 @@ class Reaper:
         self._tell(child, os.waitstatus_to_exitcode(status), on_end)
 
     def _tell(self, child: Child, code: int, on_end: Callable[[Child], None]) -> None:
-        child.code = code
-        on_end(child)
-        child.ended.set()  # last: who waits for it may end the process, and then nobody would hear of the code
+        with self._accounts.job(f"end of child {child.pid}"):
+            child.code = code
+            on_end(child)
+            child.ended.set()  # last: who waits for it may end the process, and then nobody would hear of the code
+            self._accounts.child_ended(child.pid)

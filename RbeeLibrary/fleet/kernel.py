@@ -59,6 +59,14 @@ def is_frozen(pid: int) -> bool:
         return False
 
 
+def stands_still(pid: int) -> bool:
+    """Whether a process is stopped by a signal, as far as its first thread tells: a quick look."""
+    if sys.platform == "linux":
+        fields = read_stat(pid)
+        return fields is not None and fields[0] in "Tt"
+    return is_frozen(pid)
+
+
 def parents() -> dict[int, int]:
     """pid -> ppid of all processes, zombies included."""
     if sys.platform == "linux":

@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..run.lifeline import RUN_VARIABLE
@@ -44,6 +44,8 @@ class Process:
     ready: str | None = None
     started: float = 0.0
     ended: float | None = None
+    signals: dict[int, int] = field(default_factory=dict)
+    """Signal number -> when the runner sent it last (monotonic nanoseconds)."""
 
     @property
     def alive(self) -> bool:
@@ -66,8 +68,8 @@ class Supervisor:
 
     def __init__(self, preload: list[str], logs: str):
         require_supported()
-        self._folder = tempfile.mkdtemp(prefix="rbee-")
-        self.address = os.path.join(self._folder, "run")
+        self.folder = tempfile.mkdtemp(prefix="rbee-")
+        self.address = os.path.join(self.folder, "run")
         self._changed = threading.Condition()
         self._processes: dict[int, Process] = {}
         self._starting: dict[int, tuple[Program, str]] = {}
@@ -167,6 +169,12 @@ class Supervisor:
         """All that live."""
         return [process for process in self.processes() if process.alive]
 
+    def signals_to(self, pid: int) -> dict[int, int]:
+        """Which signals the runner has sent to a process, and when."""
+        with self._changed:
+            process = self._processes.get(pid)
+        return process.signals if process is not None else {}
+
     def forget(self, ended: list[Process]) -> None:
         """Strikes ended processes from the books."""
         with self._changed:
@@ -185,12 +193,14 @@ class Supervisor:
         if not hasattr(os, "pidfd_open") or portable():
             if not process.alive:
                 raise ProcessLookupError(process.name)
+            process.signals[number] = time.monotonic_ns()
             os.kill(process.pid, number)
             return
         fd = os.pidfd_open(process.pid)
         try:
             if not process.alive:
                 raise ProcessLookupError(process.name)
+            process.signals[number] = time.monotonic_ns()
             signal.pidfd_send_signal(fd, number)
         finally:
             os.close(fd)
@@ -246,7 +256,7 @@ class Supervisor:
             self._warden.wait(5)
         with contextlib.suppress(OSError):
             self._connection.shutdown(socket.SHUT_RDWR)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     # --- inside ---
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import re
 import shutil
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,13 @@ from typing import Any
 from robot.api import logger
 
 from ..assertions import UsageError, Verifier
+from ..fleet import kernel
 from ..fleet.supervisor import Process, Supervisor
 from ..run.clock import Clock
+from ..run.coordinator import Coordinator, Look
 from ..run.faults import FaultSpec
 from ..run.http import Answer, HttpClient
+from ..run.journal import Journal
 from .settings import SettingsStack
 from .types import ArmedFault, Daemon
 
@@ -66,10 +69,13 @@ class RunContext:
         self.settings = settings
         self.clock = Clock()
         self.http = HttpClient(self.clock, "RbeeLibrary")
-        self.verify = Verifier(lambda: settings.now.within, self._pause, logger.info)
+        self.verify = Verifier(lambda: settings.now.within, lambda limit: self.supervisor.await_news(limit), logger.info)
         self._artifacts = artifacts
         self._folder = Path()
         self._supervisor: Supervisor | None = None
+        self._coordinator: Coordinator | None = None
+        self._steps: Journal | None = None
+        self._steps_folder = ""
         self._daemons: dict[str, Daemon] = {}
         self._scene = ""
         self._scenes = 0
@@ -84,7 +90,37 @@ class RunContext:
         if self._supervisor is None:
             self._folder = claim_folder(self._artifacts())
             self._supervisor = Supervisor(PRELOAD, str(self._folder))
+            self._coordinator = Coordinator(self._supervisor.folder, self.clock.accounts, _look, self._supervisor.signals_to, self._note_step)
         return self._supervisor
+
+    @property
+    def coordinator(self) -> Coordinator:
+        """Whoever moves the run's clock."""
+        _ = self.supervisor
+        assert self._coordinator is not None
+        return self._coordinator
+
+    @contextlib.contextmanager
+    def going_clock(self) -> Iterator[None]:
+        """The run's clock does not stand still within the block: something has to end."""
+        held = self.is_running and self.coordinator.rate == 0
+        if held:
+            self.coordinator.set_rate(1)
+        try:
+            yield
+        finally:
+            if held:
+                self.coordinator.set_rate(0)
+
+    def _note_step(self, record: str, **fields: Any) -> None:
+        folder = self.outputs()
+        if self._steps_folder != folder:
+            if self._steps is not None:
+                self._steps.close()
+            self._steps_folder = folder
+            self._steps = Journal(os.path.join(folder, f"clock-{os.getpid()}.jsonl"), "clock", self.coordinator.clock)
+        assert self._steps is not None
+        self._steps.record(record, **fields)
 
     @property
     def is_running(self) -> bool:
@@ -98,6 +134,7 @@ class RunContext:
     def close(self) -> None:
         """Ends everything."""
         if self._supervisor is not None:
+            self.coordinator.close()
             self._supervisor.close()
             self._supervisor = None
         self._daemons.clear()
@@ -114,12 +151,6 @@ class RunContext:
         folder = self._folder / self._scene
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return str(folder)
-
-    def _pause(self, seconds: float) -> None:
-        if self._supervisor is None:
-            time.sleep(seconds)
-        else:
-            self._supervisor.await_news(seconds)
 
     # --- names ---
 
@@ -191,6 +222,12 @@ class RunContext:
         key = self.known_keys.get(daemon.name) or (self.known_keys.get(daemon.owner) if daemon.owner else None)
         headers = {"Authorization": f"Bearer {key}"} if key else None
         return self.http.call(method, f"{daemon.url}{path}", body, limit=limit, headers=headers)
+
+
+def _look(pid: int) -> Look:
+    if kernel.stands_still(pid):
+        return Look.frozen
+    return Look.gone if kernel.start_mark(pid) is None else Look.alive
 
 
 def claim_folder(wanted: Path) -> Path:

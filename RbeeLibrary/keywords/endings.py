@@ -38,7 +38,11 @@ class Endings:
         self._context = context
 
     def end(self, processes: list[Process], limit: float) -> Ended:
-        """Ends processes gracefully within a real limit, what is left then by SIGKILL."""
+        """Ends processes gracefully within a real limit, what is left then by SIGKILL; a clock that stands still goes on meanwhile."""
+        with self._context.going_clock():
+            return self._end(processes, limit)
+
+    def _end(self, processes: list[Process], limit: float) -> Ended:
         living = [process for process in processes if process.alive]
         leaked = self._outlived_owner(living)
         deadline = time.monotonic() + limit

@@ -67,7 +67,8 @@ class Inference:
     def start(self) -> None:
         """Sends the request and reads the answer in a thread."""
         self.started_at = time.monotonic()
-        threading.Thread(target=self._run, name=self.id, daemon=True).start()
+        self._http.accounts.hand_over()
+        threading.Thread(target=self._read_all, name=self.id, daemon=True).start()
 
     def why(self) -> str:
         """What is known about a bad end, for messages."""
@@ -90,6 +91,10 @@ class Inference:
         """Sends DELETE and returns the status."""
         self._deleted = True
         return self._http.call("DELETE", self._cancel_url, limit=limit, headers=self._auth).status
+
+    def _read_all(self) -> None:
+        with self._http.accounts.taken_over(str(self)):
+            self._run()
 
     def _run(self) -> None:
         headers = {**self._auth, "X-Request-Id": self.id}

@@ -209,7 +209,7 @@ class LifecycleKeywords:
     def stop(self, name: str | Daemon, *, timeout: timedelta | None = None) -> int:
         """Stops a program gracefully (SIGTERM) and waits for its end.
 
-        A frozen one is resumed first. What does not end within the time-out gets SIGKILL, and the keyword fails.
+        A frozen one is resumed first, a clock that stands still goes on meanwhile. What does not end within the time-out gets SIGKILL, and the keyword fails.
 
         Args:
             name: Name or object of a program.
@@ -223,10 +223,11 @@ class LifecycleKeywords:
         """
         process = self._context.process(name)
         limit = seconds(timeout, self._context.settings.now.timeout)
-        if process.frozen:
-            self._endings.send(process, signal.SIGCONT)
-        self._endings.send(process, signal.SIGTERM)
-        code = self._endings.await_code(process, limit)
+        with self._context.going_clock():
+            if process.frozen:
+                self._endings.send(process, signal.SIGCONT)
+            self._endings.send(process, signal.SIGTERM)
+            code = self._endings.await_code(process, limit)
         if code is None:
             self._endings.force(process)
             raise AssertionError(f"{name} did not end within {limit:g} s of SIGTERM and got SIGKILL; its last lines:\n{self._launcher.last_lines(process)}")

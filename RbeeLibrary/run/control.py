@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from .accounts import Accounts
 from .lifeline import RunIsOver, connect
 
 Handler = Callable[[dict[str, Any]], Any]
@@ -16,7 +17,8 @@ Handler = Callable[[dict[str, Any]], Any]
 class Control:
     """The end of a fake: answers requests of the library and reports what happened on its own."""
 
-    def __init__(self, address: str):
+    def __init__(self, address: str, accounts: Accounts):
+        self._accounts = accounts
         self._connection = connect(address, {"hello": "control", "pid": os.getpid()})
         self._lock = threading.Lock()
         self._handlers: dict[str, Handler] = {}
@@ -36,8 +38,9 @@ class Control:
     def _serve(self) -> None:
         with self._connection.makefile("rb") as lines:
             for line in lines:
-                request = json.loads(line)
-                self._send({"reply": request["id"], **self._answer(request)})
+                with self._accounts.job("control"):
+                    request = json.loads(line)
+                    self._send({"reply": request["id"], **self._answer(request)})
 
     def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
         handler = self._handlers.get(request["op"])
@@ -56,11 +59,11 @@ class Control:
             return
 
 
-def open_control(address: str | None) -> Control | None:
+def open_control(address: str | None, accounts: Accounts) -> Control | None:
     """The control connection of this process, or None outside a run."""
     if address is None:
         return None
     try:
-        return Control(address)
+        return Control(address, accounts)
     except (OSError, RunIsOver):
         return None

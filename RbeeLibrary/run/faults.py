@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from .clock import Clock
+from .clock import Clock, Event
 from .journal import Journal
 
 _DRAW_RANGE = 2**64
@@ -120,7 +120,7 @@ class Place:
     path: str | None = None
     key: str = ""
     layer: int | None = None
-    wake: threading.Event = dataclasses.field(default_factory=threading.Event)
+    wake: Event = dataclasses.field(default_factory=Event)
     gone: Callable[[], bool] = lambda: False
     reset: Callable[[], None] = lambda: None
     is_token: Callable[[bytes], bool] = lambda _: False
@@ -142,7 +142,7 @@ class Fault:
         self._seen = 0
         self._hits = 0
         self._cleared = False
-        self._held: set[threading.Event] = set()
+        self._held: set[Event] = set()
 
     def acts(self, place: Place) -> bool:
         """Whether it acts here and now; if so, that is a hit, and it is in the journal."""
@@ -168,7 +168,7 @@ class Fault:
         with self._lock:
             self._held.add(place.wake)
         if not self._cleared:
-            self.clock.wait(place.wake, None if seconds is None else self.clock.now() + seconds)
+            self.clock.wait(place.wake, None if seconds is None else self.clock.now() + seconds, self.name)
         with self._lock:
             self._held.discard(place.wake)
         if place.gone():

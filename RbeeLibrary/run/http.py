@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import contextvars
 import http.client
 import itertools
@@ -10,12 +9,13 @@ import json
 import socket
 import uuid
 from collections.abc import Iterator
-from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
+from .accounts import Accounts
 from .clock import Clock, Timer
 from .journal import Journal
+from .traffic import CountedSocket
 
 correlation: contextvars.ContextVar[str | None] = contextvars.ContextVar("correlation", default=None)
 CONNECT_LIMIT = 10.0
@@ -71,7 +71,7 @@ class Answer:
 class Stream:
     """An answer whose body is read as it comes."""
 
-    def __init__(self, connection: socket.socket, response: http.client.HTTPResponse):
+    def __init__(self, connection: CountedSocket, response: http.client.HTTPResponse):
         self._connection = connection
         self._response = response
         self.status = response.status
@@ -104,8 +104,7 @@ class Stream:
 
     def cut(self) -> None:
         """Ends the connection from any thread; a read that waits ends at once."""
-        with contextlib.suppress(OSError):
-            self._connection.shutdown(socket.SHUT_RDWR)
+        self._connection.cut()
 
     def close(self) -> None:
         """Closes the connection."""
@@ -129,28 +128,49 @@ class HttpClient:
         self._journal = journal
         self._headers = headers or {}
 
+    @property
+    def accounts(self) -> Accounts:
+        """What this process has in hand."""
+        return self._clock.accounts
+
     def call(
-        self, method: str, url: str, body: Any = None, *, limit: float, connect_limit: float = CONNECT_LIMIT, headers: dict[str, str] | None = None
+        self,
+        method: str,
+        url: str,
+        body: Any = None,
+        *,
+        limit: float,
+        connect_limit: float = CONNECT_LIMIT,
+        headers: dict[str, str] | None = None,
+        timer: str = "answer",
     ) -> Answer:
-        """One exchange within a limit.
+        """One exchange within a limit; `timer` is the limit's name.
 
         Raises:
             NotConnected: no connection within the limits.
             NoAnswer: no complete answer within the limit.
         """
-        stream = self.open(method, url, body, limit=limit, connect_limit=min(limit, connect_limit), headers=headers)
+        stream = self.open(method, url, body, limit=limit, connect_limit=min(limit, connect_limit), headers=headers, timer=timer)
         try:
-            with self._clock.limit(limit, stream.cut, "answer") as timer:
+            with self._clock.limit(limit, stream.cut, timer) as late:
                 return stream.read_all()
         except NoAnswer as error:
-            raise NoAnswer(_late(timer, limit) or str(error)) from error
+            raise NoAnswer(_late(late, limit) or str(error)) from error
         finally:
             stream.close()
 
     def open(
-        self, method: str, url: str, body: Any = None, *, limit: float, connect_limit: float = CONNECT_LIMIT, headers: dict[str, str] | None = None
+        self,
+        method: str,
+        url: str,
+        body: Any = None,
+        *,
+        limit: float,
+        connect_limit: float = CONNECT_LIMIT,
+        headers: dict[str, str] | None = None,
+        timer: str = "answer",
     ) -> Stream:
-        """Sends a request and returns as soon as the headers of the answer are there; `limit` is for them."""
+        """Sends a request and returns as soon as the headers of the answer are there; `limit` is for them, `timer` its name."""
         parts = urlsplit(url)
         path = parts.path + (f"?{parts.query}" if parts.query else "")
         sent = {
@@ -178,8 +198,8 @@ class HttpClient:
             start=round(self._clock.now(), 6),
         )
         try:
-            connection = self._connect(parts.hostname or "127.0.0.1", parts.port or 80, connect_limit)
-            stream = self._send(connection, parts.netloc, method, path, data, sent, limit)
+            connection = self.connect(parts.hostname or "127.0.0.1", parts.port or 80, connect_limit)
+            stream = self._send(connection, parts.netloc, method, path, data, sent, limit, timer)
         except HttpFailure as error:
             self._record("answer_in", n=number, status=None, failure=str(error), end=round(self._clock.now(), 6))
             raise
@@ -190,15 +210,18 @@ class HttpClient:
         if self._journal is not None:
             self._journal.record(record, **fields)
 
-    def _connect(self, host: str, port: int, limit: float) -> socket.socket:
+    def connect(self, host: str, port: int, limit: float) -> CountedSocket:
+        """A connection, within a limit.
+
+        Raises:
+            NotConnected: there was none.
+        """
         failures = []
         for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-            connection = socket.socket(family, kind, protocol)
-            with self._clock.limit(limit, partial(_shutdown, connection), "connect") as timer:
+            connection = CountedSocket(self._clock.accounts, family, kind, protocol)
+            with self._clock.limit(limit, connection.cut, "connect") as timer:
                 try:
                     connection.connect(address)
-                    if timer.fired:
-                        raise ConnectionAbortedError
                     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                     return connection
                 except OSError as error:
@@ -206,10 +229,12 @@ class HttpClient:
                     failures.append(_late(timer, limit) or reason(error))
         raise NotConnected(failures[-1] if failures else f"no address for {host}")
 
-    def _send(self, connection: socket.socket, host: str, method: str, path: str, data: bytes | None, headers: dict[str, str], limit: float) -> Stream:
+    def _send(
+        self, connection: CountedSocket, host: str, method: str, path: str, data: bytes | None, headers: dict[str, str], limit: float, name: str
+    ) -> Stream:
         exchange = http.client.HTTPConnection(host)
         exchange.sock = connection
-        with self._clock.limit(limit, lambda: _shutdown(connection), "headers") as timer:
+        with self._clock.limit(limit, connection.cut, name) as timer:
             try:
                 exchange.request(method, path, data, headers)
                 return Stream(connection, exchange.getresponse())
@@ -227,8 +252,3 @@ def reason(error: BaseException) -> str:
 
 def _late(timer: Timer, limit: float) -> str | None:
     return f"no answer within {limit:g} s" if timer.fired else None
-
-
-def _shutdown(connection: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        connection.shutdown(socket.SHUT_RDWR)

@@ -24,6 +24,12 @@ class Journal:
         self._clock = clock
         self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600) if path else None
 
+    def close(self) -> None:
+        """Keeps nothing from now on."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
     def record(self, record: str, **fields: Any) -> None:
         """Writes one record with its stamps: monotonic nanoseconds, the run's clock, wall time."""
         if self._fd is None:

@@ -29,7 +29,7 @@ def now():
 
 @pytest.fixture
 def registry(now):
-    return WorkerRegistry(now, heartbeat_timeout=120, stale_busy_timeout=300)
+    return WorkerRegistry(now, now, heartbeat_timeout=120, stale_busy_timeout=300)
 
 
 def row(worker_id="w", state="idle", slots=1):

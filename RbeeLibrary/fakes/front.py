@@ -1,0 +1,182 @@
+"""The front of a fake: routes, authentication, bodies, errors in the envelope, the journal's entry for every request, and the faults of answers."""
+
+from __future__ import annotations
+
+import hmac
+import json
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl
+
+import bottle
+
+from ..protocol.errors import RbeeError
+from ..protocol.options import DaemonOptions
+from ..protocol.sse import CONTENT_TYPE, compact, token_text
+from ..run.clock import Clock
+from ..run.faults import Cut, ErrorAnswer, FaultBox, Place
+from ..run.http import correlation
+from ..run.journal import Journal
+from .exchange import Exchange
+from .server import BODY_LIMIT, CHANNEL
+from .streams import Body, CutConnection, EventStream
+from .texts import printable
+
+_STATUS_TEXTS = {499: "Client Closed Request"}
+
+
+@dataclass
+class Request:
+    """A request as a handler sees it."""
+
+    body: dict[str, Any]
+    query: dict[str, str]
+    headers: dict[str, str]
+    stream: EventStream
+    exchange: Exchange
+
+
+@dataclass
+class Reply:
+    """An answer that is more than 200 and JSON."""
+
+    status: int = 200
+    body: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+Handler = Callable[..., Any]
+
+
+class Front:
+    """The WSGI application of a fake.
+
+    Args:
+        options: with the key that protects routes.
+        clock: for start and end of requests.
+        log: takes the lines of the access log.
+    """
+
+    def __init__(self, options: DaemonOptions, clock: Clock, log: Callable[[str], object]):
+        self.app = bottle.Bottle(catchall=False)
+        self.app.default_error_handler = self._error_answer
+        self._options = options
+        self._clock = clock
+        self._log = log
+
+    def open(self, journal: Journal, faults: FaultBox) -> None:
+        """Gives it what a program has only once it has joined its run."""
+        self._journal, self._faults = journal, faults
+
+    def route(self, method: str, path: str, handler: Handler, *, protected: bool = True) -> None:
+        """Lets a handler answer a route; it returns a dictionary, a `Reply` or an `EventStream`."""
+        self.app.route(path, method, lambda **parts: self._serve(handler, parts, protected))
+
+    def _serve(self, handler: Handler, parts: dict[str, str], protected: bool) -> Any:
+        asked = bottle.request
+        channel = asked.environ[CHANNEL]
+        headers = {name.title(): value for name, value in asked.headers.items()}
+        exchange = Exchange(self._journal, self._clock, self._log, asked.method, asked.path, asked.query_string, headers)
+        correlation.set(exchange.correlation_id)
+        self._clock.accounts.name_job(f"{asked.method} {asked.path}")
+        stream = EventStream(self._clock, self._options.keep_alive)
+        channel.when_gone(stream.gone)
+        stream.on_close(lambda: channel.forget(stream.gone))
+        request = Request({}, dict(parse_qsl(asked.query_string, keep_blank_values=True)), headers, stream, exchange)
+        key = headers.get("X-Request-Id") or exchange.correlation_id
+        place = Place(asked.path, key, None, stream.wake, lambda: stream.client_gone, channel.reset, _is_token)
+        try:
+            result = self._result(request, handler, parts, protected, place)
+        except RbeeError as error:
+            result = Reply(error.status, error.envelope())
+        except ErrorAnswer as error:
+            result = Reply(error.status, RbeeError(error.code, "a fault of the test", status=error.status).envelope())
+        except Cut:
+            stream.close()
+            raise CutConnection from None
+        except Exception:  # a fake never dies of a request; the traceback is in its output
+            traceback.print_exc()
+            result = Reply(500, RbeeError("INTERNAL", "the program met an error of its own, see its output").envelope())
+        reply = result if isinstance(result, Reply) else Reply(200, result)
+        exchange.answered(reply.status)
+        stream.on_close(exchange.ended)
+        answer_headers = {"X-Correlation-ID": exchange.correlation_id.encode("latin-1", "replace").decode("latin-1"), **reply.headers}
+        if isinstance(reply.body, EventStream):
+            answer_headers.setdefault("Content-Type", CONTENT_TYPE)
+            answer_headers["Cache-Control"] = "no-cache"
+            if self._faults.find("wrong-content-type", place):
+                answer_headers["Content-Type"] = "text/html"
+            stream.changed_by(lambda events: self._faults.events(events, place))
+            return bottle.HTTPResponse(Body(stream), _status(reply.status), answer_headers)
+        stream.close()
+        return self._plain(reply, answer_headers, place)
+
+    def _result(self, request: Request, handler: Handler, parts: dict[str, str], protected: bool, place: Place) -> Any:
+        try:
+            if protected:
+                self._check_key(request.headers)
+            if bottle.request.method in ("POST", "PATCH", "PUT"):
+                request.body = self._read_body()
+        finally:
+            request.exchange.arrived(request.body)
+        self._faults.at("request", place)
+        return handler(request, **parts)
+
+    def _plain(self, reply: Reply, headers: dict[str, str], place: Place) -> bottle.HTTPResponse:
+        if reply.body is None:
+            return bottle.HTTPResponse(b"", _status(reply.status), headers)
+        body = reply.body if isinstance(reply.body, bytes) else compact(reply.body).encode("utf-8", "replace")
+        body = self._faults.body(body, place)
+        headers.setdefault("Content-Type", "application/json")
+        return bottle.HTTPResponse(body, _status(reply.status), headers)
+
+    def _check_key(self, headers: dict[str, str]) -> None:
+        key = self._options.api_key
+        if key and not hmac.compare_digest(headers.get("Authorization", "").encode(), f"Bearer {key}".encode()):
+            raise RbeeError("INVALID_API_KEY", "the API key is missing or wrong: send Authorization: Bearer KEY")
+
+    def _read_body(self) -> dict[str, Any]:
+        data = bottle.request.environ["wsgi.input"].read(BODY_LIMIT + 1)
+        if len(data) > BODY_LIMIT:
+            raise RbeeError("INVALID_REQUEST", f"the body is larger than {BODY_LIMIT} bytes", status=413)
+        if not data.strip():
+            return {}
+        try:
+            body = json.loads(data)
+        except (ValueError, RecursionError) as error:
+            raise RbeeError("INVALID_REQUEST", f"the body is not JSON: {printable(str(error))[:200]}") from None
+        if not isinstance(body, dict):
+            raise RbeeError("INVALID_REQUEST", f"the body is a JSON {_json_type(body)}, expected an object")
+        return body
+
+    def _error_answer(self, error: bottle.HTTPError) -> bytes:
+        path, method = bottle.request.path, bottle.request.method
+        if error.status_code == 405:
+            answer = RbeeError("METHOD_NOT_ALLOWED", f"{method} is not allowed on {path[:200]}")
+        elif error.status_code == 404:
+            answer = RbeeError("NOT_FOUND", f"there is nothing at {path[:200]}")
+        else:
+            answer = RbeeError("INVALID_REQUEST", f"the request cannot be read: {error.body}", status=error.status_code)
+        headers = {name.title(): value for name, value in bottle.request.headers.items()}
+        exchange = Exchange(self._journal, self._clock, self._log, method, path, bottle.request.query_string, headers)
+        exchange.arrived({})
+        exchange.answered(error.status_code)
+        exchange.ended()
+        bottle.response.content_type = "application/json"
+        bottle.response.set_header("X-Correlation-ID", exchange.correlation_id)
+        return compact(answer.envelope()).encode("utf-8", "replace")
+
+
+def _is_token(event: bytes) -> bool:
+    return event.startswith(b"data: {") and token_text(json.loads(event[6:])) is not None
+
+
+def _status(status: int) -> str | int:
+    return f"{status} {_STATUS_TEXTS[status]}" if status in _STATUS_TEXTS else status
+
+
+def _json_type(value: Any) -> str:
+    names = {list: "array", str: "string", bool: "boolean", int: "number", float: "number", type(None): "null"}
+    return names[type(value)]
