@@ -154,9 +154,9 @@ class Hive(Service):
     def _probe(self, row: WorkerRow) -> None:
         limit = self.options.list_probe_timeout
         try:
-            answer = self.client.call("GET", f"{row.url}/v1/status", limit=limit)
+            answer = self.prober.call("GET", f"{row.url}/v1/status", limit=limit, timer="list-probe")
             if answer.status == 404:
-                answer = self.client.call("GET", f"{row.url}/v1/ready", limit=limit)
+                answer = self.prober.call("GET", f"{row.url}/v1/ready", limit=limit, timer="list-probe")
         except HttpFailure:
             return
         said = answer.object()

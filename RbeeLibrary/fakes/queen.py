@@ -92,7 +92,7 @@ class Queen(Service):
 
         def look(row: QueenRow) -> None:
             try:
-                said = self.client.call("GET", f"{row.url}/v1/ready", limit=self.options.health_timeout, headers=self._key_for(request)).object()
+                said = self.prober.call("GET", f"{row.url}/v1/ready", limit=self.options.health_timeout, headers=self._key_for(request)).object()
                 found[row.worker_id] = {"worker_id": row.worker_id, "state": said.get("state", "unreachable"), "ready": said.get("ready") is True}
             except HttpFailure:
                 found[row.worker_id] = {"worker_id": row.worker_id, "state": "unreachable", "ready": False}

@@ -233,6 +233,8 @@ class Service:
         self.journal = Journal(journal_path(self.options.journal, self.name), self.program, self.clock)
         headers = {"Authorization": f"Bearer {self.options.api_key}"} if self.options.api_key else {}
         self.client = HttpClient(self.clock, f"{self.program}/{VERSION}", self.journal, headers)
+        self.prober = HttpClient(self.clock, f"{self.program}/{VERSION}", self.journal, headers, self.real_clock)
+        """For looks at others that somebody waits for who has no part in the run's clock, which may stand still."""
         self.faults = FaultBox(KINDS, self.name, self.clock, self.journal)
         for spec in self._first_faults:
             self.faults.arm(spec)

@@ -76,8 +76,8 @@ class TimeKeywords:
         """Waits until a program waits for a timer, such as `hive    shutdown-ack`.
 
         A queen waits for `sweep`, `ready-poll`, `task-wait`, `cascade`; a hive for `health`, `health-limit`, `idle`, `shutdown-ack`, `term-grace`,
-        `shutdown-drain`; a worker for `load`, `callback-retry`, `callback-limit`, `token`, `drain`; a program that a fault holds back for the name of the fault,
-        such as `delay`; one with a silent stream for `keep-alive`.
+        `shutdown-drain`; a worker for `load`, `callback-retry`, `callback-limit`, `token`, `drain`; one that a fault holds back for the fault's name, such as
+        `delay`; whoever asks another one for `connect` and `answer`; one with a silent stream for `keep-alive`.
 
         Args:
             name: Name or object of a program.

@@ -27,6 +27,7 @@ from .types import ArmedFault, Daemon
 
 PRELOAD = ["RbeeLibrary.fakes.queen", "RbeeLibrary.fakes.hive", "RbeeLibrary.fakes.worker"]
 _PROBE_LIMIT = 2.0
+CLOCK = "clock"
 _CLAIM = "robot.pid"
 _SCENE = re.compile(r"\d{3,}-")
 
@@ -118,7 +119,7 @@ class RunContext:
             if self._steps is not None:
                 self._steps.close()
             self._steps_folder = folder
-            self._steps = Journal(os.path.join(folder, f"clock-{os.getpid()}.jsonl"), "clock", self.coordinator.clock)
+            self._steps = Journal(os.path.join(folder, f"{CLOCK}-{os.getpid()}.jsonl"), CLOCK, self.coordinator.clock)
         assert self._steps is not None
         self._steps.record(record, **fields)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import http.client
 import itertools
 import json
 import socket
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -120,10 +121,12 @@ class HttpClient:
         agent: `User-Agent`, the caller in other journals.
         journal: gets a `request_out` for every request.
         headers: sent with every request.
+        real: limits count on this clock as well, whichever is first: for questions that are asked while the run's clock stands still.
     """
 
-    def __init__(self, clock: Clock, agent: str, journal: Journal | None = None, headers: dict[str, str] | None = None):
+    def __init__(self, clock: Clock, agent: str, journal: Journal | None = None, headers: dict[str, str] | None = None, real: Clock | None = None):
         self._clock = clock
+        self._real = real
         self._agent = agent
         self._journal = journal
         self._headers = headers or {}
@@ -152,7 +155,7 @@ class HttpClient:
         """
         stream = self.open(method, url, body, limit=limit, connect_limit=min(limit, connect_limit), headers=headers, timer=timer)
         try:
-            with self._clock.limit(limit, stream.cut, timer) as late:
+            with self._limit(limit, stream.cut, timer) as late:
                 return stream.read_all()
         except NoAnswer as error:
             raise NoAnswer(_late(late, limit) or str(error)) from error
@@ -206,6 +209,15 @@ class HttpClient:
         self._record("answer_in", n=number, status=stream.status, failure=None, end=round(self._clock.now(), 6))
         return stream
 
+    @contextlib.contextmanager
+    def _limit(self, seconds: float, abort: Callable[[], object], name: str) -> Iterator[list[Timer]]:
+        with self._clock.limit(seconds, abort, name) as timer:
+            if self._real is None:
+                yield [timer]
+                return
+            with self._real.limit(seconds, abort, name) as real:
+                yield [timer, real]
+
     def _record(self, record: str, **fields: Any) -> None:
         if self._journal is not None:
             self._journal.record(record, **fields)
@@ -219,14 +231,14 @@ class HttpClient:
         failures = []
         for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
             connection = CountedSocket(self._clock.accounts, family, kind, protocol)
-            with self._clock.limit(limit, connection.cut, "connect") as timer:
+            with self._limit(limit, connection.cut, "connect") as late:
                 try:
                     connection.connect(address)
                     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                     return connection
                 except OSError as error:
                     connection.close()
-                    failures.append(_late(timer, limit) or reason(error))
+                    failures.append(_late(late, limit) or reason(error))
         raise NotConnected(failures[-1] if failures else f"no address for {host}")
 
     def _send(
@@ -234,13 +246,13 @@ class HttpClient:
     ) -> Stream:
         exchange = http.client.HTTPConnection(host)
         exchange.sock = connection
-        with self._clock.limit(limit, connection.cut, name) as timer:
+        with self._limit(limit, connection.cut, name) as late:
             try:
                 exchange.request(method, path, data, headers)
                 return Stream(connection, exchange.getresponse())
             except (*_ERRORS, ValueError) as error:
                 connection.close()
-                raise NoAnswer(_late(timer, limit) or reason(error)) from error
+                raise NoAnswer(_late(late, limit) or reason(error)) from error
 
 
 def reason(error: BaseException) -> str:
@@ -250,5 +262,5 @@ def reason(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
-def _late(timer: Timer, limit: float) -> str | None:
-    return f"no answer within {limit:g} s" if timer.fired else None
+def _late(timers: list[Timer], limit: float) -> str | None:
+    return f"no answer within {limit:g} s" if any(timer.fired for timer in timers) else None

@@ -172,8 +172,8 @@ MUTATIONS = [
     Mutation(
         "failed start answered with 200",
         "fakes/hive_workers.py",
-        "        raise self._crashed(row, child)\n\n    def _crashed",
-        "        return\n\n    def _crashed",
+        "        raise self._crashed(row, child)\n\n    def _await_end",
+        "        return\n\n    def _await_end",
         FAILURES,
         "Worker That Cannot Start Is Reported With Its Exit Code",
     ),
@@ -213,7 +213,7 @@ MUTATIONS = [
     Mutation(
         "running stream cut by SIGTERM",
         "fakes/worker.py",
-        "            if not self.clock.wait(drained, self.clock.now() + self.options.drain):",
+        "            if not self.clock.wait(drained, self.clock.now() + self.options.drain, \"drain\"):",
         "            if True:",
         STOP,
         "SIGTERM Lets A Running Stream Finish",
@@ -358,8 +358,8 @@ MUTATIONS = [
         PORTS,
         "Port Asked For In The Request Gives Way To The Next Free One",
     ),
-    Mutation("wrong key accepted", "fakes/service.py", "        if key and not hmac", "        if False and not hmac", KEYS, "Wrong Key Is Refused"),
-    Mutation("body over the limit taken", "fakes/service.py", "        if len(data) > BODY_LIMIT:", "        if False:", INPUT, "Two Megabytes"),
+    Mutation("wrong key accepted", "fakes/front.py", "        if key and not hmac", "        if False and not hmac", KEYS, "Wrong Key Is Refused"),
+    Mutation("body over the limit taken", "fakes/front.py", "        if len(data) > BODY_LIMIT:", "        if False:", INPUT, "Two Megabytes"),
     Mutation(
         "ill-typed field taken",
         "protocol/messages.py",

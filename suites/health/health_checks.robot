@@ -1,0 +1,96 @@
+*** Settings ***
+Documentation       A hive looks at its workers every 30 s. Who misses three looks in a row is removed; the hive stays up.
+
+Resource            ../../resources/rbee.resource
+
+Test Setup          Start Fleet    workers=2
+
+
+*** Test Cases ***
+Hive Stays Up After A Worker Is Ready
+    [Documentation]    Same process, still answering, still able to start another worker; the idle worker lives on for 299 s.
+    [Tags]    S46
+    ${before} =    Get Daemon    hive
+    Set Time Rate    0
+    Advance Time    299 s
+    ${after} =    Get Daemon    hive
+    Should Be Equal    ${before.pid}    ${after.pid}
+    Get State    hive    ==    idle
+    Get State    worker-1    ==    idle    within=0s
+    Start Worker    worker-3
+    Get Worker Count    hive    ==    3
+
+Silent Worker Is Removed After Three Misses
+    [Documentation]    Looks at 0, 30 and 60 s, 5 s limit each: after two misses it is still listed, after the third it is not.
+    [Tags]    S47
+    Get Request Count    hive    POST    /v1/workers/ready    ==    2    status=200
+    Set Time Rate    0
+    Freeze    worker-1
+    Wait Until Timer    hive    health
+    Advance Time    65 s
+    Get Output    hive    contains    health check of worker-1 missed 2/3    within=0s
+    Get Output    hive    not contains    missed 3/3    within=0s
+    Get Worker Count    hive    ==    2
+    Advance Time    30 s
+    Get Output    hive    contains    health check of worker-1 missed 3/3    within=0s
+    Get Worker Count    hive    ==    1
+    Get State    worker-1    ==    frozen    within=0s
+    Advance Time    10 s
+    Get Exit Code    worker-1    ==    -9
+    Get Output    hive    not contains    missed 4/3    within=0s
+    Get State    hive    ==    idle
+    Get State    worker-2    ==    idle
+
+Misses Are Half A Minute Apart
+    [Tags]    S47
+    Get Request Count    hive    POST    /v1/workers/ready    ==    2    status=200
+    Set Time Rate    0
+    Freeze    worker-1
+    Advance Time    100 s
+    @{misses} =    Get Records    hive    health_miss
+    @{pauses} =    Evaluate
+    ...    [round(later['clock'] - earlier['clock'], 2) for earlier, later in zip($misses, $misses[1:])]
+    Should Be Equal    ${pauses}    ${{[30.0, 30.0]}}
+
+One Good Look Wipes The Misses Out
+    [Tags]    S47
+    Get Request Count    hive    POST    /v1/workers/ready    ==    2    status=200
+    Set Time Rate    0
+    Freeze    worker-1
+    Advance Time    65 s
+    Resume    worker-1
+    Advance Time    30 s
+    Freeze    worker-1
+    Advance Time    65 s
+    Get Output    hive    not contains    missed 3/3    within=0s
+    Get Worker Count    hive    ==    2
+    Resume    worker-1
+
+Hung Worker Is Started Again Where That Is Asked For
+    [Documentation]    Under the same id, as another process.
+    [Tags]    S47
+    [Setup]    Start Fleet    workers=1    restart_hung=1
+    ${before} =    Get Daemon    worker-1
+    Get Request Count    hive    POST    /v1/workers/ready    ==    1    status=200
+    Set Time Rate    0
+    Freeze    worker-1
+    Advance Time    110 s
+    Get Output    hive    contains    worker worker-1 did not answer and is started again    within=0s
+    Get Request Count    hive    POST    /v1/workers/ready    ==    2    status=200
+    ${after} =    Get Daemon    worker-1
+    Should Not Be Equal    ${before.pid}    ${after.pid}
+
+Worker That Never Calls Back Is Given Up
+    [Documentation]    A hive with a limit for loading, 30 s as rbee uses it.
+    [Tags]    L023
+    [Setup]    Start Fleet    loading_limit=30s
+    Set Time Rate    0
+    ${fault} =    Inject Fault    worker-1    never ready
+    Start Worker    until=loading
+    Advance Time    29 s
+    Get State    worker-1    ==    loading
+    Advance Time    1 s
+    Get Exit Code    worker-1    ==    -9
+    Get Output    hive    matches    worker worker-1 \\(pid \\d+\\) removed: loading-timeout
+    Get Worker Count    hive    ==    0
+    Get Fault Hits    ${fault}    ==    1
