@@ -13,6 +13,11 @@ def test_background_work_of_the_fakes(tmp_path):
     assert {name: test.message for name, test in run.tests().items() if not test.passed} == {}
 
 
+def test_time_moves_the_same_way_every_time(tmp_path):
+    run = robot(tmp_path, str(SUITES / "same_again.robot"))
+    assert run.rc == 0, run.output
+
+
 @pytest.mark.parametrize("policy", ["TEST", "SUITE", "MANUAL"])
 def test_auto_stop(tmp_path, policy):
     began = time.time()

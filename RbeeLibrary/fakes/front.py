@@ -83,6 +83,7 @@ class Front:
         self._clock.accounts.name_job(f"{asked.method} {asked.path}")
         stream = EventStream(self._clock, self._options.keep_alive)
         channel.when_gone(stream.gone)
+        stream.on_close(exchange.ended)  # first of all: what follows from the end may be the end of this process
         stream.on_close(lambda: channel.forget(stream.gone))
         request = Request({}, dict(parse_qsl(asked.query_string, keep_blank_values=True)), headers, stream, exchange)
         key = headers.get("X-Request-Id") or exchange.correlation_id
@@ -101,7 +102,6 @@ class Front:
             result = Reply(500, RbeeError("INTERNAL", "the program met an error of its own, see its output").envelope())
         reply = result if isinstance(result, Reply) else Reply(200, result)
         exchange.answered(reply.status)
-        stream.on_close(exchange.ended)
         answer_headers = {"X-Correlation-ID": exchange.correlation_id.encode("latin-1", "replace").decode("latin-1"), **reply.headers}
         if isinstance(reply.body, EventStream):
             answer_headers.setdefault("Content-Type", CONTENT_TYPE)

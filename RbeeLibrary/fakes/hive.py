@@ -223,18 +223,18 @@ class Hive(Service):
         return (end for row in self.workers.rows() if (end := now + self.options.idle_timeout - self._idle_time(row)) > now)
 
     def _end_idle(self) -> None:
-        for row in self.workers.rows():
-            if row.child is not None and row.reason is None and row.heard and self._idle_time(row) >= self.options.idle_timeout:
-                self.spawn(self._end_if_idle, row, name="idle-end")
+        idle = [row for row in self.workers.rows() if row.child is not None and row.heard and self._is_over_time(row)]
+        self._together(self._end_if_idle, idle)
 
     def _end_if_idle(self, row: WorkerRow) -> None:
         self._probe(row)
-        if row.state != "idle" or row.slots_available < row.slots_total or row.reason is not None:
-            return
-        if self._idle_time(row) >= self.options.idle_timeout:
+        if row.state == "idle" and row.slots_available == row.slots_total and self._is_over_time(row):
             row.reason = "idle"
             self.log(f"worker {row.worker_id} is idle for {self.options.idle_timeout}")
-            self._end_worker(row, self.clock.now() + self.options.shutdown_total)
+            self.spawn(self._end_worker, row, self.clock.now() + self.options.shutdown_total, name="idle-end")
+
+    def _is_over_time(self, row: WorkerRow) -> bool:
+        return row.reason is None and self._idle_time(row) >= self.options.idle_timeout
 
     def _idle_time(self, row: WorkerRow) -> float:
         return self.clock.wall() - (parse_time(row.last_activity) or self.clock.wall()) + _FINEST

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 import mmap
 import os
 import struct
@@ -42,7 +43,7 @@ class ClockPage:
         finally:
             os.close(fd)
         now = time.monotonic()
-        page._write(now, now, 1.0, time.time() - now)
+        page._write(now, now, 1.0, round(time.time() - now, 3))
         return page
 
     @classmethod
@@ -73,8 +74,11 @@ class ClockPage:
         return self._read()[3]
 
     def set(self, shows: float, rate: float) -> None:
-        """Moves it, and lets it go on at a rate."""
-        self._write(time.monotonic(), shows, rate, self.epoch)
+        """Moves it, and lets it go on at a rate.
+
+        A clock that stands still shows whole milliseconds, as dates on the wire do: so what was written as a date is exactly that long ago.
+        """
+        self._write(time.monotonic(), shows if rate else math.ceil(round(shows * 1000, 3)) / 1000, rate, self.epoch)
 
     def _read(self) -> tuple[float, float, float, float]:
         while True:
