@@ -220,6 +220,7 @@ class Coordinator:
                 rest.end_locked()
 
     def _why_not(self) -> str | None:
+        self._welcome()  # whoever was born of a job that is done by now has knocked before its end was told
         for seat in self._seats.values():
             if not seat.frozen and seat.is_behind:
                 return f"{seat.name} is at work"

@@ -213,7 +213,7 @@ MUTATIONS = [
     Mutation(
         "running stream cut by SIGTERM",
         "fakes/worker.py",
-        "            if not self.clock.wait(drained, self.clock.now() + self.options.drain, \"drain\"):",
+        '            if not self.clock.wait(drained, self.clock.now() + self.options.drain, "drain"):',
         "            if True:",
         STOP,
         "SIGTERM Lets A Running Stream Finish",
