@@ -21,10 +21,11 @@ LIMIT = 5.0
 class Program:
     """A member of the clock whose jobs are threads of this process."""
 
-    def __init__(self, folder, name: str, port: int = 0):
+    def __init__(self, folder, name: str, port: int = 0, first=lambda program: None):
         self.clock = Clock(ClockPage.of_run(str(folder)))
         Member(str(folder), name, port, self.clock)
         self.log: list[str] = []
+        first(self)
         with self.clock.accounts.mutex:
             self.clock.accounts.step_back()  # the thread of the test is none of its jobs
 
@@ -192,8 +193,7 @@ def test_program_that_joins_on_the_way_takes_part(run):
     first = run.program("a")
 
     def begin() -> None:
-        second = run.program("b")
-        second.clock.call_at(second.clock.now() + 1, lambda: None, "t")
+        Program(run.folder, "b", first=lambda second: second.clock.call_at(second.clock.now() + 1, lambda: None, "t"))
 
     first.clock.call_at(first.clock.now() + 1, begin, "begin")
     assert run.advance(5) == ["a begin at 1 s", "b t at 2 s"]
