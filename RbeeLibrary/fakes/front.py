@@ -87,7 +87,7 @@ class Front:
         stream.on_close(lambda: channel.forget(stream.gone))
         request = Request({}, dict(parse_qsl(asked.query_string, keep_blank_values=True)), headers, stream, exchange)
         key = headers.get("X-Request-Id") or exchange.correlation_id
-        place = Place(asked.path, key, None, stream.wake, lambda: stream.client_gone, channel.reset, _is_token)
+        place = Place(asked.path, key, wake=stream.wake, gone=lambda: stream.client_gone, reset=channel.reset, is_token=_is_token)
         try:
             result = self._result(request, handler, parts, protected, place)
         except RbeeError as error:

@@ -23,12 +23,15 @@ from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
 from ..protocol.errors import RbeeError
 from ..protocol.sse import compact
 from ..run.accounts import Accounts
+from ..run.ports import closed
 
 CHANNEL = "rbee.channel"
 BODY_LIMIT = 1048576
 _FIRST_THREADS, _MOST_THREADS = 4, 600
 _READ_LIMIT = 16 * BODY_LIMIT
 _LOOP_TIMEOUT = 30.0
+_LOOP_LIMIT = 5.0
+_BACKLOG = 1024
 _RESET_LIMIT, _RESET_LOOK = 2.0, 0.001
 
 
@@ -188,7 +191,7 @@ class Server:
             channel_request_lookahead=1,
             connection_limit=20000,
             max_request_body_size=_READ_LIMIT,
-            backlog=1024,
+            backlog=_BACKLOG,
             log_socket_errors=False,
         )
         self._server.channel_class = partial(Channel, accounts)
@@ -200,6 +203,34 @@ class Server:
         """Begins to serve and returns when the server really does."""
         threading.Thread(target=self._serve, name="http", daemon=True).start()
         self._serving.wait(10)
+
+    def refuse(self) -> None:
+        """Closes the port: connections are refused from now on, those that are open go on."""
+        self._in_loop(self._close_port)
+
+    def accept(self) -> None:
+        """Opens the port again; nobody else can have taken it."""
+        self._in_loop(self._open_port)
+
+    def _close_port(self) -> None:
+        self._server.del_channel(self._map)
+        self._server.socket = closed(self._server.socket)
+
+    def _open_port(self) -> None:
+        self._server.socket.listen(_BACKLOG)
+        self._server.socket.setblocking(False)
+        self._server._fileno = self._server.socket.fileno()
+        self._server.add_channel(self._map)
+
+    def _in_loop(self, action: Callable[[], None]) -> None:
+        done = threading.Event()
+
+        def act() -> None:
+            action()
+            done.set()
+
+        self._server.trigger.pull_trigger(act)
+        done.wait(_LOOP_LIMIT)
 
     def finish(self, limit: float) -> None:
         """Takes no more connections, lets what is written reach the clients, closes; at most `limit` seconds of real time."""

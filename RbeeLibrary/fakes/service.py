@@ -20,7 +20,7 @@ from ..run.accounts import Rest
 from ..run.clock import Clock, ClockPage, Event
 from ..run.control import open_control
 from ..run.fault_kinds import KINDS
-from ..run.faults import FaultBox, FaultSpec
+from ..run.faults import FaultBox, FaultSpec, Place
 from ..run.http import HttpClient
 from ..run.journal import Journal, journal_path
 from ..run.lifeline import NAME_VARIABLE, RunIsOver, hold_on, run_address
@@ -76,8 +76,9 @@ class Service:
         self._lifecycle: queue.SimpleQueue[tuple[str, int]] = queue.SimpleQueue()
         self._wakeup, self._waker = os.pipe()
         os.set_blocking(self._waker, False)
-        self._listener = listener or _inherited_listener() or listen(options.host, options.port)
-        self.port: int = self._listener.getsockname()[1]
+        self.listener = listener or _inherited_listener() or listen(options.host, options.port)
+        self.port: int = self.listener.getsockname()[1]
+        self._server: Server | None = None
         self._lifeline: socket.socket | None = None
         self.state = "starting"
         self._log_lock = threading.Lock()
@@ -180,8 +181,9 @@ class Service:
         self.before_threads()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT})
         self._join_run()
-        self._server = Server(self._front.app, self._listener, self.clock.accounts)
+        self._server = Server(self._front.app, self.listener, self.clock.accounts)
         self._server.start()
+        self.faults.at("port", Place(refuse=self._server.refuse, accept=self._server.accept))
         self.journal.record("bound", port=self.port)
         if self.options.host not in ("127.0.0.1", "::1", "localhost"):
             self.log(f"warning: listening on {self.options.host}, which other machines may reach")
@@ -241,10 +243,15 @@ class Service:
         self._front.open(self.journal, self.faults)
         self.prepare()
         if self.control is not None:
-            self.control.on("arm-fault", lambda order: self.faults.arm(FaultSpec(**order["spec"])))
+            self.control.on("arm-fault", self._arm)
             self.control.on("clear-faults", lambda order: self.faults.clear(order.get("fault")))
             self.control.on("state", lambda _: self.state)
             self.control.start()
+
+    def _arm(self, order: dict[str, Any]) -> None:
+        self.faults.arm(FaultSpec(**order["spec"]))
+        if self._server is not None:
+            self.faults.at("port", Place(refuse=self._server.refuse, accept=self._server.accept))
 
     def before_threads(self) -> None:
         """Called while the process has one thread: the last moment to fork."""

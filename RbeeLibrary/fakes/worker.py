@@ -10,16 +10,21 @@ import socket
 import threading
 import uuid
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from ..protocol import sse
 from ..protocol.errors import RbeeError
+from ..protocol.gguf import BadModel, Model
 from ..protocol.messages import InferenceRequest, ReadyCallback, ShutdownRequest, read
 from ..protocol.options import WorkerOptions
 from ..protocol.tokens import DEFAULT_TOKENS, generated, split_answer
 from ..run.clock import Event
 from ..run.faults import Cut, FaultSpec, Place
+from ..run.ports import closed
 from .front import Reply, Request
+from .leftover import Guarded, leave_listener
+from .model_file import read_model
 from .program import launch
 from .service import Service, exit_now
 from .streams import Abort, EventStream, Feed
@@ -57,6 +62,9 @@ class Worker(Service):
     def __init__(self, options: WorkerOptions, listener: socket.socket | None):
         self.options: WorkerOptions = options
         os.environ.setdefault("RBEE_NAME", options.worker_id)
+        self._called_back = False
+        self._model: Model | None = None
+        self._leftover: Guarded | None = None
         self._answers: list[tuple[str | None, str]] = _read_answers(options)
         super().__init__("fake-worker", options, listener)
         self._slots = threading.Lock()
@@ -84,16 +92,33 @@ class Worker(Service):
     def prepare(self) -> None:
         self._never_ready = self.faults.find("never-ready") is not None
         self.set_state("loading" if self.options.load_time or self._never_ready else "idle")
-        if (leave := self.faults.find("exit")) is not None:
-            self.clock.call_at(self.clock.now() + (leave.delay or 0), lambda: self._leave(leave), "exit")
-            if not leave.delay:
-                self.clock.wait(None, None)
+        if self.options.model and self.faults.find("skip-model-check") is None:
+            try:
+                self._model = read_model(self.options.model)
+            except BadModel as error:
+                self.log(str(error))
+                exit_now(1)
+        for kind in ("exit", "kill-at-start"):
+            if (spec := self.faults.find(kind)) is not None:
+                if spec.delay is None:
+                    self._leave(spec)
+                self.clock.call_at(self.clock.now() + (spec.delay or 0), partial(self._leave, spec), kind)
+        if self.faults.find("leave-listener") is not None:
+            self._leftover = leave_listener(self.listener, self.name)
+        if self.faults.find("early-callback") is not None and not self._never_ready:
+            self.listener = closed(self.listener)
+            for told in self._callbacks.call_back():
+                told.join()
+            self._called_back = True
+            self.listener.listen()
         if self.control is not None:
             self.control.on("set-answer", lambda order: self._answers.insert(0, (order["prompt"], order["text"])))
 
     def _leave(self, spec: FaultSpec) -> None:
-        self.log("leaving because of a fault")
-        exit_now(spec.status if spec.status is not None else 1)
+        self.log(f"leaving because of the fault {spec.kind}")
+        if spec.kind == "exit":
+            exit_now(spec.status if spec.status is not None else 1)
+        os.kill(os.getpid(), signal.SIGKILL)
 
     def started(self) -> None:
         if self._never_ready:
@@ -104,7 +129,8 @@ class Worker(Service):
             self._loading.publish({"stage": "ready"})
             self._loading.end()
         self._last_activity = self.clock.wall()
-        self.spawn(self._callbacks.call_back, name="callback")
+        if not self._called_back:
+            self.spawn(self._callbacks.call_back, name="callback")
         if self.options.hive_heartbeat and self.options.callback_url:
             self.every(self.options.hive_heartbeat, self._callbacks.hive_heartbeat, "hive-heartbeat", at_once=True)
 
@@ -115,10 +141,8 @@ class Worker(Service):
             with self._slots:
                 self._layers = layer
             here = Place(layer=layer)
-            if (leave := self.faults.find("exit", here)) is not None:
+            if (leave := self.faults.find("exit", here) or self.faults.find("kill", here)) is not None:
                 self._leave(leave)
-            if self.faults.find("kill", here) is not None:
-                os.kill(os.getpid(), signal.SIGKILL)
             stuck = self.faults.find("stick", here) is not None
             if stuck or layer % self.options.layer_step == 0 and layer < self.options.layers:
                 self._loading.publish({"stage": "loading_to_vram", "layers_loaded": layer, "layers_total": self.options.layers, "vram_mb": self._vram()})
@@ -132,6 +156,8 @@ class Worker(Service):
         self.spawn(self._callbacks.call_back, name="callback")
 
     def _vram(self) -> int:
+        if self._model is not None and self._layers == self.options.layers:
+            return self._model.size_bytes // 1048576
         return self._layers * 512 // 3
 
     # --- what it says of itself (6.2) ---
@@ -158,7 +184,7 @@ class Worker(Service):
                 "url": self.url,
                 "state": self.state,
                 "model_ref": options.model_ref,
-                "model_path": None,
+                "model_path": options.model,
                 "backend": options.backend,
                 "device": options.device,
                 "slots_total": options.slots,
@@ -168,7 +194,7 @@ class Worker(Service):
                 "layers_loaded": self._layers,
                 "layers_total": options.layers,
                 "vram_mb": self._vram(),
-                "gguf": None,
+                "gguf": vars(self._model) if self._model else None,
             }
 
     def loading_progress(self, request: Request) -> Reply:
@@ -310,6 +336,8 @@ class Worker(Service):
                 for inference in running:
                     inference.stop()
         self._loading.end()
+        if self._leftover is not None:
+            self._leftover.release()
         self.journal.record("model_unloaded", model_ref=self.options.model_ref)
         self.log("model unloaded")
         if self.options.queen_url:

@@ -8,7 +8,7 @@ from typing import Any
 from ..protocol.messages import ReadyCallback, as_dict
 from ..protocol.options import WorkerOptions, split_durations
 from ..run.http import HttpFailure
-from .service import Service, exit_now
+from .service import Job, Service, exit_now
 from .texts import iso_time
 
 _HEARTBEAT_LIMIT = 2.0
@@ -30,14 +30,16 @@ class Callbacks:
         self._said = said
         self._beating = False
 
-    def call_back(self) -> None:
+    def call_back(self) -> list[Job]:
         """Tells queen and hive that the worker serves, each on its own."""
         if self._options.callback_delay:
             self._worker.clock.pause(self._options.callback_delay, "callback-delay")
+        begun = []
         if self._options.queen_url:
-            self._worker.spawn(self._tell_queen_ready, f"{self._options.queen_url.rstrip('/')}/v2/workers/ready", name="callback")
+            begun.append(self._worker.spawn(self._tell_queen_ready, f"{self._options.queen_url.rstrip('/')}/v2/workers/ready", name="callback"))
         if self._options.callback_url and _SKIPPED_CALLBACK not in self._options.callback_url:
-            self._worker.spawn(self._tell_ready, self._options.callback_url, name="callback")
+            begun.append(self._worker.spawn(self._tell_ready, self._options.callback_url, name="callback"))
+        return begun
 
     def _tell_queen_ready(self, target: str) -> None:
         self._tell_ready(target)

@@ -31,6 +31,7 @@ class FaultKeywords:
         *,
         path: str | None = None,
         after_tokens: int = 0,
+        after_bytes: int | None = None,
         after_requests: int = 0,
         times: int = 0,
         probability: float = 1.0,
@@ -49,6 +50,7 @@ class FaultKeywords:
             kind: What breaks.
             path: Only requests with this path, such as `/v1/inference`; a path that ends in `*` stands for all that begin like it.
             after_tokens: Streams break when so many tokens have been sent.
+            after_bytes: Streams break when so many bytes have been sent, headers not counted, in the middle of an event if need be.
             after_requests: So many requests pass first.
             times: Breaks so often, then no more; `0` is always.
             probability: Breaks on this share of the requests, from `0` to `1`.
@@ -68,7 +70,21 @@ class FaultKeywords:
         wanted = str(name)
         number = self._context.faults.new_id()
         try:
-            spec = FaultSpec(kind.value, number, path, after_tokens, after_requests, times, probability, seed, seconds, status, code, layer)
+            spec = FaultSpec(
+                kind.value,
+                number,
+                path,
+                after_tokens=after_tokens,
+                after_bytes=after_bytes,
+                after_requests=after_requests,
+                times=times,
+                probability=probability,
+                seed=seed,
+                delay=seconds,
+                status=status,
+                code=code,
+                layer=layer,
+            )
         except ValueError as error:
             raise UsageError(str(error)) from None
         process = self._context.process_or_none(wanted)

@@ -88,6 +88,7 @@ class WorkerOptions(DaemonOptions):
     worker_id: str = option("", "id of the worker", "6.1", required=True)
     queen_url: str | None = option(None, "ready callback to URL/v2/workers/ready", "6.4")
     callback_url: str | None = option(None, "second ready callback, to exactly this URL; localhost:9999 is skipped", "6.4")
+    model: str | None = option(None, "model file, a GGUF; its header is read; default: none, nothing is checked", "6.7")
     model_ref: str = option("mock-model", "model reference that it reports", "6.1")
     backend: str = option("cpu", "backend that it reports", "6.1")
     device: int = option(0, "device number that it reports", "6.1", low=0)

@@ -60,6 +60,35 @@ class KillOnRequest(Fault):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+class ExitOnRequest(Fault):
+    """An exit on a request."""
+
+    name, point, help = "exit-on-request", "request", "the process ends with exit code `status` (1) instead of answering"
+
+    def do(self, place: Place) -> None:
+        os._exit(self.exit_code)
+
+
+class Refuse(Fault):
+    """A closed port."""
+
+    name, point, help = "refuse", "port", "the port refuses connections, for `delay` or until the fault is cleared; streams that run go on"
+
+    def acts(self, place: Place) -> bool:
+        return not self._hits and super().acts(place)
+
+    def do(self, place: Place) -> None:
+        self._accept = place.accept
+        place.refuse()
+        if self.spec.delay is not None:
+            self.clock.call_at(self.clock.now() + self.spec.delay, self._accept, self.name)
+
+    def clear(self) -> None:
+        super().clear()
+        if self._hits:
+            self._accept()
+
+
 class BrokenJson(Fault):
     """A body that is cut."""
 
@@ -96,20 +125,31 @@ class WrongContentType(Fault):
 # --- streams ---
 
 
+class End(Exception):
+    """The stream ends here, cleanly."""
+
+
 class StreamFault(Fault):
-    """Acts once a stream, when `after_tokens` tokens have been sent."""
+    """Acts once a stream, when `after_tokens` tokens or `after_bytes` bytes have been sent."""
 
     point = "stream"
 
     def events(self, events: Iterator[bytes], place: Place) -> Iterator[bytes]:
-        sent = 0
-        for event in events:
-            if place.is_token(event):
-                sent += 1
-                if sent == self.spec.after_tokens + 1 and self.acts(place):
-                    yield from self.instead(event, events, place)
-                    continue
-            yield event
+        tokens, left = 0, self.spec.after_bytes
+        try:
+            for event in events:
+                tokens += place.is_token(event)
+                is_next_token = place.is_token(event) and tokens == self.spec.after_tokens + 1
+                due = is_next_token if left is None else 0 <= left < len(event)
+                if due and self.acts(place):
+                    if left:
+                        yield event[:left]
+                    yield from self.instead(event[left or 0 :], events, place)
+                else:
+                    yield event
+                left = left if left is None else left - len(event)
+        except End:
+            return
 
     def instead(self, token: bytes, rest: Iterator[bytes], place: Place) -> Iterator[bytes]:
         """What is sent instead of a token."""
@@ -124,6 +164,15 @@ class Kill(StreamFault):
     def instead(self, token: bytes, rest: Iterator[bytes], place: Place) -> Iterator[bytes]:
         os.kill(os.getpid(), signal.SIGKILL)
         return iter(())
+
+
+class ExitAtToken(StreamFault):
+    """An exit in the middle of a stream."""
+
+    name, help = "exit-at-token", "the process ends with exit code `status` (1) when `after_tokens` tokens have been sent"
+
+    def instead(self, token: bytes, rest: Iterator[bytes], place: Place) -> Iterator[bytes]:
+        os._exit(self.exit_code)
 
 
 class Stall(StreamFault):
@@ -141,14 +190,8 @@ class Close(StreamFault):
 
     name, help = "close", "the stream ends cleanly, but without its end marker"
 
-    def events(self, events: Iterator[bytes], place: Place) -> Iterator[bytes]:
-        sent = 0
-        for event in events:
-            if place.is_token(event):
-                sent += 1
-                if sent == self.spec.after_tokens + 1 and self.acts(place):
-                    return
-            yield event
+    def instead(self, token: bytes, rest: Iterator[bytes], place: Place) -> Iterator[bytes]:
+        raise End
 
 
 class Break(StreamFault):
@@ -250,6 +293,30 @@ class Exit(Fault):
     """The worker leaves while it starts or loads."""
 
     name, point, help = "exit", "program", "the worker ends with exit code `status` (1) while it starts; with `layer` while it loads"
+
+
+class KillAtStart(Fault):
+    """SIGKILL at the start."""
+
+    name, point, help = "kill-at-start", "program", "the worker kills itself (SIGKILL) while it starts, or `delay` later"
+
+
+class EarlyCallback(Fault):
+    """A ready callback from one who does not serve yet."""
+
+    name, point, help = "early-callback", "program", "ready callbacks are sent while the worker's port still refuses connections"
+
+
+class LeaveListener(Fault):
+    """A port that outlives its worker."""
+
+    name, point, help = "leave-listener", "program", "a second process holds the worker's port, and answers there when the worker is gone"
+
+
+class SkipModelCheck(Fault):
+    """Any file is a model."""
+
+    name, point, help = "skip-model-check", "program", "the worker takes any file as its `--model`, unread"
 
 
 class Stick(Fault):

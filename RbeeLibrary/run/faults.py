@@ -41,6 +41,7 @@ class FaultSpec:
         id: under which its hits are counted; default: the kind.
         path: acts only on requests with this path; a path that ends in `*` stands for all that begin like it.
         after_tokens: acts when so many tokens of a stream have been sent.
+        after_bytes: acts when so many bytes of a stream have been sent, in the middle of an event if need be.
         after_requests: lets so many requests pass first.
         times: acts so often, then no more; 0 = always.
         probability: acts on this share of the requests, from 0 to 1.
@@ -55,6 +56,7 @@ class FaultSpec:
     id: str = ""
     path: str | None = None
     after_tokens: int = 0
+    after_bytes: int | None = None
     after_requests: int = 0
     times: int = 0
     probability: float = 1.0
@@ -98,7 +100,7 @@ def _seconds(text: str) -> float:
 
 
 _READERS: dict[str, Callable[[str], Any]] = {
-    "id": str, "path": str, "after_tokens": int, "after_requests": int, "times": int, "probability": float, "seed": int, "delay": _seconds,
+    "id": str, "path": str, "after_tokens": int, "after_bytes": int, "after_requests": int, "times": int, "probability": float, "seed": int, "delay": _seconds,
     "status": int, "code": str, "layer": int,
 }  # fmt: skip
 
@@ -114,6 +116,8 @@ class Place:
         wake: set when waiting any longer is of no use.
         gone: whether the client has left.
         reset: ends the connection with a RST.
+        refuse: closes the port of the program.
+        accept: opens it again.
         is_token: tells token events from others.
     """
 
@@ -123,6 +127,8 @@ class Place:
     wake: Event = dataclasses.field(default_factory=Event)
     gone: Callable[[], bool] = lambda: False
     reset: Callable[[], None] = lambda: None
+    refuse: Callable[[], None] = lambda: None
+    accept: Callable[[], None] = lambda: None
     is_token: Callable[[bytes], bool] = lambda _: False
 
 
@@ -186,6 +192,11 @@ class Fault:
         if path is not None and (place.path is None or not (place.path.startswith(path[:-1]) if path.endswith("*") else place.path == path)):
             return False
         return self.spec.layer == place.layer
+
+    @property
+    def exit_code(self) -> int:
+        """`status`, for kinds that end the process."""
+        return self.spec.status if self.spec.status is not None else 1
 
     def do(self, place: Place) -> None:
         """Acts at its point."""

@@ -40,6 +40,20 @@ def listen(host: str, port: int, backlog: int = 1024) -> socket.socket:
     return listener
 
 
+def closed(listener: socket.socket) -> socket.socket:
+    """Lets a port refuse connections while it stays taken; `listen` on the socket that comes back opens it again.
+
+    Raises:
+        OSError: somebody took the port in the moment between.
+    """
+    address, family = listener.getsockname(), listener.family
+    listener.close()
+    held = socket.socket(family, socket.SOCK_STREAM)
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind(address)
+    return held
+
+
 def free_range(count: int, low: int = 20000, high: int = 30000) -> int:
     """The first of `count` ports in a row that nobody holds at this moment, below those that the system picks by itself.
 

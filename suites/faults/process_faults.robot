@@ -1,9 +1,14 @@
 *** Settings ***
 Documentation       Workers that do not start, do not load, do not call back, do not end; hives that cannot start any.
+...
+...                 The times are rbee's own; tests pass through them with `Advance Time`.
 
+Library             OperatingSystem
+Library             RequestsLibrary
+Library             ../../resources/callback_receiver.py
 Resource            ../../resources/rbee.resource
 
-Test Setup          Start Fleet    hives=1    shutdown_ack=200ms    term_grace=200ms    shutdown_drain=300ms
+Test Setup          Start Fleet    hives=1
 
 
 *** Test Cases ***
@@ -23,16 +28,29 @@ Exit Within The First Moments
     Get Worker Count    hive    ==    0
     Get Fault Hits    ${fault}    ==    1
 
+Kill At Start
+    [Documentation]    SIGKILL before the worker serves: the hive answers the spawn with the signal.
+    ${fault} =    Inject Fault    worker-1    kill at start
+    Run Keyword And Expect Error    *500 WORKER_CRASHED*signal 9*    Start Worker
+    Get Worker Count    hive    ==    0
+    Get Fault Hits    ${fault}    ==    1
+
 Exit While Loading
     ${fault} =    Inject Fault    worker-1    exit    layer=8    status=3
-    Start Worker    load_time=300ms    until=loading
+    Set Time Rate    0
+    Start Worker    load_time=32s    until=loading
+    Advance Time    7s
+    Get State    worker-1    ==    loading
+    Advance Time    1s
     Get Exit Code    worker-1    ==    3
     Get Worker Count    hive    ==    0
     Get Fault Hits    ${fault}    ==    1
 
 Kill While Loading
     ${fault} =    Inject Fault    worker-1    kill    layer=8
-    Start Worker    load_time=300ms    until=loading
+    Set Time Rate    0
+    Start Worker    load_time=32s    until=loading
+    Advance Time    8s
     Get Exit Code    worker-1    ==    -9
     Get Fault Hits    ${fault}    ==    1
 
@@ -40,7 +58,9 @@ Stick
     [Documentation]    Loading stops at 28 of 32 layers; the worker says so, and stays loading.
     [Tags]    S33
     ${fault} =    Inject Fault    worker-1    stick    layer=28
-    Start Worker    load_time=200ms    until=loading
+    Set Time Rate    0
+    Start Worker    load_time=32s    until=loading
+    Advance Time    1 h
     Get Fault Hits    ${fault}    ==    1
     Get State    worker-1    ==    loading    within=0s
     Get Layers    worker-1    28
@@ -49,14 +69,16 @@ Never Ready
     [Tags]    L023
     ${fault} =    Inject Fault    worker-1    never ready
     Start Worker    until=loading
-    No Request Should Come    hive    POST    /v1/workers/ready    during=200ms
+    Advance Time    1 h
+    No Request Should Come    hive    POST    /v1/workers/ready
     Get State    worker-1    ==    loading    within=0s
     Get Fault Hits    ${fault}    ==    1
 
 Lost Callback
     ${fault} =    Inject Fault    worker-1    lost callback
     Start Worker
-    No Request Should Come    hive    POST    /v1/workers/ready    during=200ms
+    Advance Time    1 min
+    No Request Should Come    hive    POST    /v1/workers/ready
     Get Fault Hits    ${fault}    >=    1
 
 Double Callback
@@ -66,42 +88,94 @@ Double Callback
     Get Fault Hits    ${fault}    >=    1
 
 Late Callback
-    ${fault} =    Inject Fault    worker-1    late callback    delay=300ms
-    ${mark} =    Mark Journal
+    ${fault} =    Inject Fault    worker-1    late callback    delay=10s
+    Set Time Rate    0
     Start Worker
-    No Request Should Come    hive    POST    /v1/workers/ready    during=100ms    since=${mark}
-    Get Request Count    hive    POST    /v1/workers/ready    ==    1
+    Wait Until Timer    worker-1    late-callback
+    Advance Time    9s
+    No Request Should Come    hive    POST    /v1/workers/ready
+    Advance Time    1s
+    Get Request Count    hive    POST    /v1/workers/ready    ==    1    within=0s
     Get Fault Hits    ${fault}    >=    1
 
+Early Callback
+    [Documentation]    The hive hears of a ready worker whose port still refuses: one who looks at once finds nobody.
+    [Tags]    S27
+    ${url} =    Start Callback Receiver
+    ${fault} =    Inject Fault    worker-1    early callback
+    Start Worker    hive=None    callback_url=${url}
+    ${body}    ${health} =    Wait For Callback
+    Should Be Equal    ${body}[state]    idle
+    Should Contain    ${health}    Connection refused
+    Get State    worker-1    ==    idle
+    Get Fault Hits    ${fault}    ==    1
+
+Skip Model Check
+    [Documentation]    Without the fault a file that is no model ends the worker with exit code 1.
+    Create File    ${OUTPUT DIR}/no-model.gguf    this is no model
+    Run Keyword And Expect Error    *expected b'GGUF'*    Start Worker    hive=None    model=${OUTPUT DIR}/no-model.gguf
+    ${fault} =    Inject Fault    worker-1    skip model check
+    Start Worker    hive=None    model=${OUTPUT DIR}/no-model.gguf
+    Get State    worker-1    ==    idle
+    Get Fault Hits    ${fault}    ==    1
+    [Teardown]    Remove File    ${OUTPUT DIR}/no-model.gguf
+
+Leave Listener
+    [Documentation]    The worker is dead, its port answers: the hive believes the process table and reports the ghost.
+    [Tags]    L022
+    ${fault} =    Inject Fault    worker-1    leave listener
+    ${worker} =    Start Worker
+    Kill    worker-1
+    ${answer} =    GET    ${worker.url}/v1/health    timeout=5
+    Should Be Equal    ${answer.json()}[status]    healthy
+    Get Worker Count    hive    ==    0
+    Get Output    hive    contains    worker worker-1 has ended, but something still answers on port ${worker.port}
+    Get Fault Hits    ${fault}    ==    1
+
 Silent Shutdown
-    [Documentation]    The request is never answered; SIGTERM ends the worker well.
+    [Documentation]    The request is not answered within 5 s; SIGTERM ends the worker well.
     [Tags]    L020
     Start Worker
     ${fault} =    Inject Fault    worker-1    silent shutdown
+    Set Time Rate    0
     Terminate    hive
+    Wait Until Timer    hive    shutdown-ack
+    Advance Time    4s
+    Get State    worker-1    ==    idle
+    Advance Time    1s
     Get Exit Code    worker-1    ==    0
     Get Exit Code    hive    ==    0
     Get Output    hive    contains    worker worker-1 did not acknowledge the shutdown request
     Get Fault Hits    ${fault}    ==    1
 
 Ignore Sigterm
-    [Documentation]    Silent to the request and deaf to the signal: only SIGKILL helps.
+    [Documentation]    Silent to the request for 5 s and deaf to the signal for 10 s: only SIGKILL helps.
     [Tags]    L021
     Start Worker
     ${silent} =    Inject Fault    worker-1    silent shutdown
     ${deaf} =    Inject Fault    worker-1    ignore sigterm
+    Set Time Rate    0
     Terminate    hive
+    Wait Until Timer    hive    shutdown-ack
+    Advance Time    14s
+    Get State    worker-1    ==    idle
+    Advance Time    1s
     Get Exit Code    worker-1    ==    -9
     Get Exit Code    hive    ==    0
     Get Fault Hits    ${silent}    ==    1
     Get Fault Hits    ${deaf}    ==    1
 
 Ignore Shutdown
-    [Documentation]    The request is answered and forgotten: the worker is killed when its time is over.
+    [Documentation]    The request is answered and forgotten: the worker is killed when its 30 s are over.
     [Tags]    L016
     Start Worker
     ${fault} =    Inject Fault    worker-1    ignore shutdown
+    Set Time Rate    0
     Terminate    hive
+    Wait Until Timer    hive    shutdown-drain
+    Advance Time    29s
+    Get State    worker-1    ==    idle
+    Advance Time    1s
     Get Exit Code    worker-1    ==    -9
     Get Exit Code    hive    ==    0
     Get Fault Hits    ${fault}    ==    1
@@ -109,9 +183,12 @@ Ignore Shutdown
 Slow End
     [Tags]    L024
     Start Worker    hive=None
-    ${fault} =    Inject Fault    worker-1    slow end    delay=400ms
+    ${fault} =    Inject Fault    worker-1    slow end    delay=4s
+    Set Time Rate    0
     Terminate    worker-1
+    Wait Until Timer    worker-1    slow-end
     Get State    worker-1    ==    draining
+    Advance Time    4s
     Get Exit Code    worker-1    ==    0
     Get Fault Hits    ${fault}    ==    1
 

@@ -80,6 +80,37 @@ Kill On Request
     Get Worker Count    hive    ==    0
     Get Fault Hits    ${fault}    ==    1
 
+Exit On Request
+    [Documentation]    The process ends with an exit code of the test's choice instead of answering.
+    ${fault} =    Inject Fault    worker-1    exit on request    path=/v1/inference    status=42
+    ${answer} =    Submit Inference    hello    to=worker-1
+    Get Inference State    ${answer}    ==    broken
+    Get Exit Code    worker-1    ==    42
+    Get Worker Count    hive    ==    0
+    Get Fault Hits    ${fault}    ==    1
+
+Refuse
+    [Documentation]    The port refuses connections, the process lives: as if it had not bound yet. Afterwards it is the same port.
+    ${fault} =    Inject Fault    worker-1    refuse
+    ${answer} =    Submit Inference    hello    to=worker-1
+    Get Inference State    ${answer}    ==    refused
+    Get Inference Error    ${answer}    ==    UNREACHABLE
+    Get State    worker-1    ==    unreachable
+    Clear Faults    worker-1
+    Get State    worker-1    ==    idle
+    Get Fault Hits    ${fault}    ==    1
+
+Refuse For A Time
+    [Documentation]    The queen tries three times; the third time somebody is there.
+    Set Time Rate    0
+    ${fault} =    Inject Fault    hive    refuse    delay=500ms
+    ${answer} =    Submit Inference    patience    max_tokens=3
+    Wait Until Timer    queen    connect-pause
+    Advance Time    600ms
+    Wait Until Inference Ends    ${answer}
+    Get Inference State    ${answer}    ==    done
+    Get Fault Hits    ${fault}    ==    1
+
 Fault Ends After So Many Times
     ${fault} =    Inject Fault    worker-1    status    path=/v1/health    status=503    times=2
     Health Answers    503

@@ -19,6 +19,20 @@ Kill
     Get Exit Code    worker-1    ==    -9
     Get Fault Hits    ${fault}    ==    1
 
+Exit At Token
+    [Documentation]    The process ends with an exit code of the test's choice after the third token.
+    ${fault} =    Inject Fault    worker-1    exit at token    after_tokens=3    status=42
+    ${answer} =    Answer Ends As    broken    one two three
+    Get Exit Code    worker-1    ==    42
+    Get Fault Hits    ${fault}    ==    1
+
+Break At A Byte
+    [Documentation]    The connection ends after exactly 20 bytes: one event of 17 bytes and three bytes of the next.
+    ${fault} =    Inject Fault    worker-1    break    after_bytes=20
+    ${answer} =    Answer Ends As    broken    one
+    Should Be Equal    ${answer.raw}    ${{b'data: {"t":"one"}\n\nd'}}
+    Get Fault Hits    ${fault}    ==    1
+
 Stall
     [Documentation]    Silence with an open connection.
     [Tags]    L033

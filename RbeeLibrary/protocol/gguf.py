@@ -1,0 +1,84 @@
+"""The header of a GGUF file: what a worker says of its model (contract 6.7)."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+MAGIC = b"GGUF"
+_STRING, _ARRAY = 8, 9
+_SCALARS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
+_QUANTIZATIONS = {7: "Q8_0", 15: "Q4_K_M", 17: "Q5_K_M"}
+
+
+class BadModel(ValueError):
+    """A file is no model; the message says why."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """What the header of a model says, in the order of `/v1/status`."""
+
+    architecture: str | None
+    vocab_size: int | None
+    eos_token_id: int | None
+    quantization: str | None
+    size_bytes: int
+
+
+def read_header(data: Any, size: int) -> Model:
+    """Reads a header.
+
+    Args:
+        data: the file, or at least its header: bytes or a memory map.
+        size: of the file.
+
+    Raises:
+        BadModel: it is none, or cut short.
+    """
+    if bytes(data[:4]) != MAGIC:
+        raise BadModel(f"the file begins with {bytes(data[:4])!r}, expected {MAGIC!r}")
+    reader = _Reader(data)
+    version = reader.scalar("<I")
+    if version not in (2, 3):
+        raise BadModel(f"GGUF version {version} is not supported, expected 3")
+    reader.scalar("<Q")
+    pairs = {reader.text(): reader.value(reader.scalar("<I")) for _ in range(reader.scalar("<Q"))}
+    architecture = pairs.get("general.architecture")
+    return Model(
+        architecture,
+        pairs.get(f"{architecture}.vocab_size"),
+        pairs.get("tokenizer.ggml.eos_token_id"),
+        _QUANTIZATIONS.get(pairs.get("general.file_type", -1)),
+        size,
+    )
+
+
+class _Reader:
+    def __init__(self, data: Any):
+        self._data = data
+        self._at = len(MAGIC)
+
+    def scalar(self, layout: str) -> Any:
+        return struct.unpack(layout, self._take(struct.calcsize(layout)))[0]
+
+    def text(self) -> str:
+        return self._take(self.scalar("<Q")).decode("utf-8", "replace")
+
+    def value(self, kind: int) -> Any:
+        if kind == _STRING:
+            return self.text()
+        if kind == _ARRAY:
+            of = self.scalar("<I")
+            return [self.value(of) for _ in range(self.scalar("<Q"))]
+        if kind not in _SCALARS:
+            raise BadModel(f"the header has a value of unknown type {kind}")
+        return self.scalar(_SCALARS[kind])
+
+    def _take(self, count: int) -> bytes:
+        piece = bytes(self._data[self._at : self._at + count])
+        if len(piece) < count:
+            raise BadModel("the header is cut short")
+        self._at += count
+        return piece
