@@ -14,6 +14,7 @@ from ..protocol.errors import RbeeError
 from ..protocol.messages import DownloadRequest, HiveHeartbeat, HiveReadyCallback, ShutdownRequest, SpawnRequest, read
 from ..protocol.model_reference import check_model_reference
 from ..protocol.options import HiveOptions
+from ..run.clock import Event
 from ..run.http import HttpFailure
 from .front import Reply, Request
 from .hive_queen import QueenLine
@@ -42,6 +43,7 @@ class Hive(Service):
         super().__init__("fake-hive", options, listener)
         self._queen = QueenLine(self, options)
         self._restarts: dict[str, int] = {}
+        self._activity = Event()
         self._followers: set[LogFollower] = set()
         self.on_log = self._follow_log
         health_protected = options.auth_health == "on"
@@ -106,6 +108,7 @@ class Hive(Service):
         row.slots_available = said.slots_available if said.slots_available is not None else (row.slots_total if said.state == "idle" else 0)
         row.last_activity = iso_time(self.clock.wall())
         row.heard = True
+        self._activity.set()
         self.spawn(self._queen.relay_ready, row, name="relay-ready")
         return {"success": True, "message": f"worker {row.worker_id} is {row.state}"}
 
@@ -163,8 +166,11 @@ class Hive(Service):
         row.state = said.get("state", row.state)
         row.slots_total = said.get("slots_total", row.slots_total)
         row.slots_available = said.get("slots_available", row.slots_available)
+        news = not row.heard or row.last_activity != said.get("last_activity", row.last_activity)
         row.last_activity = said.get("last_activity", row.last_activity)
         row.heard = True
+        if news:
+            self._activity.set()
 
     def _check_health(self) -> None:
         self._together(self._check_one, [row for row in self.workers.rows() if row.child is not None and row.heard])
@@ -208,22 +214,22 @@ class Hive(Service):
                 self.log(f"worker {row.worker_id} could not be started again: {error}")
 
     def _watch_idle(self) -> None:
-        due = self.clock.now()
         while True:
-            due = max(due + self.options.idle_tick, self.clock.now())
-            while (first := min(self._idle_ends(), default=due)) < due:
-                self.clock.wait(None, first, "idle")
+            if not self.clock.wait(self._activity, self._next_look(), "idle"):
                 self._end_idle()
-            self.clock.wait(None, due, "idle")
-            self._end_idle()
+            self._activity.clear()
 
-    def _idle_ends(self) -> Iterator[float]:
-        """The moments to come at which a worker, as far as the hive knows, has been idle for too long."""
+    def _next_look(self) -> float | None:
+        """When a worker will have been idle for too long as far as the hive knows; a tick from now, if one has and is not idle at all."""
         now = self.clock.now()
-        return (end for row in self.workers.rows() if (end := now + self.options.idle_timeout - self._idle_time(row)) > now)
+        ends = [now + self.options.idle_timeout - self._idle_time(row) for row in self.workers.rows() if self._may_be_idle(row)]
+        return min((end if end > now else now + self.options.idle_tick for end in ends), default=None)
+
+    def _may_be_idle(self, row: WorkerRow) -> bool:
+        return row.child is not None and row.heard and row.reason is None and row.state != "loading"
 
     def _end_idle(self) -> None:
-        idle = [row for row in self.workers.rows() if row.child is not None and row.heard and self._is_over_time(row)]
+        idle = [row for row in self.workers.rows() if self._may_be_idle(row) and self._is_over_time(row)]
         self._together(self._end_if_idle, idle)
 
     def _end_if_idle(self, row: WorkerRow) -> None:

@@ -261,7 +261,7 @@ class Queen(Service):
                 break
         if task is None:
             raise RbeeError("TASK_NOT_FOUND", f"there is no task {request_id[:80]}")
-        return Reply(200, request.stream.carries(_after_comment(task.progress.read(request.stream))))
+        return Reply(200, request.stream.carries(task.progress.read(request.stream)))
 
     def cancel_task(self, request: Request, request_id: str) -> Reply:
         """DELETE /v2/tasks/<request_id>: 204, also again and for unknown ids."""
@@ -363,11 +363,6 @@ def _until_broken(stream: Stream) -> Iterator[bytes]:
         yield from stream.chunks()
     except NoAnswer as error:
         raise Abort from error
-
-
-def _after_comment(events: Iterator[bytes]) -> Iterator[bytes]:
-    yield sse.COMMENT  # status and headers leave now, not with the first event
-    yield from events
 
 
 def _inference_body(asked: TaskRequest, request_id: str) -> dict[str, Any]:

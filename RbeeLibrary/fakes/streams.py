@@ -138,7 +138,10 @@ class Feed:
         with self._lock:
             self._readers.add(stream.wake)
             position = max(0, len(self._events) - 1)
+            nothing_yet = not self._events and not self._ended
         try:
+            if nothing_yet:
+                yield sse.COMMENT  # status and headers leave now, not with the first event
             while not stream.client_gone:
                 stream.wake.clear()
                 with self._lock:

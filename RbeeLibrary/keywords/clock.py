@@ -32,7 +32,7 @@ class TimeKeywords:
 
         Args:
             by: How far, such as `5 min`.
-            timeout: How long everybody together may take to come to rest, in real time; the default is the library's.
+            timeout: How long the clock may stand at one moment until everybody has come to rest, in real time; the default is the library's.
 
         Returns:
             What fired, in order: each with `program`, `timer` and `at`, the seconds since the beginning of the step.

@@ -109,7 +109,7 @@ def keyword_type(kind: Any, secret: bool) -> Any:
         return timedelta
     if base is ByteSize or typing.get_origin(base) is typing.Union:
         return str
-    return base
+    return list[str] | str if base == list[str] else base
 
 
 def option_values(given: dict[str, Any]) -> dict[str, Any]:

@@ -132,7 +132,7 @@ class HiveOptions(DaemonOptions):
     health_timeout: Duration = option(Duration(5), "limit of one health check", "5.6", low=0)
     health_misses: int = option(3, "misses in a row that make a worker unhealthy", "5.6", low=1)
     idle_timeout: Duration = option(Duration(300), "idle time after which a worker is shut down; 0 = off", "5.6", low=0)
-    idle_tick: Duration = option(Duration(1), "how often idle workers are looked for", "5.6", low=0.001)
+    idle_tick: Duration = option(Duration(1), "when a worker is looked at again that is over its time, but not idle", "5.6", low=0.001)
     loading_limit: Duration = option(Duration(0), "from start to ready callback; 0 = off", "5.6", low=0)
     spawn_settle: Duration = option(Duration(0.1), "how long a real worker has to live to count as started", "15", low=0, real_time=True)
     spawn_timeout: Duration = option(Duration(30), "from the start of a worker to its open port", "2", low=0)

@@ -26,6 +26,8 @@ from .under_way import Report, under_way
 _LOOK = 0.005
 _WHO_LIMIT = 0.3
 _BACKLOG = 4096
+_FINEST = 4e-7
+"""Seconds: sums of times differ by their rounding."""
 
 
 class Look(Enum):
@@ -136,12 +138,13 @@ class Coordinator:
 
         Args:
             by: seconds of the clock.
-            limit: seconds of real time that everybody has, together, to come to rest.
+            limit: seconds of real time that the clock may stand at one moment until everybody has come to rest.
 
         Raises:
             NotAtRest: somebody did not.
         """
         deadline = time.monotonic() + limit
+        stood_at = -1.0
         old = self.set_rate(0)
         start = self._page.now()
         target = start + by
@@ -154,6 +157,8 @@ class Coordinator:
                     if due is None:
                         break
                     seat, (number, when, name) = due
+                    if when > stood_at:
+                        deadline, stood_at = time.monotonic() + limit, when
                     self._page.set(max(when, self._page.now()), 0)
                     self._ask(seat, {"op": "fire", "timer": number})
                     fired.append(FiredTimer(seat.name, name, round(max(when - start, 0), 6)))
@@ -265,7 +270,7 @@ class Coordinator:
             for seat in self._seats.values()
             if seat.report is not None and not seat.frozen
             for timer in seat.report.timers[:1]
-            if timer[1] <= target
+            if timer[1] <= target + _FINEST
         ]
         for when, _, name, number, seat in sorted(due, key=lambda entry: entry[:4]):
             self._look_at(seat)

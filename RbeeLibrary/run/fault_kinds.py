@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from typing import ClassVar
 
 from .faults import Cut, ErrorAnswer, Fault, Place
 
@@ -133,21 +134,27 @@ class StreamFault(Fault):
     """Acts once a stream, when `after_tokens` tokens or `after_bytes` bytes have been sent."""
 
     point = "stream"
+    needs_token: ClassVar[bool] = False
+    """Whether it does something to the next token; if not, it acts as soon as the last one has left."""
 
     def events(self, events: Iterator[bytes], place: Place) -> Iterator[bytes]:
-        tokens, left = 0, self.spec.after_bytes
+        tokens, left, acted = 0, self.spec.after_bytes, False
         try:
             for event in events:
                 tokens += place.is_token(event)
                 is_next_token = place.is_token(event) and tokens == self.spec.after_tokens + 1
                 due = is_next_token if left is None else 0 <= left < len(event)
-                if due and self.acts(place):
+                if due and not acted and self.acts(place):
                     if left:
                         yield event[:left]
                     yield from self.instead(event[left or 0 :], events, place)
                 else:
                     yield event
                 left = left if left is None else left - len(event)
+                if left is None and not self.needs_token and place.is_token(event) and tokens == self.spec.after_tokens:
+                    acted = True
+                    if self.acts(place):
+                        yield from self.instead(b"", events, place)
         except End:
             return
 
@@ -182,7 +189,8 @@ class Stall(StreamFault):
 
     def instead(self, token: bytes, rest: Iterator[bytes], place: Place) -> Iterator[bytes]:
         self.hold(place, self.spec.delay)
-        yield token
+        if token:
+            yield token
 
 
 class Close(StreamFault):
@@ -216,7 +224,7 @@ class Reset(StreamFault):
 class HalfEvent(StreamFault):
     """An end inside an event."""
 
-    name, help = "half-event", "the connection ends inside an event"
+    name, needs_token, help = "half-event", True, "the connection ends inside an event"
 
     def instead(self, token: bytes, rest: Iterator[bytes], place: Place) -> Iterator[bytes]:
         yield token[: len(token) // 2]
@@ -236,7 +244,7 @@ class HalfCharacter(StreamFault):
 class DuplicateToken(StreamFault):
     """A token twice."""
 
-    name, help = "duplicate-token", "a token is sent twice"
+    name, needs_token, help = "duplicate-token", True, "a token is sent twice"
 
     def instead(self, token: bytes, rest: Iterator[bytes], place: Place) -> Iterator[bytes]:
         yield token
@@ -246,7 +254,7 @@ class DuplicateToken(StreamFault):
 class SkipToken(StreamFault):
     """A token is missing."""
 
-    name, help = "skip-token", "a token is left out"
+    name, needs_token, help = "skip-token", True, "a token is left out"
 
     def instead(self, token: bytes, rest: Iterator[bytes], place: Place) -> Iterator[bytes]:
         return iter(())
@@ -255,7 +263,7 @@ class SkipToken(StreamFault):
 class SwapTokens(StreamFault):
     """Two tokens in the wrong order."""
 
-    name, help = "swap-tokens", "a token is sent after its successor"
+    name, needs_token, help = "swap-tokens", True, "a token is sent after its successor"
 
     def instead(self, token: bytes, rest: Iterator[bytes], place: Place) -> Iterator[bytes]:
         successor = next(rest, b"")

@@ -74,11 +74,17 @@ SIGTERM To The Hive Lets A Running Stream Finish
     Get Token Count    ${answer}    ==    20
 
 Running Stream Is Cut When The Drain Time Is Over
+    [Documentation]    Thirty seconds; new requests are refused from the first of them on.
     [Tags]    L017
-    Start Worker    hive=None    token_delay=1 h    drain=200ms
+    Start Worker    hive=None    token_delay=1 h
     ${answer} =    Submit Inference    endless    to=worker-1
     Wait For Tokens    ${answer}    1
+    Set Time Rate    0
     Terminate    worker-1
+    Wait Until Timer    worker-1    drain
+    Advance Time    29s
+    Get Inference State    ${answer}    ==    streaming    within=0s
+    Advance Time    1s
     Get Inference State    ${answer}    ==    broken
     Get Exit Code    worker-1    ==    0
 
@@ -98,15 +104,24 @@ Second Signal Ends The Waiting
     Get Exit Code    worker-1    ==    0
 
 Worker Without A Life To Spare Ends By Itself
-    Start Worker    hive=None    max_lifetime=100ms    until=idle
+    Set Time Rate    0
+    Start Worker    hive=None    max_lifetime=30s
+    Advance Time    29s
+    Get State    worker-1    ==    idle
+    Advance Time    1s
     Get Exit Code    worker-1    ==    0
 
 Deaf Worker Is Killed After Its Grace Period
-    [Documentation]    A frozen worker answers neither the request nor the signal. The grace periods are shortened here.
+    [Documentation]    A frozen worker answers neither the request within 5 s nor the signal within 10 s.
     [Tags]    L021    S49
-    Start Fleet    workers=1    shutdown_ack=200ms    term_grace=200ms
+    Start Fleet    workers=1
     Freeze    worker-1
+    Set Time Rate    0
     Terminate    hive
+    Wait Until Timer    hive    shutdown-ack
+    Advance Time    14s
+    Get State    worker-1    ==    frozen    within=0s
+    Advance Time    1s
     Get Exit Code    worker-1    ==    -9
     Get Exit Code    hive    ==    0
     Get Output    hive    matches    worker worker-1 \\(pid \\d+\\) gets SIGKILL: shutdown

@@ -1,63 +1,11 @@
 *** Settings ***
-Documentation       What hive, queen and worker do by themselves, with shorter numbers than rbee's own:
-...                 this is a test of the fakes.
+Documentation       Details of the fakes that no scenario of rbee needs.
 
 Library             RequestsLibrary
 Resource            ../../resources/rbee.resource
 
 
 *** Test Cases ***
-Idle Worker Is Shut Down Although Its Health Is Checked
-    [Documentation]    Two clocks: a health check is no activity.
-    Start Fleet    workers=1    idle_timeout=600ms    idle_tick=20ms    health_interval=50ms
-    Get Request Count    worker-1    GET    /v1/health    >    5
-    Get Exit Code    worker-1    ==    0    within=5s
-    Get Request Count    worker-1    POST    /v1/admin/shutdown    ==    1
-    Get Worker Count    hive    ==    0
-    Get Output    hive    matches    worker worker-1 \\(pid \\d+\\) removed: idle
-    Get Worker Count    queen    ==    0
-
-Busy Worker Is Not Idle
-    Start Fleet    workers=1    idle_timeout=300ms    idle_tick=20ms    token_delay=20ms
-    ${answer} =    Submit Inference    long    to=worker-1    max_tokens=50
-    Wait Until Inference Ends    ${answer}
-    Get Inference State    ${answer}    ==    done
-    Get Exit Code    worker-1    ==    0    within=5s
-
-Silent Worker Is Removed After Three Misses
-    Start Fleet    workers=2    health_interval=50ms    health_timeout=50ms    term_grace=100ms    list_probe_timeout=20ms
-    Get Request Count    worker-1    GET    /v1/health    >=    1
-    Freeze    worker-1
-    Get Exit Code    worker-1    ==    -9    within=5s
-    Get Output    hive    contains    health check of worker-1 missed 1/3
-    Get Output    hive    contains    health check of worker-1 missed 3/3
-    Get Output    hive    not contains    missed 4/3
-    Get Worker Count    hive    ==    1
-    Get State    worker-2    ==    idle
-
-Hung Worker Is Started Again Where That Is Asked For
-    Start Fleet    workers=1    health_interval=50ms    health_timeout=50ms    term_grace=50ms    restart_hung=1
-    ${before} =    Get Daemon    worker-1
-    Freeze    worker-1
-    Get Output    hive    contains    worker worker-1 did not answer and is started again    within=5s
-    Get Request Count    hive    POST    /v1/workers/ready    ==    2
-    ${after} =    Get Daemon    worker-1
-    Should Not Be Equal    ${before.pid}    ${after.pid}
-
-Worker That Loads For Too Long Is Given Up By Its Hive
-    [Documentation]    The callback of a loading worker counts; a worker without any is given up.
-    Start Fleet    hives=1    loading_limit=300ms    health_interval=0s
-    Start Worker    worker-1    callback_url=http://localhost:9999/nowhere
-    Get Exit Code    worker-1    ==    -9    within=5s
-    Get Output    hive    matches    removed: loading-timeout
-    Get Worker Count    hive    ==    0
-
-Lost Callback Is Repeated
-    ${port} =    Occupy Port    mode=refuse
-    Start Worker    hive=None    queen_url=http://127.0.0.1:${port}    callback_delays=50ms,50ms,50ms
-    Get Output    worker-1    matches    (?s)(failed: Connection refused.*){4}
-    Get State    worker-1    ==    idle
-
 Required Callback That Fails Ends The Worker
     ${port} =    Occupy Port    mode=refuse
     Start Worker    hive=None    queen_url=http://127.0.0.1:${port}    callback_delays=20ms    callback_required=True
@@ -74,33 +22,6 @@ Heartbeats Reach The Hive And Are Passed On
     Start Worker    hive_heartbeat=50ms
     Get Request Count    hive    POST    /v1/heartbeat    >=    2
     Get Request Count    queen    POST    /v1/workers/worker-1/heartbeat    >=    1
-
-Worker Without Heartbeats Is Removed By The Queen
-    Start Queen    heartbeat_timeout=300ms    sweep_interval=50ms
-    ${queen} =    Get Daemon    queen
-    Start Worker    hive=None    queen_url=${queen.url}    heartbeat=50ms
-    Get Request Count    queen    POST    /v1/workers/worker-1/heartbeat    >=    1
-    Get Worker Count    queen    ==    1
-    Kill    worker-1
-    Get Worker Count    queen    ==    0    within=5s
-
-Loading Worker That Never Ends Is Given Up By The Queen
-    Start Queen    ready_poll=50ms    ready_timeout=400ms
-    Start Hive
-    Start Worker    load_time=1 h    layers=8    layer_step=1    until=loading
-    ${answer} =    Submit Inference    hope
-    Get Inference Error    ${answer}    ==    LOADING_TIMEOUT
-    Should Be Equal As Integers    ${answer.status}    504
-    Should Be Equal    ${answer.error}[details][worker_id]    worker-1
-
-Relay That Takes Too Long Is Cut
-    Start Queen    inference_timeout=300ms
-    Start Hive
-    Start Worker    token_delay=1 h
-    ${answer} =    Submit Inference    slow
-    Wait Until Inference Ends    ${answer}
-    Get Inference State    ${answer}    ==    broken
-    Get State    worker-1    ==    idle
 
 Silent Stream Is Kept Alive By Comments
     ${worker} =    Start Worker    hive=None    token_delay=400ms    keep_alive=50ms
