@@ -161,6 +161,7 @@ class Service:
                 why, number = self._lifecycle.get_nowait()
                 if number:
                     self.clock.accounts.taken[number] = time.monotonic_ns()
+                    self.journal.record("signal", signal=why)
                 return why
             except queue.Empty:
                 self._main.begin(unless=lambda: not self._lifecycle.empty())

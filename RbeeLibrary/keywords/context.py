@@ -27,7 +27,7 @@ from .types import ArmedFault, Daemon
 
 PRELOAD = ["RbeeLibrary.fakes.queen", "RbeeLibrary.fakes.hive", "RbeeLibrary.fakes.worker"]
 _PROBE_LIMIT = 2.0
-CLOCK = "clock"
+OWN_JOURNAL = "library"
 _CLAIM = "robot.pid"
 _SCENE = re.compile(r"\d{3,}-")
 
@@ -91,7 +91,7 @@ class RunContext:
         if self._supervisor is None:
             self._folder = claim_folder(self._artifacts())
             self._supervisor = Supervisor(PRELOAD, str(self._folder))
-            self._coordinator = Coordinator(self._supervisor.folder, self.clock.accounts, _look, self._supervisor.signals_to, self._note_step)
+            self._coordinator = Coordinator(self._supervisor.folder, self.clock.accounts, _look, self._supervisor.signals_to, self.note)
         return self._supervisor
 
     @property
@@ -113,13 +113,14 @@ class RunContext:
             if held:
                 self.coordinator.set_rate(0)
 
-    def _note_step(self, record: str, **fields: Any) -> None:
+    def note(self, record: str, **fields: Any) -> None:
+        """Records what the library itself does: steps of the clock, signals."""
         folder = self.outputs()
         if self._steps_folder != folder:
             if self._steps is not None:
                 self._steps.close()
             self._steps_folder = folder
-            self._steps = Journal(os.path.join(folder, f"{CLOCK}-{os.getpid()}.jsonl"), CLOCK, self.coordinator.clock)
+            self._steps = Journal(os.path.join(folder, f"{OWN_JOURNAL}-{os.getpid()}.jsonl"), OWN_JOURNAL, self.coordinator.clock)
         assert self._steps is not None
         self._steps.record(record, **fields)
 

@@ -92,6 +92,7 @@ class Endings:
     def send(self, process: Process, number: int) -> None:
         """Sends a signal; a process that has ended is no error."""
         try:
+            self._context.note("signal_sent", to=process.name, to_pid=process.pid, signal=signal.Signals(number).name)
             self._context.supervisor.signal(process, number)
         except ProcessLookupError:
             return

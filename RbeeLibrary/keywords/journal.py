@@ -12,7 +12,7 @@ from robot.utils import DotDict
 
 from ..assertions import Check, NotYet, UsageError
 from ..run.records import RequestRecord, WantedRequest, entries, nearest, requests
-from .context import CLOCK, RunContext, seconds
+from .context import OWN_JOURNAL, RunContext, seconds
 from .declared import asserting
 from .launching import output_folder
 from .types import Daemon, Mark
@@ -179,27 +179,27 @@ class JournalKeywords:
             self._context.supervisor.await_news(min(left, 0.02))
 
     @keyword
-    def get_records(self, name: str | Daemon | None, record: str | None = None, *, since: Mark | None = None) -> list[DotDict]:
+    def get_records(self, name: str | Daemon | None, *kinds: str, since: Mark | None = None) -> list[DotDict]:
         """Reads journal records of any kind, in the order in which things happened. Contract 18.
 
         Args:
-            name: Name or object of a program, `clock` for the steps of the run's clock, `${None}` for all together.
-            record: Only this kind, such as `state`, `process_exited`, `token`, `health_miss`, `signal`, `fault`, `clock_step`; `${None}` for all.
+            name: Name or object of a program, `library` for what the test did (steps of the clock, signals), `${None}` for all together.
+            kinds: Only these, such as `state`, `process_exited`, `token`, `health_miss`, `signal`, `fault`, `clock_step`; default: all.
             since: Only those after this mark, from `Mark Journal`.
 
         Returns:
             Records with `record`, `name` of the program, `ns` and `clock` (when, on the machine's and on the run's clock), and the fields of their kind.
         """
         if name is None:
-            names = [*{process.name for process in self._context.supervisor.processes()}, CLOCK]
+            names = [*{process.name for process in self._context.supervisor.processes()}, OWN_JOURNAL]
         else:
-            names = [str(name) if str(name) == CLOCK else self._context.find(name).name]
+            names = [str(name) if str(name) == OWN_JOURNAL else self._context.find(name).name]
         found = [
             DotDict({**entry, "name": one})
             for one in names
             for path in journals(self._context, one)
             for entry in entries(path)
-            if record in (None, entry.get("record")) and (since is None or entry["ns"] >= since.ns)
+            if (not kinds or entry.get("record") in kinds) and (since is None or entry["ns"] >= since.ns)
         ]
         return sorted(found, key=lambda entry: entry["ns"])
 

@@ -340,6 +340,7 @@ class LifecycleKeywords:
     def _send(self, name: str | Daemon, number: int) -> None:
         process = self._context.process(name)
         try:
+            self._context.note("signal_sent", to=process.name, to_pid=process.pid, signal=signal.Signals(number).name)
             self._context.supervisor.signal(process, number)
         except ProcessLookupError:
             how = f": it {ending(process.exit_code)}" if process.exit_code is not None else ""

@@ -6,11 +6,13 @@ Resource            ../../resources/rbee.resource
 
 Test Setup          Start Fleet    workers=1
 
+Test Tags           S39
+
 
 *** Test Cases ***
 Death At Token Twelve Is Told In Its Order
     [Documentation]    Twelve tokens leave the worker, twelve reach the client, then the hive records a death by signal 9.
-    [Tags]    S39    EC4
+    [Tags]    EC4
     ${fault} =    Inject Fault    worker-1    kill    after_tokens=12
     ${answer} =    Submit Inference    a tale    max_tokens=20
     Wait Until Inference Ends    ${answer}
@@ -18,11 +20,9 @@ Death At Token Twelve Is Told In Its Order
     Get Token Count    ${answer}    ==    12
     Get Exit Code    worker-1    ==    -9
     Get Worker Count    hive    ==    0
-    @{records} =    Get Records    ${None}
-    @{story} =    Evaluate
-    ...    [r['name'] + ' ' + r['record'] for r in $records if r['record'] in ('token', 'fault', 'worker_crashed')]
-    @{expected} =    Evaluate
-    ...    ['worker-1 token'] * 12 + ['worker-1 fault', 'hive worker_crashed']
+    @{records} =    Get Records    ${None}    token    fault    worker_crashed
+    @{story} =    Evaluate    [f"{record['name']} {record['record']}" for record in $records]
+    @{expected} =    Evaluate    ['worker-1 token'] * 12 + ['worker-1 fault', 'hive worker_crashed']
     Lists Should Be Equal    ${story}    ${expected}
     @{deaths} =    Get Records    hive    worker_crashed
     Should Be Equal    ${deaths}[0][worker_id]    worker-1
@@ -30,7 +30,6 @@ Death At Token Twelve Is Told In Its Order
     Get Fault Hits    ${fault}    ==    1
 
 Hive Stays Up And Starts Another One
-    [Tags]    S39
     Inject Fault    worker-1    kill    after_tokens=12    times=1
     ${broken} =    Submit Inference    a tale    max_tokens=20
     Wait Until Inference Ends    ${broken}

@@ -90,7 +90,7 @@ Exit On Request
     Get Fault Hits    ${fault}    ==    1
 
 Refuse
-    [Documentation]    The port refuses connections, the process lives: as if it had not bound yet. Afterwards it is the same port.
+    [Documentation]    The port refuses connections, the process lives. Afterwards it is the same port.
     ${fault} =    Inject Fault    worker-1    refuse
     ${answer} =    Submit Inference    hello    to=worker-1
     Get Inference State    ${answer}    ==    refused

@@ -22,7 +22,7 @@ Kill
 Exit At Token
     [Documentation]    The process ends with an exit code of the test's choice after the third token.
     ${fault} =    Inject Fault    worker-1    exit at token    after_tokens=3    status=42
-    ${answer} =    Answer Ends As    broken    one two three
+    Answer Ends As    broken    one two three
     Get Exit Code    worker-1    ==    42
     Get Fault Hits    ${fault}    ==    1
 

@@ -5,11 +5,13 @@ Resource            ../../resources/rbee.resource
 
 Test Setup          Set Time Rate    0
 
+Test Tags           S14
+
 
 *** Test Cases ***
 Host That Does Not Answer Is Tried Three Times
     [Documentation]    Thirty seconds and six hundred milliseconds of the clock.
-    [Tags]    S14    S36    EC1
+    [Tags]    S36    EC1
     ${port} =    Occupy Port    mode=ignore
     Start Queen    hive_url=workstation=http://127.0.0.1:${port}
     ${answer} =    Submit Inference    anybody there
@@ -25,7 +27,6 @@ Host That Does Not Answer Is Tried Three Times
 
 Port That Refuses Is Tried Three Times
     [Documentation]    Refusals come at once, so only the pauses take time.
-    [Tags]    S14
     ${port} =    Occupy Port    mode=refuse
     Start Queen    hive_url=workstation=http://127.0.0.1:${port}
     ${answer} =    Submit Inference    anybody there

@@ -1,6 +1,7 @@
 *** Settings ***
 Documentation       One truth across processes: who asked whom, in which order, under which correlation id.
 
+Library             Collections
 Resource            ../../resources/rbee.resource
 
 Test Setup          Start Fleet    workers=1
@@ -54,6 +55,22 @@ Gaps Between Requests Are Measured
     Get Request Gaps    worker-1    POST    /v1/inference    ==    ['0s', '0s']    tolerance=1s
     Run Keyword And Expect Error    gaps between requests *, expected == [[]5 s, 5 s]*
     ...    Get Request Gaps    worker-1    POST    /v1/inference    ==    ['5s', '5s']    within=0s
+
+Whole Life Of A Worker Is In The Journal
+    [Documentation]    Who started it, what it became, which signal it took, how it ended: in this order, over three processes.
+    Stop    worker-1
+    ${mark} =    Mark Journal
+    Start Worker    worker-2
+    Stop    worker-2
+    @{records} =    Get Records    ${None}    process_started    bound    state    signal_sent    signal    process_exited
+    ...    since=${mark}
+    @{story} =    Evaluate
+    ...    [f"{one['name']} {one['record']} {one.get('to') or one.get('signal') or ''}".strip() for one in $records]
+    VAR    @{expected}
+    ...    hive process_started    worker-2 state idle    worker-2 bound
+    ...    library signal_sent worker-2    worker-2 signal SIGTERM    worker-2 state draining
+    ...    hive process_exited
+    Lists Should Be Equal    ${story}    ${expected}
 
 Killed Worker Keeps Its Journal
     [Documentation]    What had left the process is in the file.

@@ -101,7 +101,7 @@ Steps Of The Clock Are In The Journal
     ${mark} =    Mark Journal
     Start Worker    hive=None
     Advance Time    1 min
-    @{steps} =    Get Records    clock    clock_step    since=${mark}
+    @{steps} =    Get Records    library    clock_step    since=${mark}
     Length Should Be    ${steps}    1
     Should Be Equal As Numbers    ${steps}[0][by]    60
 

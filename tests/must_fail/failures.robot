@@ -72,3 +72,14 @@ Request At Another Program
     ${answer} =    Submit Inference    hello    to=worker-2
     Wait Until Inference Ends    ${answer}
     Get Request Count    worker-1    POST    /v1/inference    ==    1    within=50ms
+
+Timer That Nobody Waits For
+    Start Queen
+    Wait Until Timer    queen    busy-retry    within=50ms
+
+Time That Goes Back
+    Start Queen
+    Advance Time    -1 s
+
+Rate That Cannot Be
+    Set Time Rate    -1

@@ -35,6 +35,13 @@ ROUTING = "suites/routing/registry_check.robot"
 PORTS = "suites/ports/ports.robot"
 KEYS = "suites/security/keys.robot"
 INPUT = "suites/input/bad_input.robot"
+TIME = "suites/time/advance_time.robot"
+HEALTH = "suites/health/health_checks.robot"
+IDLE = "suites/health/idle_timeout.robot"
+LOADING_LIMIT = "suites/loading/loading_limit.robot"
+UNREACHABLE = "suites/preflight/unreachable_hive.robot"
+DEATH = "suites/failures/death_mid_stream.robot"
+JOURNAL = "suites/routing/journal.robot"
 
 MUTATIONS = [
     Mutation(
@@ -375,5 +382,143 @@ MUTATIONS = [
         "            if False:\n",
         INPUT,
         "Worker Id That Is Used",
+    ),
+    # --- time ---
+    Mutation(
+        "health checks 31 s apart",
+        "fakes/hive.py",
+        "self.every(options.health_interval, self._check_health",
+        "self.every(options.health_interval + 1, self._check_health",
+        TIME,
+        "Five Minutes Are Ten Health Checks",
+    ),
+    Mutation(
+        "health check counts as activity",
+        "fakes/worker.py",
+        '        return {"status": "healthy", "state": self.state}',
+        '        self._note_activity()\n        return {"status": "healthy", "state": self.state}',
+        TIME,
+        "Five Minutes Are Ten Health Checks",
+    ),
+    Mutation(
+        "callback repeated after 1, 1 and 1 s",
+        "fakes/worker_callbacks.py",
+        'pauses[attempt], "callback-retry"',
+        'pauses[0], "callback-retry"',
+        TIME,
+        "Timers Fire In Their Order",
+    ),
+    Mutation(
+        "clock cannot be held",
+        "run/coordinator.py",
+        "self._page.set(self._page.now(), rate)",
+        "self._page.set(self._page.now(), rate or 1)",
+        TIME,
+        "Held Clock Stands Still",
+    ),
+    Mutation(
+        "time leaves the tokens behind",
+        "run/under_way.py",
+        "    if client.reading and server.sent > client.received:",
+        "    if False:",
+        TIME,
+        "Tokens Come With The Time",
+    ),
+    Mutation(
+        "stop waits for a held clock",
+        "keywords/context.py",
+        "            self.coordinator.set_rate(1)\n",
+        "            pass\n",
+        TIME,
+        "Stop Lets The Clock Go On",
+    ),
+    Mutation(
+        "idle worker ends a second late",
+        "fakes/hive.py",
+        "self._idle_time(row) >= self.options.idle_timeout",
+        "self._idle_time(row) >= self.options.idle_timeout + 1",
+        IDLE,
+        "Idle Worker Is Shut Down After Five Minutes",
+    ),
+    Mutation("idle worker ends a second early", "fakes/hive.py", "_FINEST = 1e-6", "_FINEST = 1.5", IDLE, "Idle Worker Is Shut Down After Five Minutes"),
+    Mutation(
+        "inference is no activity",
+        "fakes/worker.py",
+        "        self._last_activity = self.clock.wall()\n        if self.state in",
+        "        if self.state in",
+        IDLE,
+        "Inference Begins The Five Minutes Anew",
+    ),
+    Mutation(
+        "busy worker is ended",
+        "fakes/hive.py",
+        '        if row.state == "idle" and row.slots_available == row.slots_total and self',
+        "        if self",
+        IDLE,
+        "Busy Worker Is Not Idle",
+    ),
+    Mutation(
+        "two misses are enough",
+        "fakes/hive.py",
+        "        if row.misses >= self.options.health_misses:",
+        "        if row.misses >= self.options.health_misses - 1:",
+        HEALTH,
+        "Silent Worker Is Removed After Three Misses",
+    ),
+    Mutation(
+        "misses are never wiped out",
+        "fakes/hive.py",
+        "row.last_health, row.misses = self.clock.now(), 0",
+        "row.last_health = self.clock.now()",
+        HEALTH,
+        "One Good Look Wipes The Misses Out",
+    ),
+    Mutation(
+        "queen looks every second",
+        "fakes/client.py",
+        "due = max(due + self._limits.ready_poll,",
+        "due = max(due + self._limits.ready_poll / 2,",
+        LOADING_LIMIT,
+        "Queen Looks Every Two Seconds",
+    ),
+    Mutation(
+        "two connection attempts",
+        "fakes/client.py",
+        "for attempt, pause in enumerate(pauses, 1):",
+        "for attempt, pause in enumerate(pauses[:2], 1):",
+        UNREACHABLE,
+        "Host That Does Not Answer Is Tried Three Times",
+    ),
+    Mutation(
+        "drained for 20 s only",
+        "fakes/worker.py",
+        'self.options.drain, "drain"',
+        'self.options.drain - 10, "drain"',
+        STOP,
+        "Running Stream Is Cut When The Drain Time Is Over",
+    ),
+    Mutation(
+        "acknowledgement awaited for 3 s only",
+        "fakes/hive.py",
+        "min(self.options.shutdown_ack, max",
+        "min(3, max",
+        STOP,
+        "Deaf Worker Is Killed After Its Grace Period",
+    ),
+    Mutation(
+        "signal of a death is lost",
+        "fakes/hive_workers.py",
+        '"signal": -code if code < 0 else None}',
+        '"signal": None}',
+        DEATH,
+        "Death At Token Twelve Is Told In Its Order",
+    ),
+    Mutation(
+        "signals are not in the journal",
+        "fakes/service.py",
+        '                    self.journal.record("signal", signal=why)\n',
+        "",
+        JOURNAL,
+        "Whole Life Of A Worker Is In The Journal",
     ),
 ]
