@@ -97,6 +97,9 @@ def test_order_to_a_frozen_fake_ends_after_its_limit(supervisor, tmp_path):
     process = start(supervisor, worker("w", tmp_path))
     assert supervisor.control(process, {"op": "state"}) == "idle"
     supervisor.signal(process, 19)
+    deadline = time.monotonic() + 10
+    while not process.frozen:
+        assert time.monotonic() < deadline, "it never stood still"
     with pytest.raises(RuntimeError, match="did not answer within 0.3 s"):
         supervisor.control(process, {"op": "state"}, limit=0.3)
 

@@ -22,6 +22,7 @@ def test_three_spawns_asked_together_overlap_in_time(tmp_path: Path):
     binary.write_text(SCRIPT.format(folder=tmp_path, python=sys.executable))
     binary.chmod(binary.stat().st_mode | stat.S_IXUSR)
     os.mkfifo(tmp_path / "gate")
+    gate = os.open(tmp_path / "gate", os.O_RDWR)  # held open: what one worker leaves unread is there for the next
     with program("fake-hive", "--port", "0", "--worker-ports", "0", "--worker-binary", str(binary)) as hive:
         answers = []
         threads = [threading.Thread(target=lambda: answers.append(ask(hive.ready["port"], "POST", "/v1/workers/spawn", "{}"))) for _ in range(3)]
@@ -32,8 +33,7 @@ def test_three_spawns_asked_together_overlap_in_time(tmp_path: Path):
             time.sleep(0.01)
         assert len(psutil.Process(hive.pid).children()) == 3
         assert answers == []
-        for _ in threads:
-            (tmp_path / "gate").write_text("go\n")
+        os.write(gate, b"go\n" * len(threads))
         for thread in threads:
             thread.join(20)
         assert [status for status, _ in answers] == [200, 200, 200], answers
@@ -41,6 +41,7 @@ def test_three_spawns_asked_together_overlap_in_time(tmp_path: Path):
         assert text.count('"state":"idle"') == 3, text
         assert '127.0.0.1:0"' not in text
         assert end(hive)[0] == 0
+    os.close(gate)
 
 
 def test_worker_that_does_not_open_its_port_is_given_up(tmp_path: Path):

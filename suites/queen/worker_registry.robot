@@ -40,11 +40,15 @@ Heartbeat Renews The Row And Keeps The State
     PATCH    ${queen.url}/v1/workers/worker-001    data={"state":"busy"}    timeout=5
     ${before} =    GET    ${queen.url}/v2/workers/list    timeout=5
     Should Be Equal    ${before.json()}[workers][0][last_heartbeat_unix]    ${None}
+    Set Time Rate    0
     POST    ${queen.url}/v1/workers/worker-001/heartbeat    data={}    timeout=5
-    ${after} =    GET    ${queen.url}/v2/workers/list    timeout=5
-    Should Be Equal    ${after.json()}[workers][0][state]    busy
-    ${age} =    Evaluate    time.time() - $after.json()['workers'][0]['last_heartbeat_unix']
-    Should Be True    -1 <= ${age} < 60
+    ${first} =    GET    ${queen.url}/v2/workers/list    timeout=5
+    Advance Time    30 s
+    POST    ${queen.url}/v1/workers/worker-001/heartbeat    data={}    timeout=5
+    ${second} =    GET    ${queen.url}/v2/workers/list    timeout=5
+    Should Be Equal    ${second.json()}[workers][0][state]    busy
+    ${expected} =    Evaluate    ${first.json()}[workers][0][last_heartbeat_unix] + 30
+    Should Be Equal As Numbers    ${second.json()}[workers][0][last_heartbeat_unix]    ${expected}
 
 Row Has Its Columns In Their Order
     [Tags]    S59

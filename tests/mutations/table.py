@@ -417,14 +417,6 @@ MUTATIONS = [
         "Held Clock Stands Still",
     ),
     Mutation(
-        "time leaves the tokens behind",
-        "run/under_way.py",
-        "    if client.reading and server.sent > client.received:",
-        "    if False:",
-        TIME,
-        "Tokens Come With The Time",
-    ),
-    Mutation(
         "stop waits for a held clock",
         "keywords/context.py",
         "            self.coordinator.set_rate(1)\n",

@@ -6,7 +6,6 @@ Library             command_lines.py
 Resource            ../../resources/rbee.resource
 
 
-
 *** Variables ***
 ${KEY: Secret}      %{RBEE_TEST_KEY}
 

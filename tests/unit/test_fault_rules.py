@@ -107,4 +107,4 @@ def test_every_kind_says_what_comes_of_it():
     for name, kind in KINDS.items():
         assert name == name.lower()
         assert kind.help and not kind.help.endswith("."), name
-        assert kind.point in ("request", "answer", "stream", "program"), name
+        assert kind.point in ("port", "request", "answer", "stream", "program"), name
