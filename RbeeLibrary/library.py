@@ -20,12 +20,15 @@ from .keywords.evidence import EvidenceTaker
 from .keywords.faults import FaultKeywords
 from .keywords.inference import InferenceKeywords
 from .keywords.journal import JournalKeywords
+from .keywords.launching import Launcher
 from .keywords.lifecycle import LifecycleKeywords
 from .keywords.ports import PortKeywords
 from .keywords.processes import ProcessKeywords
 from .keywords.scopes import Scopes
 from .keywords.settings import Settings, SettingsKeywords, SettingsStack
 from .keywords.states import StateKeywords, StateReader
+from .keywords.stores import StoreKeywords
+from .keywords.surroundings import SurroundingsKeywords
 from .keywords.types import AutoStop, OnLeak, OnUnusedFault, ProgramName
 from .run.platform import require_supported
 
@@ -97,6 +100,7 @@ class RbeeLibrary:
         self._context = RunContext(self._settings, self._artifact_folder)
         endings = Endings(self._context)
         states = StateReader(self._context)
+        self._launcher = Launcher(self._context, states)
         self._ports = PortKeywords()
         self._inferences = InferenceKeywords(self._context)
         self._faults = FaultKeywords(self._context)
@@ -106,7 +110,9 @@ class RbeeLibrary:
         self._evidence = EvidenceTaker(self._context, processes)
         self._console = ConsoleTail(self._context) if console else None
         for group in (
-            LifecycleKeywords(self._context, states, endings),
+            LifecycleKeywords(self._context, self._launcher, endings),
+            SurroundingsKeywords(self._context, self._launcher),
+            StoreKeywords(self._context),
             StateKeywords(self._context, states),
             self._inferences,
             self._faults,
@@ -135,14 +141,14 @@ class RbeeLibrary:
         """Begins what belongs to a suite."""
         self._settings.open()
         self._time.open()
-        self._scopes.open(self._ports.held())
+        self._scopes.open(self._ports.held(), self._launcher.nodes.names())
         self._context.open_scene(data.name)
 
     def start_test(self, data: Any, result: Any) -> None:
         """Begins what belongs to a test."""
         self._settings.open()
         self._time.open()
-        self._scopes.open(self._ports.held())
+        self._scopes.open(self._ports.held(), self._launcher.nodes.names())
         self._context.open_scene(data.name)
         self._evidence.reset()
         if self._console is not None:
@@ -168,6 +174,7 @@ class RbeeLibrary:
             self._judge_faults(result)
             if self._settings.now.auto_stop is AutoStop.TEST:
                 self._judge(self._scopes.end_processes(GRACE), result)
+                self._context.drop_scratch()
         self._close_scope()
 
     def end_suite(self, data: Any, result: Any) -> None:
@@ -183,7 +190,9 @@ class RbeeLibrary:
         self._ports.release_all_but(set())
 
     def _close_scope(self) -> None:
-        self._ports.release_all_but(self._scopes.close())
+        ports, nodes = self._scopes.close()
+        self._ports.release_all_but(ports)
+        self._launcher.nodes.remove_all_but(nodes)
         self._time.close()
         self._settings.close()
 

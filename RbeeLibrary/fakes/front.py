@@ -31,6 +31,8 @@ _STATUS_TEXTS = {499: "Client Closed Request"}
 class Request:
     """A request as a handler sees it."""
 
+    method: str
+    path: str
     body: dict[str, Any]
     query: dict[str, str]
     headers: dict[str, str]
@@ -85,13 +87,13 @@ class Front:
         channel.when_gone(stream.gone)
         stream.on_close(exchange.ended)  # first of all: what follows from the end may be the end of this process
         stream.on_close(lambda: channel.forget(stream.gone))
-        request = Request({}, dict(parse_qsl(asked.query_string, keep_blank_values=True)), headers, stream, exchange)
+        request = Request(asked.method, asked.path, {}, dict(parse_qsl(asked.query_string, keep_blank_values=True)), headers, stream, exchange)
         key = headers.get("X-Request-Id") or exchange.correlation_id
         place = Place(asked.path, key, wake=stream.wake, gone=lambda: stream.client_gone, reset=channel.reset, is_token=_is_token)
         try:
             result = self._result(request, handler, parts, protected, place)
         except RbeeError as error:
-            result = Reply(error.status, error.envelope())
+            result = Reply(error.status, error.envelope(), error.headers)
         except ErrorAnswer as error:
             result = Reply(error.status, RbeeError(error.code, "a fault of the test", status=error.status).envelope())
         except Cut:

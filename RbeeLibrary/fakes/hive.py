@@ -6,21 +6,22 @@ import dataclasses
 import queue
 import signal
 import socket
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..protocol.errors import RbeeError
 from ..protocol.messages import DownloadRequest, HiveHeartbeat, HiveReadyCallback, ShutdownRequest, SpawnRequest, read
-from ..protocol.model_reference import check_model_reference
-from ..protocol.options import HiveOptions
+from ..protocol.programs import HiveOptions
 from ..run.clock import Event
 from ..run.http import HttpFailure
 from .front import Reply, Request
+from .hive_models import Models
 from .hive_queen import QueenLine
 from .hive_workers import WorkerRow, Workers, port_range
 from .program import launch
-from .service import Service
+from .service import Service, exit_now
 from .streams import EventStream
 from .texts import iso_time, parse_time
 
@@ -42,6 +43,7 @@ class Hive(Service):
         self.options: HiveOptions = options
         super().__init__("fake-hive", options, listener)
         self._queen = QueenLine(self, options)
+        self._models = Models(self, options)
         self._restarts: dict[str, int] = {}
         self._activity = Event()
         self._followers: set[LogFollower] = set()
@@ -53,7 +55,7 @@ class Hive(Service):
         self.route("POST", "/v1/workers/ready", self.worker_ready)
         self.route("GET", "/v1/workers/list", self.list_workers)
         self.route("POST", "/v1/models/download", self.download)
-        self.route("GET", "/v1/models/download/progress", self.download_progress)
+        self.route("GET", "/v1/models/download/progress", self._models.progress)
         self.route("POST", "/v1/heartbeat", self.heartbeat)
         self.route("GET", "/v1/logs", self.logs)
         self.route("POST", "/v1/admin/shutdown", self.shutdown)
@@ -65,6 +67,11 @@ class Hive(Service):
         self.workers = Workers(self, self.options, lambda: self.url, self._removed)
 
     def prepare(self) -> None:
+        try:
+            self._models.open()
+        except (OSError, sqlite3.Error) as error:
+            self.log(f"the model catalog {self.options.models_db} cannot be used: {error}")
+            exit_now(1)
         self.set_state("idle")
         if self.control is not None:
             self.control.on("worker-argv", lambda order: self.workers.give_argv(order["worker_id"], order["argv"]))
@@ -85,15 +92,11 @@ class Hive(Service):
     def spawn_worker(self, request: Request) -> dict[str, Any]:
         """POST /v1/workers/spawn, the checks in the order of 5.5."""
         asked = read(SpawnRequest, request.body)
-        if asked.model_ref is not None:
-            check_model_reference(asked.model_ref)
-        backends = self.options.backends.split(",")
-        if asked.backend not in backends:
-            raise RbeeError("BACKEND_UNAVAILABLE", f"backend {asked.backend} is not available here, available: {', '.join(backends)}")
+        model = self._models.provide(asked)
         self.workers.check_binary(asked.binary)
         if self.faults.find("spawn-fails") is not None:
             raise RbeeError("WORKER_CRASHED", "the worker could not be started, because of a fault", {"pid": None, "exit_code": None, "signal": None})
-        row = self.workers.start(asked)
+        row = self.workers.start(asked, model)
         self.log(f"worker {row.worker_id} (pid {row.child.pid if row.child else None}) started on port {row.port}")
         if self.options.loading_limit:
             self.clock.call_at(self.clock.now() + self.options.loading_limit, lambda: self._give_up_loading(row), "loading-limit")
@@ -119,13 +122,9 @@ class Hive(Service):
         return {"workers": [row.as_dict() for row in self.workers.rows()]}
 
     def download(self, request: Request) -> dict[str, Any]:
-        """POST /v1/models/download; without provisioning every model counts as there."""
-        check_model_reference(read(DownloadRequest, request.body).model_ref)
-        return {"download_id": "cached", "local_path": None}
-
-    def download_progress(self, request: Request) -> Reply:
-        """GET /v1/models/download/progress."""
-        raise RbeeError("DOWNLOAD_NOT_FOUND", f"there is no download {request.query.get('id', '')[:80]}".rstrip())
+        """POST /v1/models/download."""
+        download_id, path = self._models.download(read(DownloadRequest, request.body).model_ref)
+        return {"download_id": download_id, "local_path": path}
 
     def heartbeat(self, request: Request) -> dict[str, Any]:
         """POST /v1/heartbeat, relayed to the queen."""
@@ -209,7 +208,7 @@ class Hive(Service):
             self.journal.record("restart_tried", worker_id=row.worker_id, pid=row.child.pid)
             self.log(f"worker {row.worker_id} did not answer and is started again")
             try:
-                self.workers.start(dataclasses.replace(row.request, worker_id=row.worker_id))
+                self.workers.start(dataclasses.replace(row.request, worker_id=row.worker_id), row.model_path)
             except RbeeError as error:
                 self.log(f"worker {row.worker_id} could not be started again: {error}")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..protocol.options import HiveOptions
+from ..protocol.programs import HiveOptions
 from ..run.http import HttpFailure
 from .hive_workers import WorkerRow
 from .service import Job, Service

@@ -16,7 +16,8 @@ from ..fleet.launch import FORKED_VARIABLE, Program
 from ..protocol.errors import RbeeError
 from ..protocol.messages import SpawnRequest
 from ..protocol.model_reference import NO_MODEL
-from ..protocol.options import MASK, HiveOptions, to_argv
+from ..protocol.options import MASK, to_argv
+from ..protocol.programs import HiveOptions
 from ..run.platform import portable
 from ..run.ports import PortTaken
 from .service import Service
@@ -49,6 +50,7 @@ class WorkerRow:
     child: Child | None = None
     reason: str | None = None
     request: SpawnRequest | None = None
+    model_path: str | None = None
 
     @property
     def url(self) -> str:
@@ -115,11 +117,12 @@ class Workers:
 
     # --- starting (5.5) ---
 
-    def start(self, asked: SpawnRequest) -> WorkerRow:
-        """Starts a worker and returns when it has bound its port."""
+    def start(self, asked: SpawnRequest, model_path: str | None) -> WorkerRow:
+        """Starts a worker with a model file and returns when it has bound its port."""
         tried: set[int] = set()
         while True:
             row = self._reserve(asked, tried)
+            row.model_path = model_path
             tried.add(row.port)
             try:
                 return self._start_process(row, asked)
@@ -202,7 +205,7 @@ class Workers:
         out, err = (os.path.join(outputs, f"{row.worker_id}.{kind}") if outputs else None for kind in ("stdout", "stderr"))
         callback = f"{self._hive_url()}/v1/workers/ready"
         if options.worker_args == "real":
-            argv = ["--worker-id", row.worker_id, "--model", asked.model_path, "--port", "{port}", "--callback-url", callback]
+            argv = ["--worker-id", row.worker_id, "--model", row.model_path or asked.model_path, "--port", "{port}", "--callback-url", callback]
         else:
             argv = [
                 "--port",
@@ -215,6 +218,7 @@ class Workers:
                         "model_ref": row.model_ref,
                         "backend": row.backend,
                         "device": row.device,
+                        "model": row.model_path,
                         "slots": asked.slots or options.slots,
                         "api_key": MASK if options.api_key else None,
                         "die_with_parent": "on" if options.workers_die_with_hive == "on" else None,

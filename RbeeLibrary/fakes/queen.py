@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sqlite3
 import threading
 import uuid
 from collections.abc import Iterator
@@ -12,15 +13,19 @@ from ..protocol import sse
 from ..protocol.errors import RbeeError
 from ..protocol.messages import QueenReadyCallback, TaskRequest, WorkerHeartbeat, WorkerId, WorkerRegistration, WorkerRemoved, WorkerState, read
 from ..protocol.model_reference import check_model_reference
-from ..protocol.options import QueenOptions, split_durations
+from ..protocol.options import split_durations
+from ..protocol.programs import QueenOptions
 from ..run.clock import Event
 from ..run.http import HttpFailure, NoAnswer, Stream
 from .client import CANCELLED, FoundWorker, Limits, RbeeClient, Wanted, checked_object
 from .front import Reply, Request
 from .program import launch
 from .queen_hives import Hives
+from .queen_nodes import NodeRegistry
+from .queen_setup import Setup
 from .queen_workers import QueenRow, WorkerRegistry
-from .service import Service
+from .service import Service, exit_now
+from .ssh_call import Ssh
 from .streams import Abort, Feed
 
 _CANCEL_LIMIT = 5.0
@@ -44,6 +49,7 @@ class Queen(Service):
         super().__init__("fake-queen", options, listener)
         self._registry = WorkerRegistry(self.clock.now, self.clock.wall, options.heartbeat_timeout, options.stale_busy_timeout)
         self._hives = Hives(self, options)
+        self._ssh = Ssh(self, options)
         self._tasks: dict[str, Task] = {}
         self._lock = threading.Lock()
         self._task_begins = Event()
@@ -65,9 +71,17 @@ class Queen(Service):
         self.route("GET", "/v2/logs", self.logs)
 
     def prepare(self) -> None:
+        try:
+            nodes = NodeRegistry(self.options.database)
+        except (OSError, sqlite3.Error) as error:
+            self.log(f"the node registry {self.options.database} cannot be used: {error}")
+            exit_now(1)
+        self._hives.open(nodes, self._ssh)
+        Setup(self, self.options, nodes, self._ssh)
         self.set_state("idle")
         if self.control is not None:
             self.control.on("hive-url", lambda order: self._hives.add(order["node"], order["url"]))
+            self.control.on("node-url", lambda order: self._hives.place(order["node"], order["url"]))
 
     def started(self) -> None:
         self.every(self.options.sweep_interval, self._sweep, "sweep")
@@ -198,15 +212,17 @@ class Queen(Service):
         check_model_reference(asked.model)
         if self._ending:
             raise RbeeError("SHUTTING_DOWN", "the queen is shutting down")
-        hive_url = self._hives.url_of(asked.node)
+        self._hives.url_of(asked.node)
         if asked.direct:
-            return Reply(200, {"node": asked.node, "hive_url": hive_url})
+            return Reply(200, {"node": asked.node, "hive_url": self._hives.reach(asked.node)})
         request_id = asked.request_id or f"req-{uuid.uuid4().hex[:12]}"
         request.exchange.request_id = request_id
         task = self._begin_task(request_id)
         request.stream.on_gone(task.cancelled.set)
+        hive_url = ""
         try:
             client = self._client_for(request, task)
+            hive_url = self._hives.reach(asked.node)
             self._hives.note_answer(hive_url)
             task.worker = client.find_worker(hive_url, Wanted(asked.model, asked.backend, asked.device))
             if task.cancelled.is_set():
@@ -215,6 +231,7 @@ class Queen(Service):
         except RbeeError as error:
             if error.code == "CONNECTION_TIMEOUT" and task.worker is None:
                 self._hives.forget_answer(hive_url)
+                self._hives.note_unreached(asked.node, error.message)
             self._end_progress(task)
             self._forget_task(task)
             raise
@@ -353,8 +370,6 @@ class Queen(Service):
 
     def drain(self) -> None:
         self._ending = True
-        if self.options.cascade != "all":
-            return
         self._hives.end_all()
 
 

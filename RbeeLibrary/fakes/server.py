@@ -32,7 +32,7 @@ _READ_LIMIT = 16 * BODY_LIMIT
 _LOOP_TIMEOUT = 30.0
 _LOOP_LIMIT = 5.0
 _BACKLOG = 1024
-_RESET_LIMIT, _RESET_LOOK = 2.0, 0.001
+_RESET_LIMIT, _RESET_LOOK = 10.0, 0.001
 
 
 class Threads(ThreadedTaskDispatcher):  # type: ignore[misc]
@@ -109,7 +109,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     def reset(self) -> None:
         """Ends the connection with a RST, once what was written has arrived: a RST throws unsent bytes away."""
         deadline = time.monotonic() + _RESET_LIMIT
-        while time.monotonic() < deadline and _unsent(self.socket):
+        while time.monotonic() < deadline and (self.total_outbufs_len or _unsent(self.socket)):
             select.select([], [], [], _RESET_LOOK)  # the kernel has no event for an empty send queue
         with contextlib.suppress(OSError):
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

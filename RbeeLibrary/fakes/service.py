@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 from ..protocol.options import VERSION, DaemonOptions
 from ..run.accounts import Rest
@@ -58,6 +58,18 @@ class Job:
                 self.done.set()
 
 
+class Serving(Protocol):
+    """What serves on the port of a program."""
+
+    def start(self) -> None: ...  # noqa: D102
+
+    def refuse(self) -> None: ...  # noqa: D102
+
+    def accept(self) -> None: ...  # noqa: D102
+
+    def finish(self, limit: float) -> None: ...  # noqa: D102
+
+
 class Service:
     """A program that serves HTTP and ends well.
 
@@ -78,7 +90,7 @@ class Service:
         os.set_blocking(self._waker, False)
         self.listener = listener or _inherited_listener() or listen(options.host, options.port)
         self.port: int = self.listener.getsockname()[1]
-        self._server: Server | None = None
+        self._server: Serving | None = None
         self._lifeline: socket.socket | None = None
         self.state = "starting"
         self._log_lock = threading.Lock()
@@ -182,7 +194,7 @@ class Service:
         self.before_threads()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT})
         self._join_run()
-        self._server = Server(self._front.app, self.listener, self.clock.accounts)
+        self._server = self.make_server()
         self._server.start()
         self.faults.at("port", Place(refuse=self._server.refuse, accept=self._server.accept))
         self.journal.record("bound", port=self.port)
@@ -226,7 +238,7 @@ class Service:
     def _join_run(self) -> None:
         if self._run is not None:
             try:
-                self._lifeline = hold_on(self._run, self.name, self.program.partition("-")[2])
+                self._lifeline = hold_on(self._run, self.name, self.program.partition("-")[2], self.port)
             except RunIsOver as error:
                 print(error, file=sys.stderr)
                 exit_now(1)
@@ -253,6 +265,10 @@ class Service:
         self.faults.arm(FaultSpec(**order["spec"]))
         if self._server is not None:
             self.faults.at("port", Place(refuse=self._server.refuse, accept=self._server.accept))
+
+    def make_server(self) -> Serving:
+        """What serves on the port; a program that speaks no HTTP has another one."""
+        return Server(self._front.app, self.listener, self.clock.accounts)
 
     def before_threads(self) -> None:
         """Called while the process has one thread: the last moment to fork."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import signal
 import socket
 import threading
@@ -17,11 +15,11 @@ from ..protocol import sse
 from ..protocol.errors import RbeeError
 from ..protocol.gguf import BadModel, Model
 from ..protocol.messages import InferenceRequest, ReadyCallback, ShutdownRequest, read
-from ..protocol.options import WorkerOptions
-from ..protocol.tokens import DEFAULT_TOKENS, generated, split_answer
+from ..protocol.programs import WorkerOptions
 from ..run.clock import Event
 from ..run.faults import Cut, FaultSpec, Place
 from ..run.ports import closed
+from .answers import Answers
 from .front import Reply, Request
 from .leftover import Guarded, leave_listener
 from .model_file import read_model
@@ -65,7 +63,7 @@ class Worker(Service):
         self._called_back = False
         self._model: Model | None = None
         self._leftover: Guarded | None = None
-        self._answers: list[tuple[str | None, str]] = _read_answers(options)
+        self._answers = Answers(options)
         super().__init__("fake-worker", options, listener)
         self._slots = threading.Lock()
         self._running: dict[str, Inference] = {}
@@ -112,7 +110,7 @@ class Worker(Service):
             self._called_back = True
             self.listener.listen()
         if self.control is not None:
-            self.control.on("set-answer", lambda order: self._answers.insert(0, (order["prompt"], order["text"])))
+            self.control.on("set-answer", lambda order: self._answers.put_first(order["prompt"], order["text"]))
 
     def _leave(self, spec: FaultSpec) -> None:
         self.log(f"leaving because of the fault {spec.kind}")
@@ -262,7 +260,10 @@ class Worker(Service):
             yield sse.COMMENT  # the client sees status and id at once
         yield from events.start()
         count, text, stop_reason = 0, "", "MAX_TOKENS"
-        for token in self._tokens(asked):
+        for token in self._answers.tokens(asked):
+            if self._answers.ends_at(count, self._model):
+                stop_reason = "EOS"
+                break
             if due > self.clock.now():
                 yield from stream.pause(due, "token")
             if stream.client_gone or inference.cancelled or inference.cut:
@@ -286,14 +287,6 @@ class Worker(Service):
         yield from events.end(count, stop_reason)
         self._free_slot(inference)
         yield sse.DONE
-
-    def _tokens(self, asked: InferenceRequest) -> Iterator[str]:
-        answer = next((text for pattern, text in self._answers if pattern is None or pattern == asked.prompt or _matches(pattern, asked.prompt)), None)
-        if answer is not None:
-            return iter(split_answer(answer)[: asked.max_tokens])
-        if asked.max_tokens is None:
-            return iter(DEFAULT_TOKENS)
-        return generated(asked.prompt, asked.seed, asked.max_tokens)
 
     def cancel(self, request: Request, request_id: str) -> Reply:
         """DELETE /v1/inference/<request_id>: 204, also again and for unknown ids."""
@@ -351,26 +344,6 @@ class Worker(Service):
         with self._slots:
             if not self._running:
                 drained.set()
-
-
-def _read_answers(options: WorkerOptions) -> list[tuple[str | None, str]]:
-    answers: list[tuple[str | None, str]] = []
-    if options.answers is not None:
-        with open(options.answers, encoding="utf-8") as file:
-            table = json.load(file)
-        if not isinstance(table, dict) or not all(isinstance(text, str) for text in table.values()):
-            raise ValueError(f"--answers {options.answers}: expected a JSON object of prompt or pattern -> text")
-        answers += list(table.items())
-    if options.answer is not None:
-        answers.append((None, options.answer))
-    return answers
-
-
-def _matches(pattern: str, prompt: str) -> bool:
-    try:
-        return re.fullmatch(pattern, prompt) is not None
-    except re.error:
-        return False
 
 
 def main(argv: list[str] | None = None, listener: socket.socket | None = None) -> int:

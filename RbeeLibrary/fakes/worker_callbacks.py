@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ..protocol.messages import ReadyCallback, as_dict
-from ..protocol.options import WorkerOptions, split_durations
+from ..protocol.options import split_durations
+from ..protocol.programs import WorkerOptions
 from ..run.http import HttpFailure
 from .service import Job, Service, exit_now
 from .texts import iso_time

@@ -30,7 +30,7 @@ from . import kernel
 from .launch import FORKED_VARIABLE, LISTEN_VARIABLE, READY_VARIABLE, Program, close_all_but, fork, module_command
 
 _REQUEST_LIMIT = 262144
-_OWN_GROUP: dict[str, Any] = {"process_group": 0} if sys.version_info >= (3, 11) else {"start_new_session": True}
+OWN_GROUP: dict[str, Any] = {"process_group": 0} if sys.version_info >= (3, 11) else {"start_new_session": True}
 
 
 class SpawnFailed(Exception):
@@ -210,7 +210,7 @@ def start_executed(program: Program) -> Child:
     try:
         with contextlib.ExitStack() as files:
             out, err = (files.enter_context(open(path, "ab")) if path else None for path in (program.stdout, program.stderr))
-            started = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, pass_fds=fds, env=env, cwd=program.cwd, **_OWN_GROUP)
+            started = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, pass_fds=fds, env=env, cwd=program.cwd, **OWN_GROUP)
     except OSError as error:
         os.close(ready)
         raise SpawnFailed(f"{command[0]} cannot be started: {error.strerror}") from error

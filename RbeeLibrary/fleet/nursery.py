@@ -204,7 +204,9 @@ class Nursery:
         if message["hello"] == "control":
             self._controls[guest.pid] = guest
         else:
-            self._tell(event="joined", pid=guest.pid, ppid=message.get("ppid", 0), name=str(message.get("name", guest.pid)), role=str(message.get("role", "")))
+            port = message.get("port")
+            name, role = str(message.get("name", guest.pid)), str(message.get("role", ""))
+            self._tell(event="joined", pid=guest.pid, ppid=message.get("ppid", 0), name=name, role=role, port=port if isinstance(port, int) else None)
 
     def _part(self, fd: int) -> None:
         guest = self._guests.pop(fd)

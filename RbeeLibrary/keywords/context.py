@@ -25,7 +25,7 @@ from ..run.journal import Journal
 from .settings import SettingsStack
 from .types import ArmedFault, Daemon
 
-PRELOAD = ["RbeeLibrary.fakes.queen", "RbeeLibrary.fakes.hive", "RbeeLibrary.fakes.worker"]
+PRELOAD = [f"RbeeLibrary.fakes.{role}" for role in ("queen", "hive", "worker", "hub", "relay")]
 _PROBE_LIMIT = 2.0
 OWN_JOURNAL = "library"
 _CLAIM = "robot.pid"
@@ -82,6 +82,8 @@ class RunContext:
         self._scenes = 0
         self.known_keys: dict[str, str] = {}
         self.faults = FaultBook()
+        self.stores: dict[str, str] = {}
+        """Name of a queen or hive -> path of its SQLite file."""
 
     # --- the run ---
 
@@ -153,6 +155,17 @@ class RunContext:
         folder = self._folder / self._scene
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return str(folder)
+
+    def scratch(self, name: str) -> Path:
+        """A folder for what nobody looks at later, such as model files; it goes with its test, and with the run in any case."""
+        folder = Path(self.supervisor.folder) / "scratch" / self._scene / name
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return folder
+
+    def drop_scratch(self) -> None:
+        """Removes what the present test or suite has there."""
+        if self.is_running and self._scene:
+            shutil.rmtree(Path(self.supervisor.folder) / "scratch" / self._scene, ignore_errors=True)
 
     # --- names ---
 

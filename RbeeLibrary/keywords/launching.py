@@ -12,15 +12,25 @@ from typing import Any
 from ..assertions import UsageError
 from ..fleet.launch import Program
 from ..fleet.supervisor import Process, StartFailed
-from ..protocol.options import MASK, DaemonOptions, HiveOptions, QueenOptions, WorkerOptions, secret_environment, to_argv
+from ..protocol.options import MASK, DaemonOptions, secret_environment, to_argv
+from ..protocol.programs import HiveOptions, HubOptions, QueenOptions, RelayOptions, WorkerOptions
 from ..run.http import HttpFailure
 from ..run.ports import free_range
 from .context import RunContext
+from .nodes import NodeBook
 from .states import StateReader
 from .types import Daemon, State
 
-_OPTIONS: dict[str, type[DaemonOptions]] = {"queen": QueenOptions, "hive": HiveOptions, "worker": WorkerOptions}
-_TITLES = {"queen": "fake-queen", "hive": "fake-hive", "worker": "mock-worker"}
+_OPTIONS: dict[str, type[DaemonOptions]] = {
+    "queen": QueenOptions,
+    "hive": HiveOptions,
+    "worker": WorkerOptions,
+    "hub": HubOptions,
+    "relay": RelayOptions,
+}
+_TITLES = {"worker": "mock-worker"}
+_NO_HUB = "http://127.0.0.1:1"
+"""Where nobody answers: a hive of a test never asks a hub that happens to run on this machine."""
 _LAST_LINES = 8
 
 
@@ -47,6 +57,7 @@ class Launcher:
     def __init__(self, context: RunContext, states: StateReader):
         self._context = context
         self._states = states
+        self.nodes = NodeBook(context)
         self._spawned: dict[str, _Spawned] = {}
         self._programs: dict[str, tuple[Program, str, bool, dict[str, Any]]] = {}
 
@@ -64,7 +75,7 @@ class Launcher:
         secrets = secret_environment(options, declared)
         shown = {key: MASK if key in _secret_names(declared) else value for key, value in options.items()}
         folder = self._context.outputs()
-        environment = {"RBEE_OUTPUTS": folder, "RBEE_JOURNALS": folder, **secrets, **(env or {})}
+        environment = {"RBEE_OUTPUTS": folder, "RBEE_JOURNALS": folder, **secrets, **self.nodes.environment(), **(env or {})}
         out, err = (str(Path(folder) / f"{name}.{kind}") for kind in ("stdout", "stderr"))
         words = ["--port", "{port}", *to_argv(shown)]
         if program is None:
@@ -72,7 +83,7 @@ class Launcher:
                 name,
                 module=f"RbeeLibrary.fakes.{role}",
                 argv=words,
-                title=_TITLES[role],
+                title=_TITLES.get(role, f"fake-{role}"),
                 host=options.get("host", "127.0.0.1"),
                 port=port,
                 stdout=out,
@@ -85,12 +96,49 @@ class Launcher:
             planned = Program(name, command=[program, *to_argv({"port": options["port"], **shown})], port=None, stdout=out, stderr=err, env=environment)
         return self._launch(planned, role, program is None, options, deadline)
 
+    def begin_other(self, program: Program, role: str, deadline: float) -> Daemon:
+        """Starts a helper program that has no options of its own declared, and waits until it serves."""
+        self._context.check_free(program.name)
+        launching = self._launch(program, role, True, {}, deadline)
+        self._await_ready(launching.process, deadline)
+        return launching.daemon
+
+    def begin_queen(self, name: str, options: dict[str, Any], deadline: float, *, env: dict[str, str] | None = None, program: str | None = None) -> Launching:
+        """Starts a queen without waiting; its registry of nodes is a file of its own, and it knows where the hives of the test's nodes will be."""
+        options = {key: value for key, value in options.items() if value is not None}
+        database = options.setdefault("database", str(Path(self._context.outputs()) / f"{name}-beehives.db"))
+        self._context.stores[name] = database
+        if program is None:
+            options["node_url"] = [*options.get("node_url", []), *self.nodes.urls()]
+        return self.begin(name, "queen", options, deadline, env=env, program=program)
+
+    def with_stores(self, name: str, options: dict[str, Any], hub: str | None) -> dict[str, Any]:
+        """Options of a hive with files of its own, and with the hub of that name, if one runs."""
+        running = self._context.find(hub) if hub and (found := self._context.process_or_none(hub)) is not None and found.alive else None
+        stores = {
+            "models_db": str(Path(self._context.outputs()) / f"{name}-models.db"),
+            "models_dir": str(self._context.scratch(name) / "models"),
+            "hub_url": running.url if running else _NO_HUB,
+            "provision": "on" if running else "off",
+        }
+        given = {**stores, **{key: value for key, value in options.items() if value is not None}}
+        self._context.stores[name] = given["models_db"]
+        return given
+
     def begin_hive(
-        self, name: str, queen: Daemon | None, options: dict[str, Any], deadline: float, *, env: dict[str, str] | None = None, program: str | None = None
+        self,
+        name: str,
+        queen: Daemon | None,
+        options: dict[str, Any],
+        deadline: float,
+        *,
+        hub: str | None = "hub",
+        env: dict[str, str] | None = None,
+        program: str | None = None,
     ) -> Launching:
         """Starts a hive without waiting, and tells a fake queen where it is."""
         node = options.get("node_name") or ("workstation" if name == "hive" else name)
-        given = {"worker_ports": "0", "queen_url": queen.url if queen else "", **options, "node_name": node}
+        given = {"worker_ports": "0", "queen_url": queen.url if queen else "", **self.with_stores(name, options, hub), "node_name": node}
         launching = self.begin(name, "hive", given, deadline, env=env, program=program)
         if queen is not None and self._is_fake(queen.name):
             process = self._context.process(queen)

@@ -14,12 +14,11 @@ from robot.api.types import Secret
 
 from ..assertions import Check, UsageError
 from ..fleet.supervisor import ending
-from ..protocol.options import HiveOptions, QueenOptions, WorkerOptions
+from ..protocol.programs import HiveOptions, QueenOptions, WorkerOptions
 from .context import RunContext, is_none, seconds
 from .declared import option_values, split_options, takes_options
 from .endings import Endings
 from .launching import Launcher, Launching
-from .states import StateReader
 from .types import Daemon, Fleet, ProgramName, State
 
 _IDENTITY = ("worker_id", "callback_url", "journal", "die_with_parent", "addr", "node_name", "config", "advertise_host")
@@ -30,9 +29,9 @@ _WORKER_OF_A_FLEET = (*_IDENTITY, "port", "queen_url", "host", "api_key", "repor
 class LifecycleKeywords:
     """Starts and ends programs."""
 
-    def __init__(self, context: RunContext, states: StateReader, endings: Endings):
+    def __init__(self, context: RunContext, launcher: Launcher, endings: Endings):
         self._context = context
-        self._launcher = Launcher(context, states)
+        self._launcher = launcher
         self._endings = endings
 
     @keyword
@@ -74,7 +73,7 @@ class LifecycleKeywords:
             {name: value for name, value in given.items() if name not in ("api_key", "model_ref", "backend", "device")}, WorkerOptions
         )
         request: dict[str, Any] = {name: given[name] for name in ("model_ref", "backend", "device") if name in given}
-        queen = self._launcher.begin(f"{prefix}queen", "queen", split_options({"api_key": given.get("api_key")}, QueenOptions), deadline)
+        queen = self._launcher.begin_queen(f"{prefix}queen", split_options({"api_key": given.get("api_key")}, QueenOptions), deadline)
         begun = []
         for number in range(1, hives + 1):
             name = f"{prefix}hive" if hives == 1 else f"{prefix}hive-{number}"
@@ -117,7 +116,9 @@ class LifecycleKeywords:
         Raises:
             AssertionError: it did not start; the message has its exit code and last lines.
         """
-        return self._start(name, "queen", {**options, "api_key": api_key}, until, timeout, env, program)
+        deadline = self._deadline(timeout)
+        given = option_values({**options, "api_key": api_key})
+        return self._finish(self._launcher.begin_queen(name, given, deadline, env=env, program=program), until, deadline)
 
     @keyword
     @takes_options(HiveOptions, skip=("journal", "die_with_parent", "addr"))
@@ -126,6 +127,7 @@ class LifecycleKeywords:
         name: ProgramName = "hive",  # type: ignore[assignment]
         *,
         queen: str | None = "queen",
+        hub: str | None = "hub",
         node_name: str | None = None,
         api_key: str | Secret | None = None,
         until: State = State.idle,
@@ -141,6 +143,7 @@ class LifecycleKeywords:
         Args:
             name: Name for other keywords.
             queen: Name of the queen that it reports to; `None`, or a queen that does not run, for a hive without one.
+            hub: Name of the model hub that it provisions from; while none of this name runs, provisioning is off: any model reference is taken.
             node_name: Name of its node at the queen; default `workstation` for the hive called `hive`, else the hive's name.
             api_key: Key that it needs and gives its workers, as text or Secret. Contract 14.
             until: State to wait for.
@@ -157,7 +160,9 @@ class LifecycleKeywords:
         deadline = self._deadline(timeout)
         running = queen is not None and not is_none(queen) and (process := self._context.process_or_none(queen)) is not None and process.alive
         given = option_values({**options, "api_key": api_key, "node_name": node_name})
-        launching = self._launcher.begin_hive(name, self._context.find(queen) if running and queen else None, given, deadline, env=env, program=program)
+        launching = self._launcher.begin_hive(
+            name, self._context.find(queen) if running and queen else None, given, deadline, hub=hub, env=env, program=program
+        )
         return self._finish(launching, until, deadline)
 
     @keyword

@@ -14,6 +14,7 @@ from .endings import Ended, Endings
 class _Scope:
     began: float
     ports: set[int]
+    nodes: set[str]
 
 
 class Scopes:
@@ -24,9 +25,9 @@ class Scopes:
         self._endings = endings
         self._open: list[_Scope] = []
 
-    def open(self, ports: set[int]) -> None:
-        """Begins a scope; `ports` were occupied before it."""
-        self._open.append(_Scope(time.monotonic(), ports))
+    def open(self, ports: set[int], nodes: set[str]) -> None:
+        """Begins a scope; `ports` were occupied and `nodes` were there before it."""
+        self._open.append(_Scope(time.monotonic(), ports, nodes))
 
     def processes(self) -> list[Process]:
         """What was started since the innermost scope began."""
@@ -40,6 +41,9 @@ class Scopes:
         self._context.forget(mine)
         return ended
 
-    def close(self) -> set[int]:
-        """Ends the innermost scope; returns the ports that were occupied before it."""
-        return self._open.pop().ports if self._open else set()
+    def close(self) -> tuple[set[int], set[str]]:
+        """Ends the innermost scope; returns the ports that were occupied and the nodes that were there before it."""
+        if not self._open:
+            return set(), set()
+        scope = self._open.pop()
+        return scope.ports, scope.nodes

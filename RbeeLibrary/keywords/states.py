@@ -79,6 +79,8 @@ class StateReader:
         try:
             if daemon.role == "worker":
                 return self._worker_state(daemon)
+            if daemon.role in ("relay", "sshd"):
+                return self._daemon_state(process)
             answer = self._context.ask(daemon, "GET", "/health")
             if not answer.ok and answer.status != 401:
                 return State.unreachable

@@ -90,6 +90,37 @@ class PortMode(Enum):
     ignore = "ignore"
 
 
+class SshOutcome(Enum):
+    """How ssh to a node ends. Contract 8.6.
+
+    ok = the command is really run on this machine; timeout, refused, denied (key not accepted), bad-key (key with bad permissions), unresolved = ssh fails
+    with exit code 255; missing = every command ends with 127, not found.
+    """
+
+    ok = "ok"
+    timeout = "timeout"
+    refused = "refused"
+    denied = "denied"
+    bad_key = "bad-key"
+    unresolved = "unresolved"
+    missing = "missing"
+
+
+class SshServer(Enum):
+    """What `ssh` meets: scripted = a program that behaves as told; real = OpenSSH's own client talks to an SSH server on loopback (extra `ssh`)."""
+
+    scripted = "scripted"
+    real = "real"
+
+
+class Quantization(Enum):
+    """Quantization in the header of a model file."""
+
+    Q4_K_M = "Q4_K_M"
+    Q5_K_M = "Q5_K_M"
+    Q8_0 = "Q8_0"
+
+
 class OutputStream(Enum):
     """Which output of a program: stdout, stderr, or both (stdout first)."""
 
@@ -156,6 +187,43 @@ class Fleet:
     queen: Daemon
     hives: list[Daemon] = field(default_factory=list)
     workers: list[Daemon] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class Node:
+    """A machine that ssh reaches: what `setup add-node` needs to know of it, and where its files are.
+
+    `${n.name}`, `${n.host}`, `${n.port}` of ssh, `${n.user}`, `${n.key}` (path), `${n.repository}`, `${n.branch}`, `${n.install_path}`, `${n.home}`,
+    `${n.hive_url}` where its hive will be, `${n.hive}` under which name.
+    """
+
+    name: str
+    host: str
+    port: int
+    user: str
+    key: str
+    repository: str
+    branch: str
+    install_path: str
+    home: str
+    hive_url: str
+    hive: str
+
+    def __str__(self) -> str:
+        return self.name
+
+    def registration(self) -> dict[str, object]:
+        """The body of POST /v2/registry/beehives/add for it."""
+        return {
+            "node_name": self.name,
+            "ssh_host": self.host,
+            "ssh_port": self.port,
+            "ssh_user": self.user,
+            "ssh_key_path": self.key,
+            "git_repo_url": self.repository,
+            "git_branch": self.branch,
+            "install_path": self.install_path,
+        }
 
 
 @dataclass(frozen=True)

@@ -8,17 +8,21 @@ ERRORS: dict[str, int] = {
     "INVALID_REQUEST": 400,
     "BACKEND_UNAVAILABLE": 400,
     "INVALID_API_KEY": 401,
+    "MODEL_ACCESS_DENIED": 403,
     "NOT_FOUND": 404,
     "NODE_NOT_FOUND": 404,
     "WORKER_NOT_FOUND": 404,
     "TASK_NOT_FOUND": 404,
     "DOWNLOAD_NOT_FOUND": 404,
+    "MODEL_NOT_FOUND": 404,
     "METHOD_NOT_ALLOWED": 405,
     "VERSION_MISMATCH": 409,
+    "NODE_ALREADY_EXISTS": 409,
     "WORKER_ALREADY_REGISTERED": 409,
     "REQUEST_CANCELED": 499,
     "WORKER_CRASHED": 500,
     "WORKER_BINARY_NOT_FOUND": 500,
+    "DOWNLOAD_FAILED": 500,
     "INTERNAL": 500,
     "HIVE_ERROR": 502,
     "WORKER_UNREACHABLE": 502,
@@ -26,8 +30,15 @@ ERRORS: dict[str, int] = {
     "WORKER_NOT_READY": 503,
     "NO_FREE_PORT": 503,
     "SHUTTING_DOWN": 503,
+    "SSH_TIMEOUT": 503,
+    "SSH_AUTH_FAILED": 503,
+    "SSH_FAILED": 503,
+    "HIVE_NOT_INSTALLED": 503,
     "CONNECTION_TIMEOUT": 504,
     "LOADING_TIMEOUT": 504,
+    "DOWNLOAD_TIMEOUT": 504,
+    "VRAM_EXHAUSTED": 507,
+    "INSUFFICIENT_DISK": 507,
 }
 """Code -> HTTP status that goes with it."""
 
@@ -41,6 +52,7 @@ class RbeeError(Exception):
         details: goes to `error.details`.
         status: HTTP status where it differs from the table's (413 for a body over the limit, a hive's own status).
         fields: put directly into `error`, beside the code (`slots_total`, `slots_busy` of `ALL_SLOTS_BUSY`).
+        headers: of the answer.
         top: put beside `error` (the older answers of the queen keep their `success` and `message`).
     """
 
@@ -53,6 +65,7 @@ class RbeeError(Exception):
         status: int | None = None,
         fields: dict[str, Any] | None = None,
         top: dict[str, Any] | None = None,
+        headers: dict[str, str] | None = None,
     ):
         super().__init__(message)
         self.code = code
@@ -61,6 +74,7 @@ class RbeeError(Exception):
         self.status = status if status is not None else ERRORS[code]
         self.fields = fields or {}
         self.top = top or {}
+        self.headers = headers or {}
 
     def envelope(self) -> dict[str, Any]:
         """The body of the answer."""

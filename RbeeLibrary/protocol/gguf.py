@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 MAGIC = b"GGUF"
-_STRING, _ARRAY = 8, 9
+_UINT32, _STRING, _ARRAY = 4, 8, 9
 _SCALARS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
 _QUANTIZATIONS = {7: "Q8_0", 15: "Q4_K_M", 17: "Q5_K_M"}
+QUANTIZATIONS = tuple(_QUANTIZATIONS.values())
 
 
 class BadModel(ValueError):
@@ -53,6 +54,24 @@ def read_header(data: Any, size: int) -> Model:
         _QUANTIZATIONS.get(pairs.get("general.file_type", -1)),
         size,
     )
+
+
+def write_header(*, architecture: str = "llama", vocab_size: int = 32000, eos_token_id: int = 2, quantization: str = "Q4_K_M") -> bytes:
+    """The header of a model without tensors; any bytes may follow it."""
+    file_type = next(number for number, name in _QUANTIZATIONS.items() if name == quantization)
+    pairs = [
+        _text("general.architecture") + struct.pack("<I", _STRING) + _text(architecture),
+        *(
+            _text(key) + struct.pack("<II", _UINT32, value)
+            for key, value in (("general.file_type", file_type), (f"{architecture}.vocab_size", vocab_size), ("tokenizer.ggml.eos_token_id", eos_token_id))
+        ),
+    ]
+    return MAGIC + struct.pack("<IQQ", 3, 0, len(pairs)) + b"".join(pairs)
+
+
+def _text(text: str) -> bytes:
+    data = text.encode()
+    return struct.pack("<Q", len(data)) + data
 
 
 class _Reader:

@@ -14,6 +14,8 @@ Message = TypeVar("Message")
 REQUIRED = dataclasses.MISSING
 MAX_INTEGER = 2**63 - 1
 ID_PATTERN = r"[A-Za-z0-9_-]{1,64}"
+HOST_PATTERN = r"[A-Za-z0-9_][A-Za-z0-9_.:-]{0,254}"
+"""Names of hosts and users: nothing that ssh could take for an option."""
 WORKER_STATES = ("loading", "idle", "busy", "draining", "stale-but-busy")
 
 
@@ -317,3 +319,27 @@ class DownloadRequest:
     """POST /v1/models/download (5.2)."""
 
     model_ref: str = text(1, 4096)
+
+
+@dataclass
+class NodeRegistration:
+    """POST /v2/registry/beehives/add (4.2)."""
+
+    node_name: str = text(1, 256)
+    ssh_host: str = text(pattern=HOST_PATTERN)
+    ssh_user: str = text(pattern=HOST_PATTERN)
+    git_repo_url: str = text(1, 2048)
+    install_path: str = text(1, 4096)
+    ssh_port: int = integer(1, 65535, default=22)
+    ssh_key_path: str | None = text(1, 4096, default=None)
+    git_branch: str = text(1, 256, default="main")
+    backends: str | None = text(0, 4096, default=None)
+    devices: str | None = text(0, 4096, default=None)
+    update: bool = flag(default=False)
+
+
+@dataclass
+class NodeName:
+    """POST /v2/registry/beehives/remove and /install (4.2)."""
+
+    node_name: str = text(0, 256, default="")

@@ -31,10 +31,14 @@ class Link:
 
 @dataclass(eq=False)
 class ChildAccount:
-    """A child of this process: whether its ready line is still awaited, and which signals it was sent, when."""
+    """A child of this process: whether its ready line is still awaited, and which signals it was sent, when.
+
+    One that only has to join the run (`joins`) is no child by `wait`: this process looks for it again and again, as for a hive started over ssh.
+    """
 
     pid: int
     awaited: bool = True
+    joins: bool = False
     ended: bool = False
     signals: dict[int, int] = field(default_factory=dict)
 
@@ -184,6 +188,17 @@ class Accounts:
         with self.mutex:
             self._children[pid] = child
         return child
+
+    @contextmanager
+    def birth(self, pid: int) -> Iterator[None]:
+        """Within the block a process that is no child is on its way into the run."""
+        with self.mutex:
+            self._children[pid] = ChildAccount(pid, joins=True)
+        try:
+            yield
+        finally:
+            with self.mutex:
+                self._children.pop(pid, None)
 
     def child_ended(self, pid: int) -> None:
         """A child was waited for, and all that follows from its end is done or in hand."""

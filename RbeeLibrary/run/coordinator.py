@@ -25,6 +25,7 @@ from .under_way import Report, under_way
 
 _LOOK = 0.005
 _WHO_LIMIT = 0.3
+_BIRTH_LIMIT = 3.0
 _BACKLOG = 4096
 _FINEST = 4e-7
 """Seconds: sums of times differ by their rounding."""
@@ -102,6 +103,7 @@ class Coordinator:
         self._note = note
         self._seats: dict[int, Seat] = {}
         self._gone: dict[int, int] = {}
+        self._births: dict[int, float] = {}
         self._number = 0
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listener.bind(os.path.join(folder, SOCKET_NAME))
@@ -246,9 +248,12 @@ class Coordinator:
                 return why
             if seat.frozen or seat.report is None:
                 continue
-            for pid, awaited, signals in seat.report.children:
+            for pid, awaited, signals, joins in seat.report.children:
                 child = by_pid.get(pid)
-                if child is None:
+                if joins:
+                    if child is None and self._is_on_its_way(pid):
+                        return f"process {pid}, which {seat.name} has started, has not joined the run yet"
+                elif child is None:
                     look = Look.gone if pid in self._gone else self._look(pid)
                     if look is Look.gone or (look is Look.alive and (awaited or _KILL in signals)):
                         return f"{seat.name} has not taken note of its child {pid}"
@@ -257,6 +262,11 @@ class Coordinator:
                 elif why := self._signals_under_way(child, signals):
                     return why
         return None
+
+    def _is_on_its_way(self, pid: int) -> bool:
+        # A program that never joins (a real one) may not hold time up for ever.
+        began = self._births.setdefault(pid, time.monotonic())
+        return pid not in self._gone and time.monotonic() - began < _BIRTH_LIMIT and self._look(pid) is Look.alive
 
     def _signals_under_way(self, seat: Seat, signals: dict[int, int]) -> str | None:
         for number, sent in signals.items():

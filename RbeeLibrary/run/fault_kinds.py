@@ -221,6 +221,30 @@ class Reset(StreamFault):
         raise Cut
 
 
+class CutLine(StreamFault):
+    """RST after exactly so many bytes."""
+
+    name, help = "cut", "the connection ends with a RST when exactly `after_bytes` bytes of the answer have arrived"
+
+    def instead(self, token: bytes, rest: Iterator[bytes], place: Place) -> Iterator[bytes]:
+        place.reset()
+        raise Cut
+
+
+class Corrupt(Fault):
+    """A wrong byte."""
+
+    name, point, help = "corrupt", "stream", "one byte of the answer is another one: the byte at `after_bytes`, or the first"
+
+    def events(self, events: Iterator[bytes], place: Place) -> Iterator[bytes]:
+        left = self.spec.after_bytes or 0
+        for event in events:
+            if 0 <= left < len(event) and self.acts(place):
+                event = event[:left] + bytes([event[left] ^ 0xFF]) + event[left + 1 :]
+            left -= len(event)
+            yield event
+
+
 class HalfEvent(StreamFault):
     """An end inside an event."""
 
@@ -379,6 +403,18 @@ class SlowEnd(Fault):
     """A slow end."""
 
     name, point, help = "slow-end", "program", "the end takes `delay` (1 s) after a shutdown request or SIGTERM"
+
+
+class ChangedEtag(Fault):
+    """A file that is another one by now."""
+
+    name, point, help = "changed-etag", "program", "the hub names another ETag for a file"
+
+
+class HugeLength(Fault):
+    """A length that cannot be."""
+
+    name, point, help = "huge-length", "program", "the hub declares a length of 2^50 bytes"
 
 
 class SpawnFails(Fault):

@@ -48,9 +48,9 @@ def connect(address: str, hello: dict[str, object]) -> socket.socket:
     return connection
 
 
-def hold_on(address: str, name: str, role: str) -> socket.socket:
+def hold_on(address: str, name: str, role: str, port: int | None = None) -> socket.socket:
     """Registers this process and arms the guard; the returned connection must be kept open."""
-    connection = connect(address, {"hello": "lifeline", "pid": os.getpid(), "ppid": os.getppid(), "name": name, "role": role})
+    connection = connect(address, {"hello": "lifeline", "pid": os.getpid(), "ppid": os.getppid(), "name": name, "role": role, "port": port})
     if portable():
         threading.Thread(target=_end_at_eof, args=(connection,), name="lifeline", daemon=True).start()
     else:

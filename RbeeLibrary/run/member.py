@@ -84,7 +84,7 @@ class Member:
                 "at_work": accounts.at_work,
                 "timers": [_timer_as_list(timer) for timer in timers],
                 "links": [[link.client_port, link.server_port, link.serves, link.sent, link.received, link.reading, link.ended] for link in accounts.links()],
-                "children": [[child.pid, child.awaited, child.signals] for child in accounts.children()],
+                "children": [[child.pid, child.awaited, child.signals, child.joins] for child in accounts.children()],
                 "taken": accounts.taken,
                 "served": accounts.served,
             }

@@ -22,12 +22,20 @@ class CountedSocket(socket.socket):
         accounts: of this process.
     """
 
-    def __init__(self, accounts: Accounts, family: int, kind: int, protocol: int):
-        super().__init__(family, kind, protocol)
+    def __init__(self, accounts: Accounts, family: int, kind: int, protocol: int, fileno: int | None = None):
+        super().__init__(family, kind, protocol, fileno)
         self._accounts = accounts
         self._link: Link | None = None
         self._rest: Rest | None = None
         self._cut = False
+
+    @classmethod
+    def adopt(cls, accounts: Accounts, accepted: socket.socket, client_port: int) -> CountedSocket:
+        """The serving end of a connection that was accepted."""
+        family, kind, protocol = accepted.family, accepted.type, accepted.proto
+        made = cls(accounts, family, kind, protocol, accepted.detach())
+        made._link = accounts.open_link(client_port, made.getsockname()[1], serves=True)
+        return made
 
     def connect(self, address: Any) -> None:
         """Connects; `cut` ends the attempt."""

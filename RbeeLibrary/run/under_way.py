@@ -17,7 +17,7 @@ class Report:
     at_work: int
     timers: list[tuple[int, float, str]]
     links: list[ReportedLink]
-    children: list[tuple[int, bool, dict[int, int]]]
+    children: list[tuple[int, bool, dict[int, int], bool]]
     taken: dict[int, int]
     served: bool
 
@@ -29,7 +29,7 @@ class Report:
             said["at_work"],
             [(timer[0], timer[1], timer[2]) for timer in said["timers"]],
             [ReportedLink(*link) for link in said["links"]],
-            [(child[0], child[1], _numbers(child[2])) for child in said["children"]],
+            [(child[0], child[1], _numbers(child[2]), child[3]) for child in said["children"]],
             _numbers(said["taken"]),
             said["served"],
         )

@@ -13,7 +13,8 @@ from RbeeLibrary.protocol import messages
 from RbeeLibrary.protocol.errors import ERRORS, RbeeError, envelope_error
 from RbeeLibrary.protocol.messages import InferenceRequest, QueenReadyCallback, ReadyCallback, SpawnRequest, TaskRequest, WorkerRegistration, read
 from RbeeLibrary.protocol.model_reference import check_model_reference
-from RbeeLibrary.protocol.options import HiveOptions, QueenOptions, WorkerOptions, masked, parse, secret_environment, split_durations, to_argv
+from RbeeLibrary.protocol.options import masked, parse, secret_environment, split_durations, to_argv
+from RbeeLibrary.protocol.programs import HiveOptions, QueenOptions, WorkerOptions
 from RbeeLibrary.protocol.tokens import generated, split_answer
 from RbeeLibrary.protocol.units import ByteSize, Duration
 
