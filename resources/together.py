@@ -1,7 +1,7 @@
 """Requests at the same moment."""
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import requests
 from robot.api.deco import keyword, library
@@ -22,3 +22,23 @@ class together:
 
         with ThreadPoolExecutor(times) as pool:
             return sorted(pool.map(send, range(times)))
+
+    @keyword
+    def post_together(self, times: int, url: str, body: dict) -> list:
+        """Posts a JSON body several times at the same moment; returns the JSON answers."""
+        barrier = threading.Barrier(times)
+
+        def send(_: int):
+            barrier.wait(10)
+            return requests.post(url, json=body, timeout=10).json()
+
+        with ThreadPoolExecutor(times) as pool:
+            return list(pool.map(send, range(times)))
+
+    @keyword
+    def post_in_the_background(self, url: str, body: dict) -> Future:
+        """Posts a JSON body beside the test; `result` of what comes back waits for the answer."""
+        pool = ThreadPoolExecutor(1)
+        future = pool.submit(requests.post, url, json=body, timeout=20)
+        pool.shutdown(wait=False)
+        return future

@@ -20,7 +20,7 @@ import pytest
 from running import await_none_left, robot_env
 
 LIMIT = 10.0
-MODULES = {"fake-queen": "queen", "fake-hive": "hive", "fake-worker": "worker", "mock-worker": "worker"}
+MODULES = {"fake-queen": "queen", "fake-hive": "hive", "fake-worker": "worker", "mock-worker": "worker", "fake-hub": "hub", "fake-relay": "relay"}
 
 
 @contextmanager

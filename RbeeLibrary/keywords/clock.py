@@ -72,6 +72,17 @@ class TimeKeywords:
         return old
 
     @keyword
+    def get_clock_date(self) -> float:
+        """Reads the date of the run's clock, which all stamps of the fakes are taken from.
+
+        Returns:
+            Seconds since 1970.
+        """
+        date = self._context.coordinator.clock.wall()
+        logger.info(f"the run's clock shows {date:.3f}")
+        return date
+
+    @keyword
     def wait_until_timer(self, name: str | Daemon, timer: str, *, within: timedelta | None = None) -> timedelta:
         """Waits until a program waits for a timer, such as `hive    shutdown-ack`.
 

@@ -37,6 +37,8 @@ class InferenceKeywords:
         to: str | Daemon = "queen",
         node: str | None = None,
         model: str = NO_MODEL,
+        backend: str | None = None,
+        device: int | None = None,
         max_tokens: int | None = 20,
         temperature: float | None = None,
         seed: int | None = None,
@@ -53,6 +55,8 @@ class InferenceKeywords:
             to: Name or object of a queen or worker.
             node: Node for a queen's task; default: the node of the first hive, `workstation`.
             model: Model reference for a queen's task.
+            backend: Backend for a queen's task, such as `cuda`; default: any worker, and `cpu` for a new one.
+            device: Device for a queen's task; default: any worker, and 0 for a new one.
             max_tokens: How many tokens; `None` leaves it to the worker, which sends 5.
             temperature: Passed on if given.
             seed: Passed on if given.
@@ -69,7 +73,7 @@ class InferenceKeywords:
         path, cancel_path = "/v1/inference", f"/v1/inference/{number}"
         if daemon.role == "queen":
             path, cancel_path = "/v2/tasks", f"/v2/tasks/{number}"
-            body = {**body, "node": node or "workstation", "model": model}
+            body = {**body, "node": node or "workstation", "model": model, "backend": backend, "device": device}
         key = self._key(daemon, api_key)
         limit = seconds(timeout, self._context.settings.now.timeout)
         inference = Inference(self._context.http, daemon, path, cancel_path, {name: value for name, value in body.items() if value is not None}, key, limit)

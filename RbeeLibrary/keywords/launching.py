@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +18,7 @@ from ..protocol.programs import HiveOptions, HubOptions, QueenOptions, RelayOpti
 from ..run.http import HttpFailure
 from ..run.ports import free_range
 from .context import RunContext
+from .declared import split_options
 from .nodes import NodeBook
 from .states import StateReader
 from .types import Daemon, State
@@ -138,7 +140,9 @@ class Launcher:
     ) -> Launching:
         """Starts a hive without waiting, and tells a fake queen where it is."""
         node = options.get("node_name") or ("workstation" if name == "hive" else name)
-        given = {"worker_ports": "0", "queen_url": queen.url if queen else "", **self.with_stores(name, options, hub), "node_name": node}
+        hive_options, worker_env = for_hive_and_workers(options)
+        env = {**worker_env, **(env or {})}
+        given = {"worker_ports": "0", "queen_url": queen.url if queen else "", **self.with_stores(name, hive_options, hub), "node_name": node}
         launching = self.begin(name, "hive", given, deadline, env=env, program=program)
         if queen is not None and self._is_fake(queen.name):
             process = self._context.process(queen)
@@ -248,6 +252,13 @@ class Launcher:
 
     def _is_fake(self, name: str) -> bool:
         return name not in self._programs or self._programs[name][2]
+
+
+def for_hive_and_workers(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The hive's own of the given options, and the environment that carries the rest to its workers."""
+    hive = split_options(options, HiveOptions)
+    words = to_argv({name: value for name, value in options.items() if name not in hive and value is not None})
+    return hive, {"RBEE_WORKER_ARGS": shlex.join(words)} if words else {}
 
 
 def read_output(context: RunContext, name: str, kinds: tuple[str, ...] = ("stdout", "stderr")) -> str:

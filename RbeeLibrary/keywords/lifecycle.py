@@ -22,6 +22,7 @@ from .launching import Launcher, Launching
 from .types import Daemon, Fleet, ProgramName, State
 
 _IDENTITY = ("worker_id", "callback_url", "journal", "die_with_parent", "addr", "node_name", "config", "advertise_host")
+_HIVE = ("journal", "die_with_parent", "addr", "worker_id", "callback_url", "advertise_host")
 _QUEEN = ("journal", "die_with_parent", "config", "api_key")
 _WORKER_OF_A_FLEET = (*_IDENTITY, "port", "queen_url", "host", "api_key", "report_version", "max_lifetime", "keep_alive", "slots")
 
@@ -77,7 +78,7 @@ class LifecycleKeywords:
         begun = []
         for number in range(1, hives + 1):
             name = f"{prefix}hive" if hives == 1 else f"{prefix}hive-{number}"
-            begun.append(self._launcher.begin_hive(name, queen.daemon, hive_options, deadline))
+            begun.append(self._launcher.begin_hive(name, queen.daemon, {**hive_options, **worker_options}, deadline))
         self._launcher.finish_all([queen, *begun], State.idle, deadline)
         jobs = [(f"{prefix}worker-{number + 1}", begun[number % hives].daemon) for number in range(hives * workers)] if hives else []
         with ThreadPoolExecutor(max_workers=max(1, min(16, len(jobs)))) as pool:
@@ -121,7 +122,7 @@ class LifecycleKeywords:
         return self._finish(self._launcher.begin_queen(name, given, deadline, env=env, program=program), until, deadline)
 
     @keyword
-    @takes_options(HiveOptions, skip=("journal", "die_with_parent", "addr"))
+    @takes_options(HiveOptions, WorkerOptions, skip=_HIVE)
     def start_hive(
         self,
         name: ProgramName = "hive",  # type: ignore[assignment]
@@ -139,6 +140,7 @@ class LifecycleKeywords:
         """Starts a hive and waits until it serves.
 
         A queen that runs under the given name is told where the node's hive is. Workers get free ports of the system's choice unless `worker_ports` is given.
+        Options of workers, such as `load_time`, are for every worker that it starts, whoever asks for it.
 
         Args:
             name: Name for other keywords.

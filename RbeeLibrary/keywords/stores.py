@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -77,7 +76,7 @@ class StoreKeywords:
         if not colon or not name:
             raise UsageError(f"{reference!r} is no model reference: expected hf:ORG/REPO")
         file = path or self.create_model_file(Path(f"{name.replace('/', '--')}.gguf"), size=size)
-        values = (file.name.removesuffix(".gguf"), provider, name, str(file), file.stat().st_size, int(time.time()))
+        values = (file.name.removesuffix(".gguf"), provider, name, str(file), file.stat().st_size, int(self._context.coordinator.clock.wall()))
         return self._insert(str(hive), "models", ("id", "provider", "reference", "local_path", "size_bytes", "downloaded_at_unix"), values)
 
     @keyword
@@ -118,7 +117,7 @@ class StoreKeywords:
             "ssh_user": ssh_user,
             "git_repo_url": "https://github.com/user/llama-orch.git",
             "install_path": install_path,
-            "last_connected_unix": int(time.time()),
+            "last_connected_unix": int(self._context.coordinator.clock.wall()),
             "status": "reachable",
         }
         return self._insert(str(queen), "beehives", tuple(values), tuple(values.values()))

@@ -23,8 +23,8 @@ from ..protocol.options import to_argv
 from ..protocol.programs import HiveOptions, HubOptions, RelayOptions, WorkerOptions
 from ..run.ports import free_range
 from .context import RunContext, seconds
-from .declared import asserting, option_values, split_options, takes_options
-from .launching import Launcher
+from .declared import asserting, option_values, takes_options
+from .launching import Launcher, for_hive_and_workers
 from .nodes import SshCall, furnish
 from .types import Daemon, Node, ProgramName, SshOutcome, SshServer, State
 
@@ -130,15 +130,15 @@ class SurroundingsKeywords:
         url = f"http://127.0.0.1:{free_range(1)}"
         address = host or f"{name}.home.arpa"
         node = Node(name, address, 22, _USER, str(home / "id_ed25519"), _REPOSITORY, "main", str(home / "rbee"), str(home), url, hive)
-        hive_options = self._launcher.with_stores(hive, {"worker_ports": "0", **split_options(given, HiveOptions)}, hub)
-        worker_options = {key: value for key, value in split_options(given, WorkerOptions).items() if key not in hive_options}
+        own_options, worker_env = for_hive_and_workers(given)
+        hive_options = self._launcher.with_stores(hive, {"worker_ports": "0", **own_options}, hub)
         faults = self._context.faults.take_waiting(hive)
         env = {
             "HOME": str(home),
             "PATH": f"{home / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
             "RBEE_NAME": hive,
             "RBEE_HIVE_ARGS": shlex.join(to_argv({**hive_options, "fault": faults})),
-            "RBEE_WORKER_ARGS": shlex.join(to_argv(worker_options)),
+            **worker_env,
             "RBEE_OUTPUTS": self._context.outputs(),
             "RBEE_JOURNALS": self._context.outputs(),
         }

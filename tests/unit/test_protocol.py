@@ -211,7 +211,7 @@ def test_envelope_has_the_shape_of_the_contract():
     busy = RbeeError("ALL_SLOTS_BUSY", "all 1 slots are busy", fields={"slots_total": 1, "slots_busy": 1})
     assert busy.status == 503
     assert busy.envelope() == {"error": {"code": "ALL_SLOTS_BUSY", "message": "all 1 slots are busy", "slots_total": 1, "slots_busy": 1}}
-    assert set(ERRORS.values()) <= {400, 401, 404, 405, 409, 499, 500, 502, 503, 504}
+    assert set(ERRORS.values()) <= {400, 401, 403, 404, 405, 409, 499, 500, 502, 503, 504, 507}
 
 
 # --- model references and tokens ---

@@ -1,0 +1,202 @@
+"""Faults of streams: what is sent is cut, held back, mixed up, lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from typing import ClassVar
+
+from .faults import Cut, Fault, Place
+
+
+class End(Exception):
+    """The stream ends here, cleanly."""
+
+
+class StreamFault(Fault):
+    """Acts once a stream, when `after_tokens` tokens or `after_bytes` bytes have been sent."""
+
+    point = "stream"
+    needs_token: ClassVar[bool] = False
+    """Whether it does something to the next token; if not, it acts as soon as the last one has left."""
+
+    def events(self, events: Iterator[bytes], place: Place) -> Iterator[bytes]:
+        tokens, left, acted = 0, self.spec.after_bytes, False
+        try:
+            for event in events:
+                tokens += place.is_token(event)
+                is_next_token = place.is_token(event) and tokens == self.spec.after_tokens + 1
+                due = is_next_token if left is None else 0 <= left < len(event)
+                if due and not acted and self.acts(place):
+                    if left:
+                        yield event[:left]
+                    yield from self.instead(event[left or 0 :], events, place)
+                else:
+                    yield event
+                left = left if left is None else left - len(event)
+                if left is None and not self.needs_token and place.is_token(event) and tokens == self.spec.after_tokens:
+                    acted = True
+                    if self.acts(place):
+                        yield from self.instead(b"", events, place)
+        except End:
+            return
+
+    def instead(self, token: bytes, rest: Iterator[bytes], place: Place) -> Iterator[bytes]:
+        """What is sent instead of a token."""
+        raise NotImplementedError
+
+
+class Kill(StreamFault):
+    """SIGKILL in the middle of a stream."""
+
+    name, help = "kill", "the process kills itself (SIGKILL) when `after_tokens` tokens have been sent"
+
+    def instead(self, token: bytes, rest: Iterator[bytes], place: Place) -> Iterator[bytes]:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return iter(())
+
+
+class ExitAtToken(StreamFault):
+    """An exit in the middle of a stream."""
+
+    name, help = "exit-at-token", "the process ends with exit code `status` (1) when `after_tokens` tokens have been sent"
+
+    def instead(self, token: bytes, rest: Iterator[bytes], place: Place) -> Iterator[bytes]:
+        os._exit(self.exit_code)
+
+
+class Stall(StreamFault):
+    """Silence."""
+
+    name, help = "stall", "silence for `delay`, or for ever, with the connection open"
+
+    def instead(self, token: bytes, rest: Iterator[bytes], place: Place) -> Iterator[bytes]:
+        self.hold(place, self.spec.delay)
+        if token:
+            yield token
+
+
+class Close(StreamFault):
+    """A clean end without the end marker."""
+
+    name, help = "close", "the stream ends cleanly, but without its end marker"
+
+    def instead(self, token: bytes, rest: Iterator[bytes], place: Place) -> Iterator[bytes]:
+        raise End
+
+
+class Break(StreamFault):
+    """An end in the middle of the body."""
+
+    name, help = "break", "the connection ends in the middle of the body"
+
+    def instead(self, token: bytes, rest: Iterator[bytes], place: Place) -> Iterator[bytes]:
+        raise Cut
+
+
+class Reset(StreamFault):
+    """RST in the middle of the body."""
+
+    name, help = "reset", "the connection ends with a RST when what was sent has arrived"
+
+    def instead(self, token: bytes, rest: Iterator[bytes], place: Place) -> Iterator[bytes]:
+        place.reset()
+        raise Cut
+
+
+class CutLine(StreamFault):
+    """RST after exactly so many bytes."""
+
+    name, help = "cut", "the connection ends with a RST when exactly `after_bytes` bytes of the answer have arrived"
+
+    def instead(self, token: bytes, rest: Iterator[bytes], place: Place) -> Iterator[bytes]:
+        place.reset()
+        raise Cut
+
+
+class Corrupt(Fault):
+    """A wrong byte."""
+
+    name, point, help = "corrupt", "stream", "one byte of the answer is another one: the byte at `after_bytes`, or the first"
+
+    def events(self, events: Iterator[bytes], place: Place) -> Iterator[bytes]:
+        left = self.spec.after_bytes or 0
+        for event in events:
+            if 0 <= left < len(event) and self.acts(place):
+                event = event[:left] + bytes([event[left] ^ 0xFF]) + event[left + 1 :]
+            left -= len(event)
+            yield event
+
+
+class HalfEvent(StreamFault):
+    """An end inside an event."""
+
+    name, needs_token, help = "half-event", True, "the connection ends inside an event"
+
+    def instead(self, token: bytes, rest: Iterator[bytes], place: Place) -> Iterator[bytes]:
+        yield token[: len(token) // 2]
+        raise Cut
+
+
+class HalfCharacter(StreamFault):
+    """An end inside a character."""
+
+    name, help = "half-character", "the connection ends inside a UTF-8 character, which the fault brings along"
+
+    def instead(self, token: bytes, rest: Iterator[bytes], place: Place) -> Iterator[bytes]:
+        yield b'data: {"t":"' + "🐝".encode()[:2]
+        raise Cut
+
+
+class DuplicateToken(StreamFault):
+    """A token twice."""
+
+    name, needs_token, help = "duplicate-token", True, "a token is sent twice"
+
+    def instead(self, token: bytes, rest: Iterator[bytes], place: Place) -> Iterator[bytes]:
+        yield token
+        yield token
+
+
+class SkipToken(StreamFault):
+    """A token is missing."""
+
+    name, needs_token, help = "skip-token", True, "a token is left out"
+
+    def instead(self, token: bytes, rest: Iterator[bytes], place: Place) -> Iterator[bytes]:
+        return iter(())
+
+
+class SwapTokens(StreamFault):
+    """Two tokens in the wrong order."""
+
+    name, needs_token, help = "swap-tokens", True, "a token is sent after its successor"
+
+    def instead(self, token: bytes, rest: Iterator[bytes], place: Place) -> Iterator[bytes]:
+        successor = next(rest, b"")
+        yield from (successor, token) if place.is_token(successor) else (token, successor)
+
+
+class NoEndMarker(Fault):
+    """All tokens, but no end marker."""
+
+    name, point, help = "no-end-marker", "stream", "all tokens are sent, but not the end marker"
+
+    def events(self, events: Iterator[bytes], place: Place) -> Iterator[bytes]:
+        for event in events:
+            if event == b"data: [DONE]\n\n" and self.acts(place):
+                return
+            yield event
+
+
+class EventAfterEnd(Fault):
+    """An event after the end marker."""
+
+    name, point, help = "event-after-end", "stream", "an event is sent after the end marker"
+
+    def events(self, events: Iterator[bytes], place: Place) -> Iterator[bytes]:
+        for event in events:
+            yield event
+            if event == b"data: [DONE]\n\n" and self.acts(place):
+                yield b'data: {"t":" late"}\n\n'

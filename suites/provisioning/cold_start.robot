@@ -1,0 +1,78 @@
+*** Settings ***
+Documentation       From nothing to tokens: no hive, no model, no worker. Everything on the way is real, and comes in its order.
+
+Resource            ../../resources/models.resource
+
+
+*** Test Cases ***
+Cold Start Streams Twenty Tokens
+    [Documentation]    ssh starts the hive, the download breaks at 40 % and is resumed there, the model fits, the worker loads.
+    [Tags]    S07    S58
+    Registered Node Without A Hive
+    ${cut} =    Inject Fault    hub    cut    path=${FILE_PATH}    after_bytes=2097152    times=1
+    ${answer} =    Submit Inference    good morning    model=${MODEL}    max_tokens=20    backend=cuda    device=1
+    Wait Until Inference Ends    ${answer}    within=15s
+    Get Token Count    ${answer}    ==    20
+    Get Inference State    ${answer}    ==    done
+    Should Be Equal    ${answer.headers}[x-worker-id]    mock-worker-1
+    Every Step Should Have Come In Its Order
+    @{ranges} =    Get Ranges
+    Should Be Equal    ${ranges}    ${{ ["", "bytes=2097152-"] }}
+    @{models} =    Get Rows    hive    models
+    File Should Be The Hub's    ${models}[0][local_path]
+    Get Command Line    mock-worker-1    contains    --backend cuda --device 1 --model ${models}[0][local_path]
+    Get Ssh Count    workstation    ==    2
+    @{nodes} =    Get Rows    queen    beehives
+    Should Be True    ${nodes}[0][last_connected_unix] > 1
+    Get State    mock-worker-1    ==    idle    seen_by=queen
+    Get Fault Hits    ${cut}    ==    1
+
+Task Progress Shows Download And Loading
+    [Documentation]    What a keeper draws its bars from.
+    [Tags]    S16
+    Start Model Hub
+    Start Fleet    load_time=1s
+    ${queen} =    Get Daemon    queen
+    ${download} =    Start Reading    ${queen.url}/v2/tasks/req-cold/progress
+    ${answer} =    Submit Inference    good morning    model=${MODEL}    request_id=req-cold
+    Wait Until Inference Ends    ${answer}    within=10s
+    @{events} =    Wait Until Stream Ends    ${download}
+    @{stages} =    Evaluate    list(dict.fromkeys(event["stage"] for event in $events if event != "[DONE]"))
+    Should Be Equal    ${stages}    ${{ ["downloading", "complete", "loading_to_vram"] }}
+
+
+*** Keywords ***
+Registered Node Without A Hive
+    [Documentation]    Hub, queen, and a node that the queen knows and has seen last in 1970. Nothing runs on the node.
+    Start Model Hub
+    ${node} =    Start Node    ram=8000MB    load_time=3s    backends=cuda,cpu
+    ${queen} =    Start Queen
+    POST    ${queen.url}/v2/registry/beehives/add    json=${node.registration()}    timeout=10
+    ${path} =    Get Option    queen    --database
+    Evaluate
+    ...    sqlite3.connect($path, isolation_level=None).execute("UPDATE beehives SET last_connected_unix = 1")
+    ...    modules=sqlite3
+
+Every Step Should Have Come In Its Order
+    [Documentation]    As the journals of all processes tell it.
+    Requests Should Be In Order
+    ...    queen POST /v2/tasks
+    ...    hive GET /v1/workers/list
+    ...    hive GET /v1/health
+    ...    hive POST /v1/models/download
+    ...    hub GET /api/models/${REPOSITORY}
+    ...    hub GET ${FILE_PATH}
+    ...    hub GET ${FILE_PATH}
+    ...    hive POST /v1/workers/spawn
+    ...    mock-worker-1 GET /v1/ready
+    ...    mock-worker-1 GET /v1/loading/progress
+    ...    mock-worker-1 GET /v1/ready
+    ...    mock-worker-1 POST /v1/inference
+    Requests Should Be In Order
+    ...    hive POST /v1/models/download
+    ...    hive GET /v1/models/download/progress
+    ...    hive POST /v1/workers/spawn
+    Requests Should Be In Order
+    ...    hive POST /v1/workers/spawn
+    ...    queen POST /v2/workers/ready
+    ...    mock-worker-1 POST /v1/inference

@@ -1,0 +1,218 @@
+*** Settings ***
+Documentation       A model comes from the hub: with progress, once for all who ask, broken and resumed, checked at the end.
+
+Library             ../../resources/together.py
+Resource            ../../resources/models.resource
+
+
+*** Test Cases ***
+Missing Model Is Downloaded With Progress
+    [Documentation]    5 MB at 5 MB a second: an event each MB, spread in time, then the path, then the end.
+    [Tags]    S16
+    Start Model Hub    rate=5MB
+    Start Hive    queen=None
+    ${download} =    Begin Download
+    @{events} =    Wait Until Stream Ends    ${download}
+    @{stages} =    Evaluate    [event["stage"] for event in $events[:-1]]
+    @{expected} =    Evaluate    ["downloading"] * 5 + ["complete"]
+    Lists Should Be Equal    ${stages}    ${expected}
+    @{bytes} =    Evaluate    [event["bytes_downloaded"] for event in $events[:5]]
+    @{megabytes} =    Evaluate    [1048576 * number for number in range(1, 6)]
+    Lists Should Be Equal    ${bytes}    ${megabytes}
+    Should Be Equal As Integers    ${events}[0][bytes_total]    ${MODEL_SIZE}
+    Should Be True    all(event["speed_mbps"] > 0 for event in $events[:5])
+    ${spread} =    Evaluate    $download.times[4] - $download.times[0]
+    Should Be True    ${spread} > 0.4    msg=five events came within ${spread} s: they were held back
+    Download Should Complete    ${download}
+
+Cached Model Is Not Downloaded
+    [Documentation]    A row of the catalog is enough: the hub hears nothing, and the worker gets the row's file.
+    [Tags]    S15
+    Start Hub And Hive
+    Add Model To Catalog    ${MODEL}
+    ${said} =    Ask For Model
+    @{rows} =    Get Rows    hive    models
+    Should Be Equal    ${said}    ${{ {"download_id": "cached", "local_path": $rows[0]["local_path"]} }}
+    Start Worker    model_ref=${MODEL}
+    Get Command Line    worker-1    contains    --model ${rows}[0][local_path]
+    No Request Should Come    hub    GET    *
+
+Downloaded Model Is In The Catalog
+    [Documentation]    All six columns; the next request is answered from it.
+    [Tags]    S18
+    Start Hub And Hive
+    ${before} =    Get Clock Date
+    ${download} =    Begin Download
+    Download Should Complete    ${download}
+    @{rows} =    Get Rows    hive    models
+    Should Be Equal    ${rows}[0][id]    tinyllama-q4
+    Should Be Equal    ${rows}[0][provider]    hf
+    Should Be Equal    ${rows}[0][reference]    ${REPOSITORY}
+    Should End With    ${rows}[0][local_path]    /models/tinyllama-q4.gguf
+    Should Be Equal As Integers    ${rows}[0][size_bytes]    ${MODEL_SIZE}
+    Should Be True    ${before} - 1 <= ${rows}[0][downloaded_at_unix] <= ${before} + 60
+    ${said} =    Ask For Model
+    Should Be Equal    ${said}[download_id]    cached
+
+Broken Download Is Resumed At The Byte
+    [Documentation]    The hub resets the connection after exactly 2 MB, once: the second request begins there, 100 ms later.
+    [Tags]    S17    L009
+    Start Hub And Hive
+    ${fault} =    Inject Fault    hub    cut    path=${FILE_PATH}    after_bytes=2097152    times=1
+    ${download} =    Begin Download
+    ${retry} =    Wait For Event    ${download}    stage=retrying
+    Should Be Equal As Integers    ${retry}[attempt]    2
+    Should Be Equal As Integers    ${retry}[max_attempts]    6
+    Should Be Equal As Integers    ${retry}[delay_ms]    100
+    Should Be Equal As Integers    ${retry}[bytes_downloaded]    2097152
+    Should Contain    ${retry}[error]    Connection reset by peer
+    Download Should Complete    ${download}
+    @{ranges} =    Get Ranges
+    Should Be Equal    ${ranges}    ${{ ["", "bytes=2097152-"] }}
+    @{pauses} =    Get Retry Pauses
+    Should Be True    100 <= ${pauses}[0] < 200
+    Get Fault Hits    ${fault}    ==    1
+
+Download Is Given Up After Six Attempts
+    [Documentation]    Pauses of 100, 200, 400, 800 and 1600 ms of the run's clock; what came stays in the partial file.
+    [Tags]    S17    L009
+    Start Hub And Hive
+    Set Time Rate    0
+    ${fault} =    Inject Fault    hub    cut    path=${FILE_PATH}    after_bytes=0
+    ${download} =    Begin Download
+    Advance Time    10 s
+    ${error} =    Download Should Fail    ${download}    DOWNLOAD_FAILED
+    Should Contain    ${error}[message]    6 attempts
+    @{ranges} =    Get Ranges
+    Length Should Be    ${ranges}    6
+    @{pauses} =    Get Retry Pauses
+    Should Be Equal    ${pauses}    ${{ [100, 200, 400, 800, 1600] }}
+    Get Fault Hits    ${fault}    ==    6
+
+Partial File Of An Earlier Run Is Used
+    [Documentation]    A hive that was killed left 3 of 5 MB: the next one asks for the rest, and begins beyond 60 %.
+    [Tags]    L044
+    Start Hub And Hive
+    Inject Fault    hub    stall    path=${FILE_PATH}    after_bytes=3145728    times=1
+    ${download} =    Begin Download
+    Wait For Event    ${download}    stage=downloading    bytes_downloaded=3145728
+    Kill    hive
+    Restart    hive
+    ${download} =    Begin Download
+    @{events} =    Wait Until Stream Ends    ${download}
+    Should Be True    ${events}[0][bytes_downloaded] > 0.6 * ${MODEL_SIZE}
+    Download Should Complete    ${download}
+    @{ranges} =    Get Ranges
+    Should Be Equal    ${ranges}    ${{ ["", "bytes=3145728-"] }}
+
+Twenty Who Ask At Once Get One Download
+    [Documentation]    The hub serves the file once; all twenty read the same progress to its end.
+    Start Hub And Hive
+    ${hive} =    Get Daemon    hive
+    ${stall} =    Inject Fault    hub    delay    path=${FILE_PATH}    delay=300ms
+    @{ids} =    Post Together    20    ${hive.url}/v1/models/download    ${{ {"model_ref": $MODEL} }}
+    Should Be True    len({said["download_id"] for said in $ids}) == 1
+    FOR    ${said}    IN    @{ids}
+        ${download} =    Follow Download    ${said}[download_id]
+        @{events} =    Wait Until Stream Ends    ${download}
+        Should Be Equal    ${events}[-2][stage]    complete
+    END
+    Get Request Count    hub    GET    ${FILE_PATH}    ==    1
+    Get Fault Hits    ${stall}    ==    1
+    Get Catalog Count    hive    ==    1
+    File Should Be The Hub's    ${events}[-2][local_path]
+
+Late Reader Gets The Last Event
+    [Documentation]    While the download runs, and for 60 s after it: then nobody knows it any more.
+    Start Hub And Hive
+    ${hive} =    Get Daemon    hive
+    Set Time Rate    0
+    ${download} =    Begin Download
+    Wait Until Stream Ends    ${download}
+    ${late} =    Follow Download    ${download.id}
+    @{events} =    Wait Until Stream Ends    ${late}
+    @{stages} =    Evaluate    [event if event == "[DONE]" else event["stage"] for event in $events]
+    Should Be Equal    ${stages}    ${{ ["complete", "[DONE]"] }}
+    Advance Time    59 s
+    GET    url=${hive.url}/v1/models/download/progress?id=${download.id}    timeout=5    expected_status=200
+    Advance Time    1 s
+    ${gone} =    GET
+    ...    url=${hive.url}/v1/models/download/progress?id=${download.id}
+    ...    timeout=5
+    ...    expected_status=404
+    Should Be Equal    ${gone.json()}[error][code]    DOWNLOAD_NOT_FOUND
+
+Unknown Model Is Reported
+    [Documentation]    One request to the hub, none after it; the message says where it was looked for.
+    [Tags]    L006
+    Start Hub And Hive
+    ${hub} =    Get Daemon    hub
+    ${said} =    Ask For Model    hf:NonExistent/FakeModel    status=404
+    Should Be Equal    ${said}[error][code]    MODEL_NOT_FOUND
+    Should Contain    ${said}[error][message]    ${hub.url}
+    Get Request Count    hub    GET    *    ==    1    within=0s
+    Get Catalog Count    hive    ==    0
+
+Private Model Is Reported
+    [Documentation]    Without the token it is refused, with it it comes.
+    [Tags]    L007
+    Start Model Hub    gated=${REPOSITORY}    token=hf_secret
+    Start Hive    queen=None
+    ${refused} =    Ask For Model    status=403
+    Should Be Equal    ${refused}[error][code]    MODEL_ACCESS_DENIED
+    Should Contain    ${refused}[error][message]    HF_TOKEN
+    Start Hive    trusted    queen=None    hf_token=hf_secret
+    ${download} =    Begin Download    trusted
+    @{events} =    Wait Until Stream Ends    ${download}
+    Should Be Equal    ${events}[-2][stage]    complete
+    Get Catalog Count    trusted    ==    1
+
+Stalled Download Times Out
+    [Documentation]    60 s without a byte is a failure; after six of them the download is given up, having cost no real minute.
+    [Tags]    L008
+    Start Hub And Hive
+    Set Time Rate    0
+    ${fault} =    Inject Fault    hub    stall    path=${FILE_PATH}    after_bytes=1
+    ${download} =    Begin Download
+    Wait Until Timer    hive    download-stall
+    Advance Time    59 s
+    Get Request Count    hub    GET    ${FILE_PATH}    ==    1    within=0s
+    Advance Time    6 min
+    Download Should Fail    ${download}    DOWNLOAD_TIMEOUT
+    Get Request Count    hub    GET    ${FILE_PATH}    ==    6    within=0s
+    Get Fault Hits    ${fault}    ==    6
+
+Wrong Checksum Is Downloaded Again
+    [Documentation]    One byte is wrong: the file is thrown away, and comes again from its first byte.
+    [Tags]    L010
+    Start Hub And Hive
+    ${fault} =    Inject Fault    hub    corrupt    path=${FILE_PATH}    after_bytes=4000000    times=1
+    ${download} =    Begin Download
+    ${retry} =    Wait For Event    ${download}    stage=retrying
+    Should Be Equal As Integers    ${retry}[bytes_downloaded]    0
+    Should Contain    ${retry}[error]    checksum
+    Download Should Complete    ${download}
+    @{ranges} =    Get Ranges
+    Should Be Equal    ${ranges}    ${{ ["", ""] }}
+    Get Fault Hits    ${fault}    ==    1
+
+Checksum That Is Always Wrong Is Given Up
+    [Documentation]    Six attempts; no file and no row are left.
+    [Tags]    L010
+    Start Hub And Hive
+    Set Time Rate    0
+    Inject Fault    hub    corrupt    path=${FILE_PATH}
+    ${download} =    Begin Download
+    Advance Time    10 s
+    Download Should Fail    ${download}    DOWNLOAD_FAILED
+    Get Request Count    hub    GET    ${FILE_PATH}    ==    6    within=0s
+    ${folder} =    Get Option    hive    --models-dir
+    Directory Should Be Empty    ${folder}
+
+File Behind A Redirect Is Found
+    [Documentation]    As hubs with a content network serve their files.
+    Start Model Hub    redirect=on
+    Start Hive    queen=None
+    ${download} =    Begin Download
+    Download Should Complete    ${download}
+    Get Request Count    hub    GET    /cdn/*    ==    1
