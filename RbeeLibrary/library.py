@@ -20,6 +20,7 @@ from .keywords.evidence import EvidenceTaker
 from .keywords.faults import FaultKeywords
 from .keywords.inference import InferenceKeywords
 from .keywords.journal import JournalKeywords
+from .keywords.keeper import KeeperKeywords
 from .keywords.launching import Launcher
 from .keywords.lifecycle import LifecycleKeywords
 from .keywords.ports import PortKeywords
@@ -113,6 +114,7 @@ class RbeeLibrary:
             LifecycleKeywords(self._context, self._launcher, endings),
             SurroundingsKeywords(self._context, self._launcher),
             StoreKeywords(self._context),
+            KeeperKeywords(self._context, self._launcher, endings),
             StateKeywords(self._context, states),
             self._inferences,
             self._faults,

@@ -16,7 +16,7 @@ ALLOWED = {
     "keywords": {"assertions", "fleet", "run", "protocol", "report"},
     "library.py": {"keywords", "run"},
 }
-STARTERS = ("queen.py", "ssh_call.py", "hive.py", "hive_workers.py", "keeper.py")
+STARTERS = ("queen.py", "ssh_call.py", "keeper_children.py", "hive.py", "hive_workers.py", "keeper.py")
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py")
 
 

@@ -15,6 +15,8 @@ read go < {folder}/gate
 exec {python} -m RbeeLibrary.fakes.worker "$@"
 """
 
+REAL_WORKERS = ("--port", "0", "--worker-args", "real", "--worker-ports", "20100-20199", "--provision", "off")
+
 
 def test_three_spawns_asked_together_overlap_in_time(tmp_path: Path):
     """Each worker waits at a gate before it serves. All three processes are there before any spawn is answered."""
@@ -63,7 +65,9 @@ def test_worker_with_a_real_programs_argv(tmp_path: Path):
     binary = tmp_path / "llm-worker-rbee"
     binary.write_text(f'#!/bin/sh\necho "$@" > {log}\nexec sleep 60\n')
     binary.chmod(0o700)
-    with program("fake-hive", "--port", "0", "--worker-binary", str(binary), "--worker-args", "real", "--worker-ports", "20100-20199") as hive:
+    with program(
+        "fake-hive", "--port", "0", "--worker-binary", str(binary), "--worker-args", "real", "--worker-ports", "20100-20199", "--provision", "off"
+    ) as hive:
         body = '{"worker_id":"w","model_ref":"hf:a/b","model_path":"/m.gguf","backend":"cpu","device":0}'
         status, text = ask(hive.ready["port"], "POST", "/v1/workers/spawn", body)
         assert status == 200, text
@@ -76,7 +80,9 @@ def test_worker_that_dies_within_the_settle_time_is_reported(tmp_path: Path):
     binary = tmp_path / "llm-worker-rbee"
     binary.write_text("#!/bin/sh\nexit 7\n")
     binary.chmod(0o700)
-    with program("fake-hive", "--port", "0", "--worker-binary", str(binary), "--worker-args", "real", "--worker-ports", "20100-20199") as hive:
+    with program(
+        "fake-hive", "--port", "0", "--worker-binary", str(binary), "--worker-args", "real", "--worker-ports", "20100-20199", "--provision", "off"
+    ) as hive:
         status, text = ask(hive.ready["port"], "POST", "/v1/workers/spawn", '{"worker_id":"w"}')
         assert status == 500
         assert '"exit_code":7' in text

@@ -86,7 +86,7 @@ class RbeeClient:
 
     def find_worker(self, hive_url: str, wanted: Wanted) -> FoundWorker:
         """An idle worker for the model, else a loading one when it is loaded, else a busy one, else a new one."""
-        rows = self._object("GET", f"{hive_url}/v1/workers/list", limit=self._limits.hive).get("workers")
+        rows = self.object("GET", f"{hive_url}/v1/workers/list", limit=self._limits.hive).get("workers")
         if not isinstance(rows, list):
             raise RbeeError("HIVE_ERROR", "the hive's list has no field workers")
         row = best_row(rows, wanted)
@@ -98,7 +98,7 @@ class RbeeClient:
         return found
 
     def _start_worker(self, hive_url: str, wanted: Wanted) -> FoundWorker:
-        health = self._object("GET", f"{hive_url}/v1/health", limit=self._limits.hive)
+        health = self.object("GET", f"{hive_url}/v1/health", limit=self._limits.hive)
         version = health.get("version")
         if version != self._version:
             raise RbeeError(
@@ -106,11 +106,11 @@ class RbeeClient:
                 f"keeper is v{self._version}, hive is v{version}: both must be the same",
                 {"keeper_version": self._version, "hive_version": version},
             )
-        download = self._object("POST", f"{hive_url}/v1/models/download", {"model_ref": wanted.model}, limit=self._limits.hive)
+        download = self.object("POST", f"{hive_url}/v1/models/download", {"model_ref": wanted.model}, limit=self._limits.hive)
         if download.get("download_id") != "cached":
             self._follow_download(hive_url, str(download.get("download_id")))
         request = {"model_ref": wanted.model, "backend": wanted.backend or "cpu", "device": wanted.device or 0, "model_path": download.get("local_path") or ""}
-        spawned = self._object("POST", f"{hive_url}/v1/workers/spawn", request, limit=self._limits.spawn)
+        spawned = self.object("POST", f"{hive_url}/v1/workers/spawn", request, limit=self._limits.spawn)
         if "worker_id" not in spawned or "url" not in spawned:
             raise RbeeError("HIVE_ERROR", "the hive's answer to spawn lacks worker_id or url")
         found = FoundWorker(str(spawned["worker_id"]), str(spawned["url"]))
@@ -122,7 +122,7 @@ class RbeeClient:
             self._progress(event)
             if event.get("stage") == "error":
                 code = str(event.get("code"))
-                raise RbeeError(code if code in ERRORS else "HIVE_ERROR", str(event.get("message")))
+                raise RbeeError(code if code in ERRORS else "HIVE_ERROR", str(event.get("message")), event.get("details"))
 
     def _await_loaded(self, hive_url: str, worker: FoundWorker) -> None:
         deadline = self._clock.now() + self._limits.ready
@@ -159,6 +159,7 @@ class RbeeClient:
                         "state": state.get("state"),
                         "layers_loaded": layers.get("layers_loaded"),
                         "layers_total": layers.get("layers_total"),
+                        "limit_s": self._limits.ready,
                     },
                 )
             self._clock.wait(self._cancelled, due, "ready-poll")
@@ -167,7 +168,7 @@ class RbeeClient:
         try:
             return self._http.call("GET", f"{worker.url}/v1/ready", limit=self._limits.ready_request, headers=self._headers).object()
         except HttpFailure:
-            rows = self._object("GET", f"{hive_url}/v1/workers/list", limit=self._limits.hive).get("workers", [])
+            rows = self.object("GET", f"{hive_url}/v1/workers/list", limit=self._limits.hive).get("workers", [])
             if not any(worker.worker_id in (row.get("worker_id"), row.get("id")) for row in rows):
                 raise RbeeError("WORKER_CRASHED", f"worker {worker.worker_id} is gone from the hive's list", {"worker_id": worker.worker_id}) from None
             return {}
@@ -198,20 +199,20 @@ class RbeeClient:
 
     def infer(self, worker: FoundWorker, body: dict[str, Any]) -> Stream:
         """The worker's answer, whatever its status, as soon as its headers are there."""
+        return self.ask(f"{worker.url}/v1/inference", body, self._limits.inference)
+
+    def ask(self, url: str, body: dict[str, Any], limit: float) -> Stream:
+        """The answer to a request for an inference, of a worker or a queen, as soon as its headers are there."""
+        headers = {**self._headers, "X-Request-Id": str(body["request_id"])}
         try:
-            headers = {**self._headers, "X-Request-Id": str(body["request_id"])}
-            return self._connected(
-                worker.url,
-                lambda: self._http.open(
-                    "POST", f"{worker.url}/v1/inference", body, limit=self._limits.inference, connect_limit=self._limits.connect, headers=headers
-                ),
-            )
+            return self._connected(url, lambda: self._http.open("POST", url, body, limit=limit, connect_limit=self._limits.connect, headers=headers))
         except NoAnswer as error:
-            raise RbeeError("HIVE_ERROR", f"worker {worker.worker_id} did not answer the inference: {error}") from error
+            raise RbeeError("HIVE_ERROR", f"{urlsplit(url).netloc} did not answer the inference: {error}") from error
 
     # --- rules for every request (3.3) ---
 
-    def _object(self, method: str, url: str, body: Any = None, *, limit: float) -> dict[str, Any]:
+    def object(self, method: str, url: str, body: Any = None, *, limit: float) -> dict[str, Any]:
+        """The JSON object of a good answer; raises what the user is told of any other."""
         try:
             answer = self._connected(url, lambda: self._http.call(method, url, body, limit=limit, connect_limit=self._limits.connect, headers=self._headers))
         except NoAnswer as error:

@@ -20,8 +20,9 @@ from .front import Reply, Request
 from .hive_models import Models
 from .hive_queen import QueenLine
 from .hive_workers import WorkerRow, Workers, port_range
+from .party import exit_now
 from .program import launch
-from .service import Service, exit_now
+from .service import Service
 from .streams import EventStream
 from .texts import iso_time, parse_time
 

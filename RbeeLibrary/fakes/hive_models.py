@@ -52,7 +52,7 @@ class Models:
     def download(self, model_ref: str) -> tuple[str, str | None]:
         """Id and path of a model: `cached` and the path of one that is here, else the id of its download, which has begun."""
         check_model_reference(model_ref)
-        if self._catalog is None:
+        if self._catalog is None or model_ref == NO_MODEL:
             return CACHED, None
         row = self._known(model_ref)
         if row is not None:

@@ -7,7 +7,8 @@ from typing import Any
 from ..protocol.programs import HiveOptions
 from ..run.http import HttpFailure
 from .hive_workers import WorkerRow
-from .service import Job, Service
+from .party import Job
+from .service import Service
 
 
 class QueenLine:

@@ -47,7 +47,7 @@ class Hub(Service):
 
     def model(self, request: Request, org: str, repo: str, revision: str = "main") -> Reply:
         """GET /api/models/<org>/<repo>: the files of a repository."""
-        files = self._open(request, f"{org}/{repo}")
+        files = self._files_of(request, f"{org}/{repo}")
         return Reply(200, {"id": f"{org}/{repo}", "sha": _commit(f"{org}/{repo}"), "siblings": [self._sibling(file, request) for file in files]})
 
     def resolve(self, request: Request, org: str, repo: str, revision: str, name: str) -> Reply:
@@ -76,7 +76,7 @@ class Hub(Service):
 
     # --- inside ---
 
-    def _open(self, request: Request, repository: str) -> list[HubFile]:
+    def _files_of(self, request: Request, repository: str) -> list[HubFile]:
         files = self._files.of(repository)
         if files is None:
             raise RbeeError("NOT_FOUND", f"repository {repository[:80]} not found", headers={"X-Error-Code": "RepoNotFound"})
@@ -90,7 +90,7 @@ class Hub(Service):
         return bool(self.options.token) and hmac.compare_digest(said.encode(), f"Bearer {self.options.token}".encode())
 
     def _find(self, request: Request, repository: str, name: str) -> HubFile:
-        self._open(request, repository)
+        self._files_of(request, repository)
         file = self._files.find(repository, name)
         if file is None:
             raise RbeeError("NOT_FOUND", f"{repository} has no file {name[:80]}", headers={"X-Error-Code": "EntryNotFound"})

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from ..protocol.options import DaemonOptions, option
 from ..run.lifeline import NAME_VARIABLE
 from .front import Request
+from .party import exit_now
 from .program import launch
-from .service import LISTEN_VARIABLE, READY_VARIABLE, Service, exit_now
+from .service import LISTEN_VARIABLE, READY_VARIABLE, Service
 
 _MODULE = "RbeeLibrary.fakes.leftover"
 _WELL = b"w"

@@ -9,7 +9,8 @@ from typing import NoReturn
 
 from ..protocol.options import DaemonOptions, masked, parse
 from ..run.title import set_title
-from .service import Service, exit_now
+from .party import exit_now
+from .service import Service
 
 
 def launch(

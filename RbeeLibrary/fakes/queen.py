@@ -19,12 +19,13 @@ from ..run.clock import Event
 from ..run.http import HttpFailure, NoAnswer, Stream
 from .client import CANCELLED, FoundWorker, Limits, RbeeClient, Wanted, checked_object
 from .front import Reply, Request
+from .party import exit_now
 from .program import launch
 from .queen_hives import Hives
 from .queen_nodes import NodeRegistry
 from .queen_setup import Setup
 from .queen_workers import QueenRow, WorkerRegistry
-from .service import Service, exit_now
+from .service import Service
 from .ssh_call import Ssh
 from .streams import Abort, Feed
 
@@ -212,23 +213,26 @@ class Queen(Service):
         check_model_reference(asked.model)
         if self._ending:
             raise RbeeError("SHUTTING_DOWN", "the queen is shutting down")
-        self._hives.url_of(asked.node)
-        if asked.direct:
-            return Reply(200, {"node": asked.node, "hive_url": self._hives.reach(asked.node)})
         request_id = asked.request_id or f"req-{uuid.uuid4().hex[:12]}"
         request.exchange.request_id = request_id
         task = self._begin_task(request_id)
         request.stream.on_gone(task.cancelled.set)
         hive_url = ""
         try:
-            client = self._client_for(request, task)
             hive_url = self._hives.reach(asked.node)
+            if asked.direct:
+                self._end_progress(task)
+                self._forget_task(task)
+                return Reply(200, {"node": asked.node, "hive_url": hive_url})
+            client = self._client_for(request, task)
             self._hives.note_answer(hive_url)
             task.worker = client.find_worker(hive_url, Wanted(asked.model, asked.backend, asked.device))
             if task.cancelled.is_set():
                 raise RbeeError(CANCELLED, "the request was cancelled")
             stream = client.infer(task.worker, _inference_body(asked, request_id))
         except RbeeError as error:
+            if hive_url:
+                error.headers["X-Hive-Url"] = hive_url
             if error.code == "CONNECTION_TIMEOUT" and task.worker is None:
                 self._hives.forget_answer(hive_url)
                 self._hives.note_unreached(asked.node, error.message)

@@ -2,60 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
-import contextvars
 import json
 import os
-import queue
 import signal
 import socket
-import sys
 import threading
-import time
 from collections.abc import Callable
 from typing import Any, NoReturn, Protocol
 
 from ..protocol.options import VERSION, DaemonOptions
-from ..run.accounts import Rest
-from ..run.clock import Clock, ClockPage, Event
 from ..run.control import open_control
 from ..run.fault_kinds import KINDS
 from ..run.faults import FaultBox, FaultSpec, Place
-from ..run.http import HttpClient
-from ..run.journal import Journal, journal_path
-from ..run.lifeline import NAME_VARIABLE, RunIsOver, hold_on, run_address
-from ..run.member import Member
 from ..run.platform import portable, signal_at_parents_end
 from ..run.ports import listen
 from .front import Front, Handler
+from .party import Party, exit_now
 from .server import Server
-from .texts import iso_time, printable
 
 READY_VARIABLE = "RBEE_READY_FD"
 LISTEN_VARIABLE = "RBEE_LISTEN_FD"
 _FLUSH_LIMIT = 1.0
-
-
-class Job:
-    """Work beside the requests, in a thread of its own; `done` when it has ended."""
-
-    def __init__(self, clock: Clock, work: Callable[..., object], args: tuple[Any, ...], name: str):
-        self.done = Event()
-        self._clock = clock
-        self._name = name
-        clock.accounts.hand_over()
-        threading.Thread(target=contextvars.copy_context().run, args=(self._run, work, args), name=name, daemon=True).start()
-
-    def join(self, limit: float | None = None) -> bool:
-        """Waits for its end, at most so many seconds of the clock."""
-        return self._clock.wait(self.done, None if limit is None else self._clock.now() + limit, self._name)
-
-    def _run(self, work: Callable[..., object], args: tuple[Any, ...]) -> None:
-        with self._clock.accounts.taken_over(self._name):
-            try:
-                work(*args)
-            finally:
-                self.done.set()
 
 
 class Serving(Protocol):
@@ -70,7 +37,7 @@ class Serving(Protocol):
     def finish(self, limit: float) -> None: ...  # noqa: D102
 
 
-class Service:
+class Service(Party):
     """A program that serves HTTP and ends well.
 
     A fake adds its routes in its constructor and overrides `started`, `drain` and `abandon`.
@@ -82,27 +49,17 @@ class Service:
     """
 
     def __init__(self, program: str, options: DaemonOptions, listener: socket.socket | None):
-        self.program = program
+        super().__init__(program)
         self.options = options
-        self.name = os.environ.get(NAME_VARIABLE) or program
-        self._lifecycle: queue.SimpleQueue[tuple[str, int]] = queue.SimpleQueue()
-        self._wakeup, self._waker = os.pipe()
-        os.set_blocking(self._waker, False)
         self.listener = listener or _inherited_listener() or listen(options.host, options.port)
         self.port: int = self.listener.getsockname()[1]
         self._server: Serving | None = None
-        self._lifeline: socket.socket | None = None
         self.state = "starting"
         self._log_lock = threading.Lock()
         self.log_lines: list[str] = []
         self.on_log: Callable[[str], None] = lambda _: None
-        self._run = run_address()
-        self.clock = Clock(ClockPage.of_run(os.path.dirname(self._run)) if self._run else None)
-        self.real_clock = Clock(accounts=self.clock.accounts)
-        """For the few waits that are real: for the operating system and for real programs."""
-        self._main = Rest(self.clock.accounts)
         self._first_faults = [FaultSpec.parse(text) for text in options.fault]
-        self._front = Front(options, self.clock, self._write_line)
+        self._front = Front(options, self.clock, self.write_line)
 
     @property
     def url(self) -> str:
@@ -128,15 +85,10 @@ class Service:
 
     def log(self, text: str) -> None:
         """Writes one line to standard error, with its time."""
-        line = self._write_line(text)
+        line = self.write_line(text)
         with self._log_lock:
             self.log_lines.append(line)
         self.on_log(line)
-
-    def _write_line(self, text: str) -> str:
-        line = f"{iso_time(time.time())} {printable(text)}"
-        os.write(2, f"{line}\n".encode("utf-8", "replace"))
-        return line
 
     def set_state(self, state: str) -> None:
         """Changes the state and records it."""
@@ -144,56 +96,15 @@ class Service:
             self.journal.record("state", **{"from": self.state, "to": state})
             self.state = state
 
-    def spawn(self, job: Callable[..., object], *args: Any, name: str) -> Job:
-        """Runs a job beside the requests, under the correlation id of the present one."""
-        return Job(self.clock, job, args, name)
-
-    def every(self, interval: float, job: Callable[[], None], name: str, *, at_once: bool = False) -> None:
-        """Runs a job again and again, `interval` apart on the clock."""
-
-        def repeat() -> None:
-            due = self.clock.now() + (0 if at_once else interval)
-            while True:
-                self.clock.wait(None, due, name)
-                job()
-                due = max(due + interval, self.clock.now())
-
-        self.spawn(repeat, name=name)
-
-    def shut_down(self, why: str) -> None:
-        """Begins the graceful end, as SIGTERM does."""
-        self._lifecycle.put((why, 0))
-        self._main.end()
-        os.write(self._waker, b"w")
-
-    def _next_event(self) -> str:
-        # A signal that another thread takes does not interrupt a lock, so the main thread waits for the wakeup descriptor.
-        while True:
-            try:
-                why, number = self._lifecycle.get_nowait()
-                if number:
-                    self.clock.accounts.taken[number] = time.monotonic_ns()
-                    self.journal.record("signal", signal=why)
-                return why
-            except queue.Empty:
-                self._main.begin(unless=lambda: not self._lifecycle.empty())
-                os.read(self._wakeup, 512)
-                self._main.end()
-
-    def _take_signal(self, number: int, _: object) -> None:
-        # In the main thread, maybe in the middle of anything: nothing here takes a lock.
-        self._lifecycle.put((signal.Signals(number).name, number))
-
     # --- life ---
 
     def run(self) -> NoReturn:
         """Serves until the program is told to end; never returns."""
-        signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
-        signal.signal(signal.SIGTERM, self._take_signal)
-        signal.signal(signal.SIGINT, self._take_signal)
+        self.take_signals()
         self.before_threads()
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT})
-        self._join_run()
+        self.hear_signals()
+        self.join_run(self.options.journal, self.options.api_key)
+        self._arm_and_open()
         self._server = self.make_server()
         self._server.start()
         self.faults.at("port", Place(refuse=self._server.refuse, accept=self._server.accept))
@@ -214,7 +125,7 @@ class Service:
 
     def _live(self) -> bool:
         """Waits for the end; says whether it was an orderly one."""
-        while (why := self._next_event()) == "SIGTERM" and self.faults.find("ignore-sigterm"):
+        while (why := self.next_event()) == "SIGTERM" and self.faults.find("ignore-sigterm"):
             self.log("SIGTERM ignored")
         self.log(f"{why}: ending")
         self.set_state("draining")
@@ -228,28 +139,15 @@ class Service:
                 self.shut_down("drained")
 
         self.spawn(drain, name="drain")
-        while (what := self._next_event()) != "drained":
+        while (what := self.next_event()) != "drained":
             if what.startswith("SIG"):
                 self.log(f"{what} again: ending at once")
                 self.abandon()
                 return False
         return True
 
-    def _join_run(self) -> None:
-        if self._run is not None:
-            try:
-                self._lifeline = hold_on(self._run, self.name, self.program.partition("-")[2], self.port)
-            except RunIsOver as error:
-                print(error, file=sys.stderr)
-                exit_now(1)
-            with contextlib.suppress(OSError):
-                Member(os.path.dirname(self._run), self.name, self.port, self.clock)
+    def _arm_and_open(self) -> None:
         self.control = open_control(self._run, self.clock.accounts)
-        self.journal = Journal(journal_path(self.options.journal, self.name), self.program, self.clock)
-        headers = {"Authorization": f"Bearer {self.options.api_key}"} if self.options.api_key else {}
-        self.client = HttpClient(self.clock, f"{self.program}/{VERSION}", self.journal, headers)
-        self.prober = HttpClient(self.clock, f"{self.program}/{VERSION}", self.journal, headers, self.real_clock)
-        """For looks at others that somebody waits for who has no part in the run's clock, which may stand still."""
         self.faults = FaultBox(KINDS, self.name, self.clock, self.journal)
         for spec in self._first_faults:
             self.faults.arm(spec)
@@ -304,10 +202,3 @@ class Service:
 def _inherited_listener() -> socket.socket | None:
     fd = os.environ.pop(LISTEN_VARIABLE, None)
     return socket.socket(fileno=int(fd)) if fd is not None else None
-
-
-def exit_now(code: int) -> NoReturn:
-    """Ends the process without waiting for threads that serve."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)

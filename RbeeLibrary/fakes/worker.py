@@ -23,8 +23,9 @@ from .answers import Answers
 from .front import Reply, Request
 from .leftover import Guarded, leave_listener
 from .model_file import read_model
+from .party import exit_now
 from .program import launch
-from .service import Service, exit_now
+from .service import Service
 from .streams import Abort, EventStream, Feed
 from .texts import iso_time
 from .token_events import SHAPES, PlainEvents

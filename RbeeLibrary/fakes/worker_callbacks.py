@@ -9,7 +9,8 @@ from ..protocol.messages import ReadyCallback, as_dict
 from ..protocol.options import split_durations
 from ..protocol.programs import WorkerOptions
 from ..run.http import HttpFailure
-from .service import Job, Service, exit_now
+from .party import Job, exit_now
+from .service import Service
 from .texts import iso_time
 
 _HEARTBEAT_LIMIT = 2.0

@@ -100,10 +100,14 @@ class Launcher:
 
     def begin_other(self, program: Program, role: str, deadline: float) -> Daemon:
         """Starts a helper program that has no options of its own declared, and waits until it serves."""
+        daemon = self.begin_program(program, role, deadline)
+        self._await_ready(self._context.process(daemon), deadline)
+        return daemon
+
+    def begin_program(self, program: Program, role: str, deadline: float) -> Daemon:
+        """Starts a program that serves nothing."""
         self._context.check_free(program.name)
-        launching = self._launch(program, role, True, {}, deadline)
-        self._await_ready(launching.process, deadline)
-        return launching.daemon
+        return self._launch(program, role, True, {}, deadline).daemon
 
     def begin_queen(self, name: str, options: dict[str, Any], deadline: float, *, env: dict[str, str] | None = None, program: str | None = None) -> Launching:
         """Starts a queen without waiting; its registry of nodes is a file of its own, and it knows where the hives of the test's nodes will be."""

@@ -79,7 +79,7 @@ class StateReader:
         try:
             if daemon.role == "worker":
                 return self._worker_state(daemon)
-            if daemon.role in ("relay", "sshd"):
+            if daemon.role in ("relay", "sshd", "keeper"):
                 return self._daemon_state(process)
             answer = self._context.ask(daemon, "GET", "/health")
             if not answer.ok and answer.status != 401:

@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeVar
 
 from .units import Duration
 
-Options = TypeVar("Options", bound="DaemonOptions")
+Options = TypeVar("Options")
 OnOff = Literal["on", "off"]
 MASK = "***"
 VERSION = "0.1.0"
@@ -79,12 +79,12 @@ class DaemonOptions:
     keep_alive: Duration = option(Duration(10), "SSE comment line after so much silence", "1.4", low=0.001)
 
 
-def types_of(options: type[DaemonOptions]) -> dict[str, Any]:
+def types_of(options: type[Any]) -> dict[str, Any]:
     """Field name -> resolved type."""
     return typing.get_type_hints(options)
 
 
-def parse(options: type[Options], program: str, argv: list[str], env: Mapping[str, str], *, words: tuple[str, ...] = ()) -> Options:
+def parse(options: type[Options], program: str, argv: list[str], env: Mapping[str, str], *, words: tuple[str, ...] = (), more: str = "") -> Options:
     """Reads options from environment and argv; argv wins.
 
     Args:
@@ -93,6 +93,7 @@ def parse(options: type[Options], program: str, argv: list[str], env: Mapping[st
         argv: words without the program's name.
         env: the environment.
         words: bare words that are accepted and ignored (`daemon`).
+        more: name of the field that takes all further bare words, where the program has one.
 
     Raises:
         SystemExit: 2 for bad flags, 0 after `--help` and `--version`.
@@ -102,13 +103,16 @@ def parse(options: type[Options], program: str, argv: list[str], env: Mapping[st
     parser.add_argument("--version", action="version", version=f"{program} {VERSION}")
     if words:
         parser.add_argument("word", nargs="*", choices=[*words, []], default=[], metavar=f"[{'|'.join(words)}]", help="accepted and ignored")
-    for field in dataclasses.fields(options):
-        _add(parser, field, types[field.name])
-    role = program.rpartition("-")[2].upper()
+    if more:
+        parser.add_argument(more, nargs=argparse.REMAINDER, help="passed on as it is")
+    for field in dataclasses.fields(options):  # type: ignore[arg-type]
+        if field.name != more:
+            _add(parser, field, types[field.name])
+    role = program.partition(" ")[0].rpartition("-")[2].upper()
     given = vars(parser.parse_args([*shlex.split(env.get(f"RBEE_{role}_ARGS", "")), *argv]))
     given.pop("word", None)
     values: dict[str, Any] = {}
-    for field in dataclasses.fields(options):
+    for field in dataclasses.fields(options):  # type: ignore[arg-type]
         value = given[field.name]
         if value is None or (field.metadata["secret"] and value == MASK):
             value = next((env[name] for name in field.metadata["env"] if env.get(name)), None)
@@ -187,7 +191,7 @@ def split_durations(text: str) -> list[float]:
     return [Duration.parse(part) for part in text.split(",") if part.strip()]
 
 
-def masked(argv: list[str], options: type[DaemonOptions]) -> list[str]:
+def masked(argv: list[str], options: type[Any]) -> list[str]:
     """argv as it may be shown: secrets are `***`."""
     secret = {f"--{field.name.replace('_', '-')}" for field in dataclasses.fields(options) if field.metadata["secret"]}
     shown: list[str] = []
@@ -200,6 +204,6 @@ def masked(argv: list[str], options: type[DaemonOptions]) -> list[str]:
     return shown
 
 
-def secret_environment(values: Mapping[str, Any], options: type[DaemonOptions]) -> dict[str, str]:
+def secret_environment(values: Mapping[str, Any], options: type[Any]) -> dict[str, str]:
     """The secrets among option values, as the environment variables that carry them instead of argv."""
     return {field.metadata["env"][0]: str(values[field.name]) for field in dataclasses.fields(options) if field.metadata["secret"] and values.get(field.name)}

@@ -346,7 +346,7 @@ MUTATIONS = [
         "unknown node becomes a known one",
         "fakes/queen_hives.py",
         "        if row is None:\n            raise self.unknown(node)\n",
-        "        if row is None and self._urls:\n            return self._urls.popitem()[1]\n        if row is None:\n            raise self.unknown(node)\n",
+        "        if row is None and self._urls:\n            return [*self._urls.values()][0]\n        if row is None:\n            raise self.unknown(node)\n",
         ROUTING,
         "Task For An Unknown Node Is Refused",
     ),

@@ -1,0 +1,133 @@
+"""The keeper's commands and their flags, each declared once (contract 7.1, 7.2, 15)."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from .options import option
+from .units import Duration
+
+
+@dataclasses.dataclass
+class KeeperOptions:
+    """What all commands have."""
+
+    queen_url: str = option("http://localhost:8080", "the queen", "7.1", env=("RBEE_QUEEN_URL",))
+    api_key: str | None = option(None, "sent as Bearer KEY", "14", env=("RBEE_API_KEY", "LLORCH_API_TOKEN"), secret=True)
+    journal: str | None = option(None, "file for the journal, JSON lines", "18")
+    request_timeout: Duration = option(Duration(10), "limit of a short request", "15", low=0)
+    retry: int = option(3, "connection attempts; pauses 0, 200, 400 ms, then doubling", "7.2", low=1, high=20)
+    connect_timeout: Duration = option(Duration(10), "limit of one connection attempt", "15", low=0)
+
+
+@dataclasses.dataclass
+class AddNodeOptions(KeeperOptions):
+    """Registers a node at the queen, after one successful ssh."""
+
+    name: str = option("", "name of the node", "7.1", required=True)
+    ssh_host: str = option("", "host of the node", "7.1", required=True)
+    ssh_user: str = option("", "user at the node", "7.1", required=True)
+    git_repo: str = option("", "repository that rbee is built from", "7.1", required=True)
+    install_path: str = option("", "where rbee is installed on the node", "7.1", required=True)
+    ssh_port: int = option(22, "port of ssh", "7.1", low=1, high=65535)
+    ssh_key: str | None = option(None, "private key, an existing file", "7.1")
+    git_branch: str = option("main", "branch", "7.1")
+    request_timeout: Duration = option(Duration(60), "limit of the request", "15", low=0)
+
+
+@dataclasses.dataclass
+class ListNodesOptions(KeeperOptions):
+    """Shows the registered nodes."""
+
+
+@dataclasses.dataclass
+class RemoveNodeOptions(KeeperOptions):
+    """Takes a node out of the registry."""
+
+    name: str = option("", "name of the node", "7.1", required=True)
+
+
+@dataclasses.dataclass
+class InstallNodeOptions(KeeperOptions):
+    """Installs rbee on a registered node, over ssh."""
+
+    node: str = option("", "name of the node", "7.1", required=True)
+    install_timeout: Duration = option(Duration(1800), "limit of the installation", "8.5", low=0)
+
+
+@dataclasses.dataclass
+class InferOptions(KeeperOptions):
+    """Asks for an inference; the tokens go to standard output, everything else to standard error."""
+
+    node: str | None = option(None, "name of the node", "7.2")
+    model: str = option("", "model reference, such as hf:ORG/REPO", "7.2", required=True)
+    prompt: str = option("", "the prompt", "7.2", required=True)
+    max_tokens: int = option(20, "how many tokens", "7.2", low=1, high=2048)
+    temperature: float = option(0.7, "temperature", "7.2", low=0, high=2)
+    backend: str | None = option(None, "backend, such as cuda", "7.2")
+    device: int | None = option(None, "device number", "7.2", low=0)
+    seed: int | None = option(None, "seed", "7.2")
+    request_id: str | None = option(None, "id of the request; default: made", "7.2")
+    direct: bool = option(False, "ask hive and worker directly; the queen only says where the hive is", "3.2")
+    hive_url: str | None = option(None, "the hive; asks no queen at all", "3.2")
+    ephemeral: bool = option(False, "start a queen for this command, and end it afterwards", "7.5")
+    ephemeral_hive: bool = option(False, "start a hive for this command, and end it afterwards; no queen", "7.5")
+    queen_program: str | None = option(None, "program of the ephemeral queen; default: fake-queen", "7.2")
+    hive_program: str | None = option(None, "program of the ephemeral hive; default: fake-hive", "7.2")
+    partial_dir: str = option("/tmp", "folder for what came of a broken stream", "7.4")
+    timeout: Duration = option(Duration(300), "from the first byte of the answer to its end", "15", low=0)
+    answer_timeout: Duration = option(Duration(900), "limit of the answer: hive start, download, loading", "15", low=0)
+    stall_timeout: Duration = option(Duration(60), "silence that ends a stream", "7.4", low=0)
+    cancel_timeout: Duration = option(Duration(5), "limit of the cancellation after Ctrl+C", "7.4", low=0)
+    busy_delays: str = option("1s,2s,4s", "pauses before a busy worker is asked again", "3.3")
+    hive_timeout: Duration = option(Duration(10), "limit of list and health of a hive (direct)", "15", low=0)
+    spawn_timeout: Duration = option(Duration(30), "limit of a spawn request (direct)", "15", low=0)
+    ready_poll: Duration = option(Duration(2), "between two looks whether a worker is ready (direct)", "15", low=0.001)
+    ready_request_timeout: Duration = option(Duration(5), "limit of one look (direct)", "15", low=0)
+    ready_timeout: Duration = option(Duration(300), "how long a worker may load (direct)", "15", low=0)
+    start_timeout: Duration = option(Duration(60), "limit of the start of an ephemeral queen or hive", "7.5", low=0)
+    stop_timeout: Duration = option(Duration(40), "from SIGTERM to SIGKILL of an ephemeral queen or hive", "7.5", low=0)
+
+
+@dataclasses.dataclass
+class ListWorkersOptions(KeeperOptions):
+    """Shows the workers that the queen knows."""
+
+
+@dataclasses.dataclass
+class WorkersHealthOptions(KeeperOptions):
+    """Shows whether the workers of a node are ready."""
+
+    node: str | None = option(None, "name of the node; default: all", "7.1")
+
+
+@dataclasses.dataclass
+class ShutdownWorkerOptions(KeeperOptions):
+    """Shuts a worker down."""
+
+    id: str = option("", "id of the worker", "7.1", required=True)
+
+
+@dataclasses.dataclass
+class LogsOptions(KeeperOptions):
+    """Shows the log of a node's hive."""
+
+    node: str = option("", "name of the node", "7.1", required=True)
+    follow: bool = option(False, "go on with what comes, until Ctrl+C", "7.1")
+
+
+@dataclasses.dataclass
+class InstallOptions:
+    """Installs the programs and a config file on this machine."""
+
+    system: bool = option(False, "for all users, below /", "11")
+    from_dir: str | None = option(None, "folder of the programs; default: that of the running one", "11.1", flags=("--from",))
+    root: str = option("", "put before every system path", "11.1", env=("RBEE_ROOT",))
+
+
+@dataclasses.dataclass
+class PoolOptions:
+    """Runs a command of a node's hive, over ssh."""
+
+    host: str = option("", "host of the node", "11.3", required=True)
+    root: str = option("", "put before the system config path", "11.1", env=("RBEE_ROOT",))
