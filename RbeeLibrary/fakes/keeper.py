@@ -91,6 +91,9 @@ class Keeper(Party):
         self.take_signals()
         self.hear_signals()
         self.join_run(self._options.journal, self._options.api_key)
+        if self.control is not None:
+            self.control.on("state", lambda _: "busy")
+            self.control.start()
         console = Console()
         running: Running = (
             Infer(self, self._options, console)

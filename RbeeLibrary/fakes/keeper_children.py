@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
 from urllib.parse import urlsplit
 
 from ..fleet.children import Child, Reaper, SpawnFailed, start_executed
@@ -34,6 +35,8 @@ class Owned:
         self._role = role
         self._port = port
         self._ready = Event()
+        self._lock = threading.Lock()
+        self._ending = False
         outputs = os.environ.get(OUTPUT_VARIABLE)
         out, err = (os.path.join(outputs, f"{role}.{kind}") if outputs else None for kind in ("stdout", "stderr"))
         words = ["--port", str(port)]
@@ -47,6 +50,8 @@ class Owned:
         except SpawnFailed as error:
             raise RbeeError("INTERNAL", f"the {role} could not be started: {error}") from None
         keeper.journal.record("process_started", role=role, child=self._child.pid, argv=planned.words(port))
+        if keeper.control is not None:
+            keeper.control.report("child-started", pid=self._child.pid, ppid=os.getpid(), name=role, role=role, port=port or None)
         Reaper(keeper.clock.accounts).watch(self._child, self._ended)
         keeper.spawn(self._read_ready, name=f"{role}-ready")
 
@@ -54,6 +59,8 @@ class Owned:
         code = child.code or 0
         ending = {"exit_code": code if code >= 0 else None, "signal": -code if code < 0 else None}
         self._keeper.journal.record("process_exited", role=self._role, child=child.pid, **ending)
+        if self._keeper.control is not None:
+            self._keeper.control.report("child-exited", pid=child.pid, code=code)
         self._ready.set()
 
     def _read_ready(self) -> None:
@@ -80,9 +87,15 @@ class Owned:
             raise RbeeError("INTERNAL", f"the {self._role} ended while starting, exit code {self._child.code}")
 
     def end(self, limit: float) -> None:
-        """SIGTERM, and SIGKILL after a limit; returns when it is gone."""
+        """SIGTERM, and SIGKILL after a limit; returns when it is gone, whoever began to end it.
+
+        The thread that started it must wait here too: with it goes what it has started.
+        """
         clock = self._keeper.clock
-        self._child.signal(signal.SIGTERM)
+        with self._lock:
+            first, self._ending = not self._ending, True
+        if first:
+            self._child.signal(signal.SIGTERM)
         if not clock.wait(self._child.ended, clock.now() + limit, f"{self._role}-stop"):
             self._child.signal(signal.SIGKILL)
             clock.wait(self._child.ended, None)

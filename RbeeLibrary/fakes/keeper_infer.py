@@ -138,8 +138,7 @@ class Infer:
         return owned.url
 
     def _end_own(self) -> None:
-        owned, self._owned = self._owned, []
-        for child in owned:
+        for child in self._owned:
             child.end(self._options.stop_timeout)
 
     # --- asking ---

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 from ..protocol.options import VERSION
 from ..run.accounts import Rest
 from ..run.clock import Clock, ClockPage, Event
+from ..run.control import open_control
 from ..run.http import HttpClient
 from ..run.journal import Journal, journal_path
 from ..run.lifeline import NAME_VARIABLE, RunIsOver, hold_on, run_address
@@ -138,6 +139,7 @@ class Party:
                 exit_now(1)
             with contextlib.suppress(OSError):
                 Member(os.path.dirname(self._run), self.name, self.port, self.clock)
+        self.control = open_control(self._run, self.clock.accounts)
         self.journal = Journal(journal_path(journal, self.name), self.program, self.clock)
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self.client = HttpClient(self.clock, f"{self.program}/{VERSION}", self.journal, headers)

@@ -122,7 +122,7 @@ class Queen(Service):
         self._registry.put(
             QueenRow(
                 said.worker_id,
-                self._node_of(said.worker_id, said.node),
+                said.node or self._hives.only_node(),
                 said.state,
                 said.model_ref,
                 said.url,
@@ -185,7 +185,7 @@ class Queen(Service):
     def _row_of(self, said: WorkerRegistration) -> QueenRow:
         return QueenRow(
             said.worker_id,
-            self._node_of(said.worker_id, said.node_name),
+            said.node_name or self._hives.only_node(),
             "idle",
             said.model_ref,
             said.url,
@@ -194,12 +194,6 @@ class Queen(Service):
             said.slots_total,
             said.slots_total,
         )
-
-    def _node_of(self, worker_id: str, said: str | None) -> str:
-        if said:
-            return said
-        known = next((row.node for row in self._registry.rows() if row.worker_id == worker_id), "")
-        return known or self._hives.only_node()
 
     def _sweep(self) -> None:
         for worker_id in self._registry.sweep():

@@ -62,11 +62,12 @@ class WorkerRegistry:
             return self._row(worker_id)
 
     def put(self, row: QueenRow) -> None:
-        """Registers or overwrites."""
+        """Registers or overwrites; of two callbacks at once, the node is known from the one that says it."""
         with self._lock:
             known = self._rows.get(row.worker_id)
             if known is not None:
                 row.last_heartbeat_unix = known.last_heartbeat_unix
+                row.node = row.node or known.node
             self._rows[row.worker_id] = row
 
     def create(self, row: QueenRow) -> None:

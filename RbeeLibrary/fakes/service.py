@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Any, NoReturn, Protocol
 
 from ..protocol.options import VERSION, DaemonOptions
-from ..run.control import open_control
 from ..run.fault_kinds import KINDS
 from ..run.faults import FaultBox, FaultSpec, Place
 from ..run.platform import portable, signal_at_parents_end
@@ -147,7 +146,6 @@ class Service(Party):
         return True
 
     def _arm_and_open(self) -> None:
-        self.control = open_control(self._run, self.clock.accounts)
         self.faults = FaultBox(KINDS, self.name, self.clock, self.journal)
         for spec in self._first_faults:
             self.faults.arm(spec)

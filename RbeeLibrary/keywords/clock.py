@@ -101,10 +101,11 @@ class TimeKeywords:
         Raises:
             AssertionError: nobody waits for it; the message lists what is waited for.
         """
-        wanted = self._context.find(name).name
+        wanted = str(name)
         limit = seconds(within, self._context.settings.now.within)
         left = self._context.coordinator.await_timer(wanted, timer, limit)
         if left is None:
+            self._context.find(name)  # a name that nobody has is another mistake
             armed = ", ".join(self._context.coordinator.timers()) or "nothing"
             raise AssertionError(f"{wanted} did not wait for {timer} within {limit:g} s; waited for is {armed}")
         logger.info(f"{wanted} waits for {timer}, due in {left:g} s")

@@ -48,14 +48,20 @@ class FaultBook:
         """Keeps a fault for the next program of this name."""
         self._waiting.setdefault(name, []).append(str(spec))
 
+    def waiting(self, name: str) -> list[str]:
+        """The faults that wait for a name."""
+        return list(self._waiting.get(name, []))
+
     def take_waiting(self, name: str) -> list[str]:
         """The faults for a program that is being started."""
         return self._waiting.pop(name, [])
 
-    def forget_waiting(self, name: str | None) -> None:
-        """Drops what waits for one name, or for all."""
-        for key in [key for key in self._waiting if name in (None, key)]:
+    def forget_waiting(self, name: str | None) -> list[str]:
+        """Drops what waits for one name, or for all; returns the names."""
+        names = [key for key in self._waiting if name in (None, key)]
+        for key in names:
             del self._waiting[key]
+        return names
 
 
 class RunContext:

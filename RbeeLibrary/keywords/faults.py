@@ -43,7 +43,8 @@ class FaultKeywords:
     ) -> ArmedFault:
         """Arms a fault in a fake program, until the end of the test. Contract 19.
 
-        A program that does not run yet gets it with its start, under this name. The order does not go over HTTP: it arrives while a port is silent as well.
+        A program that does not run yet gets it with its start, under this name; also a worker that a running hive starts for a client (`mock-worker-1`).
+        The order does not go over HTTP: it arrives while a port is silent as well.
 
         Args:
             name: Name or object of a program; also the name of one that is started later.
@@ -96,6 +97,7 @@ class FaultKeywords:
             logger.info(f"{wanted} has the fault {spec}")
         else:
             self._context.faults.wait(wanted, spec)
+            self._tell_hives(wanted)
             logger.info(f"the next {wanted} starts with the fault {spec}")
         fault = ArmedFault(wanted, kind.value, number)
         self._context.faults.armed.append(fault)
@@ -122,7 +124,8 @@ class FaultKeywords:
             name: Name or object of a program; default: all.
         """
         wanted = str(name) if name is not None else None
-        self._context.faults.forget_waiting(wanted)
+        for forgotten in self._context.faults.forget_waiting(wanted):
+            self._tell_hives(forgotten)
         for program in {fault.name for fault in self._context.faults.armed if wanted in (None, fault.name)}:
             process = self._context.process_or_none(program)
             if process is not None and process.alive and not process.frozen:
@@ -141,6 +144,15 @@ class FaultKeywords:
         unused = [fault for fault in armed if not self._hits(fault)]
         self._context.faults.armed = []
         return unused
+
+    def _tell_hives(self, worker: str) -> None:
+        """A hive may start a worker of this name by itself, for a client that asks it."""
+        argv = [word for spec in self._context.faults.waiting(worker) for word in ("--fault", spec)]
+        for hive in self._context.daemons("hive"):
+            process = self._context.process_or_none(hive.name)
+            if process is not None and process.alive and not process.frozen:
+                with contextlib.suppress(RuntimeError):
+                    self._context.supervisor.control(process, {"op": "worker-argv", "worker_id": worker, "argv": argv})
 
     def _hits(self, fault: ArmedFault) -> int:
         paths = journals(self._context, fault.name)

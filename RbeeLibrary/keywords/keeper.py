@@ -118,6 +118,7 @@ class KeeperKeywords:
             "RBEE_OUTPUTS": str(outputs),
             "RBEE_JOURNALS": str(outputs),
             "RBEE_HIVE_ARGS": "--worker-ports 0",
+            "RBEE_QUEEN_ARGS": shlex.join(word for url in self._launcher.nodes.urls() for word in ("--node-url", url)),
             **self._queen_url(),
             **self._launcher.nodes.environment(),
             **({"RBEE_API_KEY": api_key.value if isinstance(api_key, Secret) else api_key} if api_key else {}),

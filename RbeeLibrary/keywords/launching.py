@@ -115,7 +115,8 @@ class Launcher:
         database = options.setdefault("database", str(Path(self._context.outputs()) / f"{name}-beehives.db"))
         self._context.stores[name] = database
         if program is None:
-            options["node_url"] = [*options.get("node_url", []), *self.nodes.urls()]
+            given = options.get("node_url", [])
+            options["node_url"] = [*([given] if isinstance(given, str) else given), *self.nodes.urls()]
         return self.begin(name, "queen", options, deadline, env=env, program=program)
 
     def with_stores(self, name: str, options: dict[str, Any], hub: str | None) -> dict[str, Any]:

@@ -212,6 +212,19 @@ class Node:
     def __str__(self) -> str:
         return self.name
 
+    def flags(self) -> list[str]:
+        """The flags of `setup add-node` and `setup update-node` for it."""
+        flags = {
+            "--name": self.name,
+            "--ssh-host": self.host,
+            "--ssh-port": str(self.port),
+            "--ssh-user": self.user,
+            "--ssh-key": self.key,
+            "--git-repo": self.repository,
+            "--install-path": self.install_path,
+        }
+        return [word for pair in flags.items() for word in pair]
+
     def registration(self) -> dict[str, object]:
         """The body of POST /v2/registry/beehives/add for it."""
         return {

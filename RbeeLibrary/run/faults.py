@@ -165,8 +165,8 @@ class Fault:
             return True
 
     def draw(self, key: str) -> float:
-        """A number from 0 to 1 that depends on seed, program, fault and request, and on nothing else."""
-        text = "\0".join((str(self.spec.seed), self._node, self.spec.id, key)).encode("utf-8", "replace")
+        """A number from 0 to 1 that depends on seed, program, kind of fault and request, and on nothing else: not on how many tests ran before."""
+        text = "\0".join((str(self.spec.seed), self._node, self.spec.kind, key)).encode("utf-8", "replace")
         return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big") / _DRAW_RANGE
 
     def hold(self, place: Place, seconds: float | None) -> None:

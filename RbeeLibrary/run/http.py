@@ -229,7 +229,11 @@ class HttpClient:
             NotConnected: there was none.
         """
         failures = []
-        for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        try:
+            addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except OSError as error:
+            raise NotConnected(f"host {host} is not known: {reason(error)}") from error
+        for family, kind, protocol, _, address in addresses:
             connection = CountedSocket(self._clock.accounts, family, kind, protocol)
             with self._limit(limit, connection.cut, "connect") as late:
                 try:

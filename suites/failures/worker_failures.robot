@@ -72,6 +72,7 @@ Task For A Worker Killed While Loading Fails
     ${answer} =    Submit Inference    hope    timeout=10s
     Get Request Count    worker-1    GET    /v1/ready    >=    1
     Kill    worker-1
+    Set Time Rate    20
     Get Inference State    ${answer}    ==    refused    within=5s
     Get Inference Error    ${answer}    ==    WORKER_CRASHED
 

@@ -21,7 +21,7 @@ Loading That Never Ends Is Given Up
     Get Inference Error    ${answer}    ==    LOADING_TIMEOUT    within=0s
     Should Be Equal As Integers    ${answer.status}    504
     VAR    &{expected}
-    ...    worker_id=worker-1    state=loading    layers_loaded=${28}    layers_total=${32}
+    ...    worker_id=worker-1    state=loading    layers_loaded=${28}    layers_total=${32}    limit_s=${300}
     Should Be Equal    ${answer.error}[details]    ${expected}
     Get Request Count    worker-1    POST    /v1/inference    ==    0
     Get Fault Hits    ${fault}    ==    1

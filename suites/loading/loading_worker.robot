@@ -54,7 +54,8 @@ Task For A Loading Worker Waits Until It Is Loaded
     [Documentation]    The queen looks at `/v1/ready` until the worker is loaded; its next request is the inference.
     [Tags]    S32
     Start Fleet    workers=0
-    Start Worker    load_time=500ms    until=loading
+    Start Worker    load_time=10s    until=loading
+    Set Time Rate    20
     ${answer} =    Submit Inference    patience    max_tokens=5
     Wait Until Inference Ends    ${answer}
     Get Inference State    ${answer}    ==    done

@@ -8,6 +8,7 @@ Test Setup          Start Worker Behind A Line
 
 *** Test Cases ***
 Line Carries Every Token
+    Set Time Rate    20
     ${answer} =    Submit Inference    hello    to=line    max_tokens=20
     Wait Until Inference Ends    ${answer}
     Get Token Count    ${answer}    ==    20

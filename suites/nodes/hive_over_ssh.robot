@@ -5,7 +5,7 @@ Documentation       A queen installs rbee on a node, starts the node's hive when
 Library             Collections
 Library             OperatingSystem
 Library             RequestsLibrary
-Library             ../../resources/event_reader.py
+Library             ../../resources/together.py
 Resource            ../../resources/rbee.resource
 
 

@@ -3,6 +3,7 @@ Documentation       A queen knows nodes: it registers one after a successful ssh
 
 Library             Collections
 Library             RequestsLibrary
+Library             ../../resources/together.py
 Resource            ../../resources/rbee.resource
 
 

@@ -9,6 +9,7 @@ Cold Start Streams Twenty Tokens
     [Documentation]    ssh starts the hive, the download breaks at 40 % and is resumed there, the model fits, the worker loads.
     [Tags]    S07    S58
     Registered Node Without A Hive
+    Set Time Rate    20
     ${cut} =    Inject Fault    hub    cut    path=${FILE_PATH}    after_bytes=2097152    times=1
     ${answer} =    Submit Inference    good morning    model=${MODEL}    max_tokens=20    backend=cuda    device=1
     Wait Until Inference Ends    ${answer}    within=15s
@@ -31,7 +32,8 @@ Task Progress Shows Download And Loading
     [Documentation]    What a keeper draws its bars from.
     [Tags]    S16
     Start Model Hub
-    Start Fleet    load_time=1s
+    Start Fleet    load_time=10s
+    Set Time Rate    20
     ${queen} =    Get Daemon    queen
     ${download} =    Start Reading    ${queen.url}/v2/tasks/req-cold/progress
     ${answer} =    Submit Inference    good morning    model=${MODEL}    request_id=req-cold
@@ -45,7 +47,7 @@ Task Progress Shows Download And Loading
 Registered Node Without A Hive
     [Documentation]    Hub, queen, and a node that the queen knows and has seen last in 1970. Nothing runs on the node.
     Start Model Hub
-    ${node} =    Start Node    ram=8000MB    load_time=3s    backends=cuda,cpu
+    ${node} =    Start Node    ram=8000MB    load_time=10s    backends=cuda,cpu
     ${queen} =    Start Queen
     POST    ${queen.url}/v2/registry/beehives/add    json=${node.registration()}    timeout=10
     ${path} =    Get Option    queen    --database

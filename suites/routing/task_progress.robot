@@ -11,7 +11,8 @@ Test Setup          Start Fleet    hives=1
 Progress Of A Task Shows The Layers
     [Documentation]    The progress stream may be opened before the task is known; it ends when the answer begins.
     [Tags]    S31
-    Start Worker    load_time=500ms    until=loading
+    Start Worker    load_time=10s    until=loading
+    Set Time Rate    20
     ${queen} =    Get Daemon    queen
     ${answer} =    Submit Inference    patience    max_tokens=3    request_id=req-progress
     ${progress} =    GET    ${queen.url}/v2/tasks/req-progress/progress    timeout=10

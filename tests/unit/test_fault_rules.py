@@ -103,6 +103,15 @@ def test_thirty_requests_in_twenty_orders_have_the_same_decisions(tmp_path):
     assert decisions(8, keys, tmp_path) != first
 
 
+def test_decisions_do_not_depend_on_the_id_of_the_fault(box):
+    clock = Clock()
+    drawn = []
+    for number in ("fault-1", "fault-37"):
+        made = KINDS["status"](FaultSpec("status", id=number, seed=7), "worker-1", clock, Journal(None, "fake-worker", clock))
+        drawn.append([made.draw(f"req-{request}") for request in range(10)])
+    assert drawn[0] == drawn[1]
+
+
 def test_every_kind_says_what_comes_of_it():
     for name, kind in KINDS.items():
         assert name == name.lower()

@@ -1,0 +1,164 @@
+*** Settings ***
+Documentation       What the keeper makes of a stream that breaks, stalls, or is cancelled with Ctrl+C.
+
+Resource            ../../resources/keeper.resource
+
+
+*** Test Cases ***
+Worker Death Mid-Stream Keeps The Partial Result
+    [Documentation]    SIGKILL after 12 of 20 tokens: what came is on standard output and in a file, and the user is told.
+    [Tags]    S39    EC4
+    Death Should Keep Twelve Tokens
+
+Worker Death Mid-Stream Keeps The Partial Result Of A Direct Inference
+    [Tags]    S39    EC4
+    Death Should Keep Twelve Tokens    --direct
+
+Ctrl+C Cancels The Inference
+    [Documentation]    DELETE at the worker, no token after it, the slot is free; exit code 130 and a clean line.
+    [Tags]    S40    EC5
+    Interrupt Should Cancel
+
+Ctrl+C Cancels A Direct Inference
+    [Tags]    S40    EC5
+    Interrupt Should Cancel    --direct
+
+Ctrl+C Waits Five Seconds For A Silent Worker
+    [Documentation]    A frozen worker does not answer the DELETE: exit code 130 all the same.
+    [Tags]    S40    EC5
+    Start Registered Fleet    workers=1    token_delay=1s
+    Set Time Rate    0
+    Start Keeper    @{ASK}    --direct
+    Wait Until Timer    worker-1    token
+    Freeze    worker-1
+    Interrupt    keeper
+    Wait Until Timer    keeper    cancel
+    Advance Time    4 s
+    Get State    keeper    ==    running    seen_by=process
+    Advance Time    1 s
+    Get Exit Code    keeper    ==    130
+
+Second Ctrl+C Ends At Once
+    [Documentation]    Nobody waits for the worker any more.
+    [Tags]    S40
+    Start Registered Fleet    workers=1    token_delay=1s
+    Set Time Rate    0
+    Start Keeper    @{ASK}    --direct
+    Wait Until Timer    worker-1    token
+    Freeze    worker-1
+    Interrupt    keeper
+    Wait Until Timer    keeper    cancel
+    Interrupt    keeper
+    Get Exit Code    keeper    ==    130
+
+Ctrl+C Before The Worker Is Known Cancels The Task
+    [Documentation]    While the model is loaded the queen is told, and nobody asks the worker any more.
+    [Tags]    S40
+    Start Registered Fleet    load_time=1h
+    Set Time Rate    0
+    Start Keeper    @{ASK}
+    Wait Until Timer    queen    ready-poll
+    Interrupt    keeper
+    Get Exit Code    keeper    ==    130
+    Get Request Count    queen    DELETE    /v2/tasks/*    ==    1
+    Get Request Count    queen    POST    /v2/tasks    ==    1    status=499
+    Advance Time    1 h
+    Get Request Count    mock-worker-1    POST    /v1/inference    ==    0    within=0s
+
+Silent Stream Is Given Up After Sixty Seconds
+    [Documentation]    No event for 60 s, comments do not count: the request is cancelled, what came is kept.
+    [Tags]    L033
+    Start Registered Fleet    workers=1    token_delay=1s
+    Inject Fault    worker-1    stall    after_tokens=5
+    Set Time Rate    0
+    Start Keeper    @{ASK}    --partial-dir    ${OUTPUT DIR}    --request-id    req-stall
+    Wait Until Timer    worker-1    token
+    Advance Time    63 s
+    Get State    keeper    ==    running    seen_by=process
+    Advance Time    10 s
+    Get Exit Code    keeper    ==    1
+    ${told} =    Get Output    keeper    stream=stderr
+    Should Have Parts    ${told}    INFERENCE_TIMEOUT    60 seconds    Tokens generated: 5 / 20    rbee-partial-req-stall.txt
+    Get Request Count    worker-1    DELETE    /v1/inference/req-stall    ==    1
+    [Teardown]    Remove File    ${OUTPUT DIR}/rbee-partial-req-stall.txt
+
+Whole Stream Has Five Minutes
+    [Documentation]    Tokens come, but too slowly: 300 s from the first byte.
+    Start Registered Fleet    workers=1    token_delay=50s
+    Set Time Rate    0
+    Start Keeper    @{ASK}    --partial-dir    ${OUTPUT DIR}    --request-id    req-slow
+    Wait Until Timer    keeper    stall
+    Advance Time    299 s
+    Get State    keeper    ==    running    seen_by=process
+    Advance Time    1 s
+    Get Exit Code    keeper    ==    1
+    Get Output    keeper    contains    5 minutes    stream=stderr
+    [Teardown]    Remove File    ${OUTPUT DIR}/rbee-partial-req-slow.txt
+
+Lost Connection Is Noticed At Once
+    [Documentation]    The line between keeper and worker is cut after 8 tokens: eight are on standard output and in the file.
+    [Tags]    L034
+    Start Registered Fleet    workers=1    token_delay=100ms
+    ${line} =    Start Relay    to=queen
+    Set Time Rate    0
+    Start Keeper    @{ASK}    --queen-url    ${line.url}    --partial-dir    ${OUTPUT DIR}    --request-id    req-line
+    Wait Until Timer    worker-1    token
+    Advance Time    700 ms
+    Cut Line
+    Get Exit Code    keeper    ==    1    within=5s
+    ${text} =    Keeper Output
+    Partial File Should Be    req-line    ${text}    8
+    [Teardown]    Remove File    ${OUTPUT DIR}/rbee-partial-req-line.txt
+
+Error Event Counts As A Broken Stream
+    [Documentation]    A stream without its end marker is never a success.
+    [Tags]    S39
+    Start Registered Fleet    workers=1
+    Inject Fault    worker-1    no end marker
+    ${result} =    Keeper Should Fail    @{ASK}    --partial-dir    ${OUTPUT DIR}    --request-id    req-end
+    Should Have Parts    ${result.stderr}    stream    worker    Tokens generated: 20 / 20
+    [Teardown]    Remove File    ${OUTPUT DIR}/rbee-partial-req-end.txt
+
+
+*** Keywords ***
+Death Should Keep Twelve Tokens
+    [Documentation]    In one of both flows.
+    [Arguments]    @{flags}
+    Start Registered Fleet    workers=1
+    Inject Fault    worker-1    kill    after_tokens=12    times=1
+    ${result} =    Keeper Should Fail    @{ASK}    @{flags}    --partial-dir    ${OUTPUT DIR}    --request-id    req-death
+    Get Exit Code    worker-1    ==    -9
+    Should Have Parts    ${result.stderr}    stream    worker
+    ...    Tokens generated: 12 / 20    ${OUTPUT DIR}/rbee-partial-req-death.txt
+    Partial File Should Be    req-death    ${result.stdout}    12
+    Get Worker Count    hive    ==    0
+    @{deaths} =    Get Records    hive    worker_crashed
+    Should Be Equal As Integers    ${deaths}[0][signal]    9
+    [Teardown]    Remove File    ${OUTPUT DIR}/rbee-partial-req-death.txt
+
+Partial File Should Be
+    [Documentation]    The text of so many tokens, as on standard output.
+    [Arguments]    ${id}    ${stdout}    ${count}
+    ${kept} =    Get File    ${OUTPUT DIR}/rbee-partial-${id}.txt
+    Should Be Equal    ${kept}    ${stdout}
+    ${words} =    Split String    ${kept}
+    Length Should Be    ${words}    ${count}
+
+Interrupt Should Cancel
+    [Documentation]    In one of both flows.
+    [Arguments]    @{flags}
+    Start Registered Fleet    workers=1    token_delay=1s
+    Set Time Rate    0
+    Start Keeper    @{ASK}    @{flags}    --request-id    req-ctrl-c
+    Wait Until Timer    worker-1    token
+    Advance Time    3 s
+    ${before} =    Keeper Output
+    Interrupt    keeper
+    Get Exit Code    keeper    ==    130
+    Get Request Count    worker-1    DELETE    /v1/inference/req-ctrl-c    ==    1    status=204
+    Get Output    keeper    ends    \nCanceled.\n    stream=stderr
+    Get State    worker-1    ==    idle
+    Advance Time    10 s
+    Get Output    keeper    ==    ${before}    stream=stdout    within=0s
+    @{tokens} =    Get Records    worker-1    token
+    Length Should Be    ${tokens}    4

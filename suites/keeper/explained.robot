@@ -1,0 +1,289 @@
+*** Settings ***
+Documentation       What goes wrong before the first token, and how the keeper explains it: the code, the numbers, and what to do.
+...                 The exit code is always the keeper's own 1.
+
+Resource            ../../resources/keeper.resource
+
+
+*** Variables ***
+${BIG}      hf:org/big
+
+
+*** Test Cases ***
+Inference On An Unknown Node Is Refused
+    [Documentation]    The way to add it is named; no ssh, no hive, no worker.
+    [Tags]    S06
+    Start Node
+    Start Queen
+    ${result} =    Keeper Should Fail    @{ASK}
+    Should Have Parts    ${result.stderr}    ERROR    workstation    registry
+    ...    rbee-keeper setup add-node    --name workstation    --ssh-host
+    Get Ssh Count    workstation    ==    0
+    @{sent} =    Get Records    queen    request_out
+    Should Be Empty    ${sent}
+
+Connection Timeout Is Explained
+    [Documentation]    A hive that refuses: three attempts at 0, 200 and 400 ms, each told; then what to look at.
+    [Tags]    S14    S36    EC1
+    Queen Without A Hive
+    Set Time Rate    0
+    Start Keeper    @{ASK}
+    Wait Until Timer    queen    connect-pause
+    Advance Time    1 s
+    Get Exit Code    keeper    ==    1
+    Connection Should Have Been Tried Three Times    queen
+
+Connection Timeout Is Explained Directly
+    [Documentation]    The same, with the attempts of the keeper itself.
+    [Tags]    S14    S36    EC1
+    ${port} =    Occupy Port    mode=refuse
+    Set Time Rate    0
+    Start Keeper    @{ASK}    --hive-url    http://127.0.0.1:${port}
+    Wait Until Timer    keeper    connect-pause
+    Advance Time    1 s
+    Get Exit Code    keeper    ==    1
+    Connection Should Have Been Tried Three Times    keeper
+
+Host That Does Not Answer Costs Ten Seconds An Attempt
+    [Documentation]    A full backlog: 10 s each on the run's clock, 30.6 s in all.
+    [Tags]    S14    S36    EC1
+    ${port} =    Occupy Port    mode=ignore
+    Set Time Rate    0
+    Start Keeper    @{ASK}    --hive-url    http://127.0.0.1:${port}
+    Wait Until Timer    keeper    connect
+    Advance Time    30500 ms
+    Get State    keeper    ==    running    seen_by=process
+    Advance Time    100 ms
+    Get Exit Code    keeper    ==    1
+    Get Output    keeper    contains    CONNECTION_TIMEOUT    stream=stderr
+
+Version Mismatch Is Explained
+    [Documentation]    Both versions, and the command that upgrades the keeper; nothing is downloaded or started.
+    [Tags]    S13    S43    EC8
+    Version Should Not Fit
+
+Version Mismatch Is Explained Directly
+    [Tags]    S13    S43    EC8
+    Version Should Not Fit    --direct
+
+Download Failure Is Explained
+    [Documentation]    It breaks at 40 %, is resumed, breaks at 60 %, then always: the bars show where, the end says what.
+    [Tags]    S17    S37    EC2
+    Start Fleet With Hub
+    Inject Fault    hub    cut    after_bytes=2097152    times=1
+    Inject Fault    hub    cut    after_bytes=1048576    after_requests=1    times=1
+    Inject Fault    hub    cut    after_bytes=0    after_requests=2
+    Set Time Rate    0
+    Start Keeper    infer    --node    workstation    --model    ${MODEL}    --prompt    x
+    Wait Until Timer    hive    download-retry
+    Advance Time    10 s
+    Get Exit Code    keeper    ==    1
+    ${told} =    Get Output    keeper    stream=stderr
+    Should Have Parts    ${told}    40% 2.0 MB / 5.0 MB    Connection reset by peer    attempt 2/6, delay 100ms
+    ...    60% 3.0 MB / 5.0 MB    attempt 3/6    attempt 6/6    DOWNLOAD_FAILED
+    @{ranges} =    Get Ranges
+    Should Be Equal    ${ranges}[:3]    ${{ ["", "bytes=2097152-", "bytes=3145728-"] }}
+
+Resumed Download Is No Failure
+    [Tags]    S17
+    Start Fleet With Hub
+    Inject Fault    hub    cut    after_bytes=2097152    times=1
+    ${result} =    Keeper Should Succeed    infer    --node    workstation    --model    ${MODEL}    --prompt    x
+    Should Have Streamed    ${result}    20
+    Should Have Parts    ${result.stderr}    40%    attempt 2/6    60%    100%
+
+Unknown Model Is Explained
+    [Tags]    L006
+    ${hub} =    Start Model Hub
+    Start Registered Fleet
+    ${result} =    Keeper Should Fail    infer    --node    workstation    --model    hf:NonExistent/FakeModel    --prompt    x
+    Should Have Parts    ${result.stderr}    MODEL_NOT_FOUND    ${hub.url}
+
+Private Model Is Explained
+    [Tags]    L007
+    Start Model Hub    gated=${REPOSITORY}    token=hf_secret
+    Start Registered Fleet
+    ${result} =    Keeper Should Fail    infer    --node    workstation    --model    ${MODEL}    --prompt    x
+    Should Have Parts    ${result.stderr}    MODEL_ACCESS_DENIED    HF_TOKEN
+
+Wrong Checksum Is Explained
+    [Tags]    L010
+    Start Fleet With Hub
+    Inject Fault    hub    corrupt
+    Set Time Rate    0
+    Start Keeper    infer    --node    workstation    --model    ${MODEL}    --prompt    x
+    Wait Until Timer    hive    download-retry
+    Advance Time    10 s
+    Get Exit Code    keeper    ==    1
+    ${told} =    Get Output    keeper    stream=stderr
+    Should Have Parts    ${told}    checksum    attempt 2/6    DOWNLOAD_FAILED
+
+Stalled Download Is Explained
+    [Tags]    L008
+    Start Fleet With Hub
+    Inject Fault    hub    stall    after_bytes=1
+    Set Time Rate    0
+    Start Keeper    infer    --node    workstation    --model    ${MODEL}    --prompt    x
+    Wait Until Timer    hive    download-stall
+    Advance Time    7 min
+    Get Exit Code    keeper    ==    1
+    Get Output    keeper    contains    DOWNLOAD_TIMEOUT    stream=stderr
+
+Full Disk Is Explained
+    [Documentation]    Required, available and missing, and how to make room.
+    [Tags]    L011
+    Start Model Hub    files=org/large/large.gguf=5000MB
+    Start Registered Fleet    disk=1000MB
+    ${result} =    Keeper Should Fail    infer    --node    workstation    --model    hf:org/large    --prompt    x
+    Should Have Parts    ${result.stderr}    INSUFFICIENT_DISK    5000 MB    1000 MB    4000 MB    models rm
+
+Disk That Fills Up Is Explained
+    [Tags]    L012
+    Start Model Hub
+    Start Registered Fleet    file_size_limit=2MB
+    ${result} =    Keeper Should Fail    infer    --node    workstation    --model    ${MODEL}    --prompt    x
+    Should Have Parts    ${result.stderr}    INSUFFICIENT_DISK    models rm
+
+Too Little RAM Is Explained
+    [Documentation]    Both numbers, and a smaller model as a way out; no process.
+    [Tags]    S24    S53
+    Memory Should Not Suffice    ram=4000MB
+
+Too Little VRAM Is Explained
+    [Documentation]    For a backend that has VRAM of its own.
+    [Tags]    S38    EC3
+    Memory Should Not Suffice    --backend    cuda    ram=8000MB    vram=4000MB
+
+Missing Backend Is Explained
+    [Tags]    S26
+    Start Registered Fleet
+    ${result} =    Keeper Should Fail    @{ASK}    --backend    metal
+    Should Have Parts    ${result.stderr}    BACKEND_UNAVAILABLE    metal    cpu, cuda
+    Get Child Count    hive    ==    0
+
+Missing Worker Binary Is Explained
+    [Documentation]    The path that was looked for, and how to install it.
+    [Tags]    L013
+    Start Registered Fleet    worker_binary=/nowhere/llm-worker-rbee
+    ${result} =    Keeper Should Fail    @{ASK}
+    Should Have Parts    ${result.stderr}    WORKER_BINARY_NOT_FOUND    /nowhere/llm-worker-rbee    setup install
+    Get Worker Count    hive    ==    0
+
+Missing Hive Binary Is Explained
+    [Tags]    L003
+    ${node} =    Start Node    installed=False
+    Start Queen
+    Add Hive To Registry    workstation    install_path=${node.install_path}
+    ${result} =    Keeper Should Fail    @{ASK}
+    Should Have Parts    ${result.stderr}    HIVE_NOT_INSTALLED    command not found    setup install --node workstation
+
+Worker That Dies During Start Is Reported
+    [Tags]    L015
+    Start Registered Fleet
+    Inject Fault    mock-worker-1    exit    status=1
+    ${result} =    Keeper Should Fail    @{ASK}    --model    mock-model
+    Should Have Parts    ${result.stderr}    WORKER_CRASHED    exit code 1
+    Get Worker Count    hive    ==    0
+
+Loading Timeout Is Explained
+    [Documentation]    Stuck at 28 of 32 layers: after five minutes of the run's clock it is given up, and no inference is sent.
+    [Tags]    S33    S42    EC7
+    Loading Should Time Out    queen
+
+Loading Timeout Is Explained Directly
+    [Tags]    S33    S42    EC7
+    Loading Should Time Out    keeper    --direct
+
+Loading Bar Shows The Layers
+    [Documentation]    As the worker streams them.
+    [Tags]    S31    S30    S32
+    Set Time Rate    20
+    Start Registered Fleet    load_time=10s
+    ${result} =    Keeper Should Succeed    @{ASK}
+    Should Have Parts    ${result.stderr}    12/32 layers    24/32 layers
+    Requests Should Be In Order
+    ...    mock-worker-1 GET /v1/ready
+    ...    mock-worker-1 GET /v1/loading/progress
+    ...    mock-worker-1 GET /v1/ready
+    ...    mock-worker-1 POST /v1/inference
+
+Wrong API Key Is Refused And Explained
+    [Documentation]    The hive answers 401 to its first request; nothing is started; the right key works.
+    [Tags]    S44    EC9
+    Start Queen
+    ${hive} =    Start Hive    api_key=right_key
+    Add Hive To Registry    workstation
+    ${host} =    Evaluate    $hive.url.removeprefix("http://")
+    ${result} =    Keeper Should Fail    @{ASK}    --api-key    wrong_key
+    Should Have Parts    ${result.stderr}    authentication failed    ${host}    INVALID_API_KEY    ~/.rbee/config.yaml
+    @{requests} =    Get Requests    hive    ${None}    ${None}
+    Should Be Equal As Integers    ${requests[0].status}    401
+    No Request Should Come    hive    POST    /v1/workers/spawn
+    Should Not Contain    ${result.stderr}    wrong_key
+    Keeper Should Succeed    @{ASK}    --api-key    right_key
+
+Queen That Is Not There Is Explained
+    [Documentation]    Three attempts, then the address that does not answer.
+    ${port} =    Occupy Port    mode=refuse
+    ${result} =    Keeper Should Fail    workers    list    --queen-url    http://127.0.0.1:${port}
+    Should Have Parts    ${result.stderr}    Attempt 1/3    Attempt 3/3    CONNECTION_TIMEOUT    127.0.0.1:${port}
+
+
+*** Keywords ***
+Queen Without A Hive
+    [Documentation]    The node is registered, its hive refuses connections, and the queen may not start it.
+    ${port} =    Occupy Port    mode=refuse
+    Start Queen    no_hive_start=True    node_url=workstation=http://127.0.0.1:${port}
+    Add Hive To Registry    workstation
+
+Connection Should Have Been Tried Three Times
+    [Documentation]    By this program, with rbee's pauses; and the keeper has told each attempt.
+    [Arguments]    ${program}
+    ${told} =    Get Output    keeper    stream=stderr
+    Should Have Parts    ${told}    Attempt 1/3: 127.0.0.1:    timeout 10s    Attempt 2/3    timeout 10s, delay 200ms
+    ...    Attempt 3/3    delay 400ms    CONNECTION_TIMEOUT    3 attempts failed    rbee-hive is running
+    @{records} =    Get Records    ${program}    request_out
+    @{starts} =    Evaluate    [r["start"] for r in $records if r["path"] == "/v1/workers/list"]
+    @{pauses} =    Evaluate    [round(1000 * (b - a)) for a, b in zip($starts, $starts[1:])]
+    Should Be Equal    ${pauses}    ${{ [200, 400] }}
+
+Version Should Not Fit
+    [Documentation]    A hive of version 0.2.0, in one of both flows.
+    [Arguments]    @{flags}
+    Start Queen
+    Start Hive    report_version=0.2.0
+    Add Hive To Registry    workstation
+    ${result} =    Keeper Should Fail    @{ASK}    @{flags}
+    Should Have Parts    ${result.stderr}    VERSION_MISMATCH    v0.1.0    v0.2.0    cargo install rbee-keeper --version 0.2.0
+    Should Contain    ${result.stderr}    upgrade
+    No Request Should Come    hive    POST    *
+
+Memory Should Not Suffice
+    [Documentation]    A model of 5000 MB needs 6000; 4000 are there.
+    [Arguments]    @{flags}    &{options}
+    Start Fleet With Hub    &{options}
+    Add Model To Catalog    ${BIG}    size=5000MB
+    ${result} =    Keeper Should Fail    infer    --node    workstation    --model    ${BIG}    --prompt    x    @{flags}
+    Should Have Parts    ${result.stderr}    VRAM_EXHAUSTED    workstation    Required: 6000 MB    Available: 4000 MB
+    ...    smaller quantized model    Q4 instead of Q8
+    Get Child Count    hive    ==    0
+    @{spawns} =    Get Requests    hive    POST    /v1/workers/spawn
+    Should Be Equal As Integers    ${spawns[0].status}    507
+
+Loading Should Time Out
+    [Documentation]    Who polls it polls every 2 s, 300 s in all.
+    [Arguments]    ${poller}    @{flags}
+    Start Registered Fleet    load_time=32s
+    Inject Fault    mock-worker-1    stick    layer=28
+    Set Time Rate    0
+    Start Keeper    @{ASK}    @{flags}
+    Wait Until Timer    ${poller}    ready-poll
+    Advance Time    299 s
+    Get State    keeper    ==    running    seen_by=process
+    Advance Time    2 s
+    Get Exit Code    keeper    ==    1
+    ${told} =    Get Output    keeper    stream=stderr
+    Should Have Parts    ${told}    24/32 layers    28/32 layers    LOADING_TIMEOUT
+    ...    loading    5 minutes    28/32    worker logs
+    No Request Should Come    mock-worker-1    POST    /v1/inference
+    Get Request Count    mock-worker-1    GET    /v1/ready    >=    150

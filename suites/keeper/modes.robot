@@ -1,0 +1,117 @@
+*** Settings ***
+Documentation       Who starts what, and who ends it: a persistent fleet is left alone,
+...                 an ephemeral queen or hive ends with the keeper.
+
+Resource            ../../resources/keeper.resource
+
+
+*** Test Cases ***
+Keeper Exits And The Daemons Live
+    [Documentation]    A hive that was started by the queen over ssh, and its worker, go on: the worker is listed, idle.
+    [Tags]    S50
+    ${node} =    Start Node
+    Start Queen
+    Add Hive To Registry    workstation    install_path=${node.install_path}
+    Keeper Should Succeed    @{ASK}
+    Get State    hive    ==    idle
+    Get State    mock-worker-1    ==    idle
+    Get Worker Count    queen    ==    1    state=idle
+
+Persistent Hive Is Left Alone
+    [Documentation]    The keeper starts no process; the hive keeps its parent; both live on.
+    [Tags]    S52
+    Start Registered Fleet
+    ${before} =    Get Daemon    hive
+    Keeper Should Succeed    @{ASK}    --direct
+    @{started} =    Get Records    keeper    process_started
+    Should Be Empty    ${started}
+    ${after} =    Get Daemon    hive
+    Should Be Equal    ${before.pid}    ${after.pid}
+    Get State    hive    ==    idle
+    Get State    mock-worker-1    ==    idle
+
+Ephemeral Hive Ends With The Keeper
+    [Documentation]    The hive is the keeper's child; after the last token it is told to end, its worker with it.
+    [Tags]    S51
+    Set Time Rate    0
+    Start Keeper    infer    --ephemeral-hive    --model    mock-model    --prompt    x
+    ...    env=${{ {"RBEE_WORKER_ARGS": "--token-delay 1s", "RBEE_HIVE_ARGS": "--worker-ports 0"} }}
+    Wait Until Timer    mock-worker-1    token    within=5s
+    Get Child Count    keeper    ==    2
+    Get Child Count    keeper    ==    1    recursive=False
+    Advance Time    1 min
+    Get Exit Code    keeper    ==    0
+    Get Exit Code    hive    ==    0
+    Get Exit Code    mock-worker-1    ==    0
+    ${text} =    Keeper Output
+    ${words} =    Split String    ${text}
+    Length Should Be    ${words}    20
+
+Ephemeral Queen Ends With The Keeper
+    [Documentation]    It starts the hive over ssh, and its cascade ends hive and worker.
+    [Tags]    S51
+    ${node} =    Start Node
+    Register Node In Home Of The Keeper    ${node}
+    ${port} =    Free Port
+    ${result} =    Keeper Should Succeed    @{ASK}    --ephemeral    --queen-url    http://127.0.0.1:${port}
+    Should Have Streamed    ${result}    20
+    Get Exit Code    queen    ==    0
+    Get Exit Code    hive    ==    0
+    Get Exit Code    mock-worker-1    ==    0
+
+Queen That Runs Already Is Used And Left Alone
+    [Tags]    S51
+    Start Registered Fleet    workers=1
+    ${before} =    Get Daemon    queen
+    ${result} =    Keeper Should Succeed    @{ASK}    --ephemeral
+    Should Contain    ${result.stderr}    already running
+    ${after} =    Get Daemon    queen
+    Should Be Equal    ${before.pid}    ${after.pid}
+    Get State    queen    ==    idle
+
+Interrupted Keeper Ends What It Started
+    [Documentation]    Ctrl+C in the middle of the stream: exit code 130, and the hive is gone with its worker.
+    [Tags]    S51    S40
+    Set Time Rate    0
+    Start Keeper    infer    --ephemeral-hive    --model    mock-model    --prompt    x
+    ...    env=${{ {"RBEE_WORKER_ARGS": "--token-delay 1s", "RBEE_HIVE_ARGS": "--worker-ports 0"} }}
+    Wait Until Timer    mock-worker-1    token    within=5s
+    Interrupt    keeper
+    Get Exit Code    keeper    ==    130    within=5s
+    Get Exit Code    hive    ==    0
+    Get Exit Code    mock-worker-1    ==    0
+
+Failing Keeper Ends What It Started
+    [Tags]    S51
+    ${result} =    Keeper Should Fail    infer    --ephemeral-hive    --model    mock-model    --backend    metal    --prompt    x
+    Should Contain    ${result.stderr}    BACKEND_UNAVAILABLE
+    Get Exit Code    hive    ==    0
+
+Hive That Cannot Start Is Explained
+    [Tags]    S51
+    ${result} =    Keeper Should Fail
+    ...    infer
+    ...    --ephemeral-hive
+    ...    --model
+    ...    mock-model
+    ...    --prompt
+    ...    x
+    ...    env=${{ {"RBEE_HIVE_ARGS": "--models-db /dev/null/models.db"} }}
+    Should Contain    ${result.stderr}    the hive ended while starting, exit code 1
+
+
+*** Keywords ***
+Register Node In Home Of The Keeper
+    [Documentation]    An ephemeral queen keeps its registry in the keeper's home: a first one registers the node.
+    [Arguments]    ${node}
+    ${port} =    Free Port
+    ${outputs} =    Evaluate    os.path.dirname($node.home)    modules=os
+    Start Queen    first    port=${port}    database=${outputs}/keeper-home/.rbee/beehives.db
+    Keeper Should Succeed    setup    add-node    @{{ $node.flags() }}    --queen-url    http://127.0.0.1:${port}
+    Stop    first
+
+Free Port
+    [Documentation]    A port that nobody holds at this moment.
+    ${port} =    Occupy Port    mode=refuse
+    Release Port    ${port}
+    RETURN    ${port}

@@ -1,0 +1,32 @@
+*** Settings ***
+Documentation       Long intervals in real time, without `Advance Time`: what the other suites prove of the clock, this one proves of the fakes.
+...
+...                 Out by default; `robot -v SLOW:none suites/` brings it in. It takes about six minutes.
+
+Resource            ../resources/rbee.resource
+
+
+*** Variables ***
+${SLOW}     robot:exclude
+
+
+*** Test Cases ***
+Idle Worker Is Shut Down After Five Real Minutes
+    [Documentation]    Alive at 295 s, gone at 305 s; eleven health checks meanwhile.
+    [Tags]    S45    S48    slow    ${SLOW}
+    Start Fleet    workers=1
+    Get Request Count    hive    POST    /v1/workers/ready    ==    1    status=200
+    No Request Should Come    worker-1    POST    /v1/admin/shutdown    during=295s
+    Get State    worker-1    ==    idle
+    Get Exit Code    worker-1    ==    0    within=10s
+    Get Request Count    worker-1    GET    /v1/health    >=    9
+    Get State    hive    ==    idle
+
+Silent Worker Is Removed After Three Real Misses
+    [Documentation]    Half a minute apart, 5 s limit each.
+    [Tags]    S47    slow    ${SLOW}
+    Start Fleet    workers=1
+    Get Request Count    hive    POST    /v1/workers/ready    ==    1    status=200
+    Freeze    worker-1
+    Get Worker Count    hive    ==    0    within=110s
+    Get Exit Code    worker-1    ==    -9    within=15s

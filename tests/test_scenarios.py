@@ -1,0 +1,13 @@
+"""All scenarios have tests, and the table of them is true."""
+
+from scenario_table import PAGE, page, tests_by_scenario
+
+
+def test_every_scenario_has_a_test():
+    found = tests_by_scenario()
+    assert [f"S{number:02}" for number in range(1, 63) if f"S{number:02}" not in found] == []
+    assert [f"EC{number}" for number in range(1, 11) if f"EC{number}" not in found] == []
+
+
+def test_table_is_what_the_tags_say():
+    assert PAGE.read_text() == page(), "run python tests/scenario_table.py"
