@@ -1,10 +1,11 @@
 """All scenarios have tests, and the table of them is true."""
 
-from scenario_table import PAGE, page, tests_by_scenario
+from scenario_table import PAGE, page
+from scenario_table import tests_by_scenario as scenarios
 
 
 def test_every_scenario_has_a_test():
-    found = tests_by_scenario()
+    found = scenarios()
     assert [f"S{number:02}" for number in range(1, 63) if f"S{number:02}" not in found] == []
     assert [f"EC{number}" for number in range(1, 11) if f"EC{number}" not in found] == []
 

@@ -14,8 +14,9 @@ from typing import Any
 from .context import RunContext
 from .types import Node, SshOutcome, SshServer
 
+_PACKAGE = Path(__file__).parent.parent
 _SSH = """#!/bin/sh
-exec {python} -m RbeeLibrary.fakes.ssh "$@"
+exec {python} -ES {package}/fakes/ssh.py "$@"
 """
 _HIVE = """#!/bin/sh
 exec {python} -m RbeeLibrary.fakes.hive "$@"
@@ -125,5 +126,6 @@ def furnish(home: Path, install_path: Path, installed: bool) -> None:
 def write_program(path: Path, text: str) -> None:
     """Writes a script that this interpreter's programs are found by."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path.write_text(text.format(python=shlex.quote(sys.executable)) if "{python}" in text else text, encoding="utf-8")
+    filled = text.format(python=shlex.quote(sys.executable), package=shlex.quote(str(_PACKAGE))) if "{python}" in text else text
+    path.write_text(filled, encoding="utf-8")
     path.chmod(0o700)
