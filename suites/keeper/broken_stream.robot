@@ -66,7 +66,7 @@ Ctrl+C Before The Worker Is Known Cancels The Task
     Get Request Count    mock-worker-1    POST    /v1/inference    ==    0    within=0s
 
 Silent Stream Is Given Up After Sixty Seconds
-    [Documentation]    No event for 60 s, comments do not count: the request is cancelled, what came is kept.
+    [Documentation]    No event for 60 s: the request is cancelled, what came is kept.
     [Tags]    L033
     Start Registered Fleet    workers=1    token_delay=1s
     Inject Fault    worker-1    stall    after_tokens=5
@@ -81,6 +81,20 @@ Silent Stream Is Given Up After Sixty Seconds
     Should Have Parts    ${told}    INFERENCE_TIMEOUT    60 seconds    Tokens generated: 5 / 20    rbee-partial-req-stall.txt
     Get Request Count    worker-1    DELETE    /v1/inference/req-stall    ==    1
     [Teardown]    Remove File    ${OUTPUT DIR}/rbee-partial-req-stall.txt
+
+Comments Are No Sign Of Life
+    [Documentation]    The worker keeps the connection alive with a comment every 10 s, and sends no token.
+    [Tags]    L033
+    Start Registered Fleet    workers=1    token_delay=10min
+    Set Time Rate    0
+    Start Keeper    @{ASK}    --partial-dir    ${OUTPUT DIR}    --request-id    req-comments
+    Wait Until Timer    keeper    stall
+    Advance Time    59 s
+    Get State    keeper    ==    running    seen_by=process
+    Advance Time    2 s
+    Get Exit Code    keeper    ==    1
+    Get Output    keeper    contains    Tokens generated: 1 / 20    stream=stderr
+    [Teardown]    Remove File    ${OUTPUT DIR}/rbee-partial-req-comments.txt
 
 Whole Stream Has Five Minutes
     [Documentation]    Tokens come, but too slowly: 300 s from the first byte.

@@ -861,7 +861,7 @@ MUTATIONS = [
         "            for event in parser.feed(chunk):\n                silent =",
         "            silent = clock.now() + options.stall_timeout\n            for event in parser.feed(chunk):\n                silent =",
         K_BROKEN,
-        "Silent Stream Is Given Up After Sixty Seconds",
+        "Comments Are No Sign Of Life",
     ),
     Mutation(
         "cancelled task goes on at the queen",
