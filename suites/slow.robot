@@ -1,9 +1,12 @@
 *** Settings ***
-Documentation       Long intervals in real time, without `Advance Time`: what the other suites prove of the clock, this one proves of the fakes.
+Documentation       Long intervals in real time, without `Advance Time`: what the other suites prove of the clock,
+...                 this one proves of the fakes.
 ...
 ...                 Out by default; `robot -v SLOW:none suites/` brings it in. It takes about six minutes.
 
 Resource            ../resources/rbee.resource
+
+Test Tags           slow    ${SLOW}
 
 
 *** Variables ***
@@ -13,7 +16,7 @@ ${SLOW}     robot:exclude
 *** Test Cases ***
 Idle Worker Is Shut Down After Five Real Minutes
     [Documentation]    Alive at 295 s, gone at 305 s; eleven health checks meanwhile.
-    [Tags]    S45    S48    slow    ${SLOW}
+    [Tags]    S45    S48
     Start Fleet    workers=1
     Get Request Count    hive    POST    /v1/workers/ready    ==    1    status=200
     No Request Should Come    worker-1    POST    /v1/admin/shutdown    during=295s
@@ -24,7 +27,7 @@ Idle Worker Is Shut Down After Five Real Minutes
 
 Silent Worker Is Removed After Three Real Misses
     [Documentation]    Half a minute apart, 5 s limit each.
-    [Tags]    S47    slow    ${SLOW}
+    [Tags]    S47
     Start Fleet    workers=1
     Get Request Count    hive    POST    /v1/workers/ready    ==    1    status=200
     Freeze    worker-1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -190,10 +191,8 @@ class Service(Party):
     def _await_end_of(self, parent: int) -> None:
         import psutil
 
-        try:
+        with self.clock.accounts.rest(), contextlib.suppress(psutil.Error):
             psutil.Process(parent).wait()
-        except psutil.Error:
-            pass
         self.shut_down("parent gone")
 
 

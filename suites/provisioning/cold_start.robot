@@ -9,7 +9,6 @@ Cold Start Streams Twenty Tokens
     [Documentation]    ssh starts the hive, the download breaks at 40 % and is resumed there, the model fits, the worker loads.
     [Tags]    S07    S58
     Registered Node Without A Hive
-    Set Time Rate    20
     ${cut} =    Inject Fault    hub    cut    path=${FILE_PATH}    after_bytes=2097152    times=1
     ${answer} =    Submit Inference    good morning    model=${MODEL}    max_tokens=20    backend=cuda    device=1
     Wait Until Inference Ends    ${answer}    within=15s
@@ -45,7 +44,8 @@ Task Progress Shows Download And Loading
 
 *** Keywords ***
 Registered Node Without A Hive
-    [Documentation]    Hub, queen, and a node that the queen knows and has seen last in 1970. Nothing runs on the node.
+    [Documentation]    Hub, queen, and a node that the queen knows and has seen last in 1970. Nothing runs there; time is fast.
+    Set Time Rate    20
     Start Model Hub
     ${node} =    Start Node    ram=8000MB    load_time=10s    backends=cuda,cpu
     ${queen} =    Start Queen
