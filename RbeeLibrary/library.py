@@ -30,6 +30,7 @@ from .keywords.settings import Settings, SettingsKeywords, SettingsStack
 from .keywords.states import StateKeywords, StateReader
 from .keywords.stores import StoreKeywords
 from .keywords.surroundings import SurroundingsKeywords
+from .keywords.timelines import TimelineDrawer
 from .keywords.types import AutoStop, OnLeak, OnUnusedFault, ProgramName
 from .run.platform import require_supported
 
@@ -107,8 +108,10 @@ class RbeeLibrary:
         self._faults = FaultKeywords(self._context)
         self._time = TimeKeywords(self._context)
         processes = ProcessKeywords(self._context, endings)
+        journals = JournalKeywords(self._context)
         self._scopes = Scopes(self._context, endings)
-        self._evidence = EvidenceTaker(self._context, processes)
+        self._evidence = EvidenceTaker(self._context, processes, journals)
+        self._timeline = TimelineDrawer(self._context, journals)
         self._console = ConsoleTail(self._context) if console else None
         for group in (
             LifecycleKeywords(self._context, self._launcher, endings),
@@ -118,7 +121,7 @@ class RbeeLibrary:
             StateKeywords(self._context, states),
             self._inferences,
             self._faults,
-            JournalKeywords(self._context),
+            journals,
             self._time,
             processes,
             self._ports,
@@ -153,6 +156,7 @@ class RbeeLibrary:
         self._scopes.open(self._ports.held(), self._launcher.nodes.names())
         self._context.open_scene(data.name)
         self._evidence.reset()
+        self._timeline.begin()
         if self._console is not None:
             self._console.start()
 
@@ -172,7 +176,8 @@ class RbeeLibrary:
             self._inferences.abandon_all()
             self._inferences.log_all()
             if result.failed:
-                self._evidence.log()
+                self._evidence.log(result.message)
+            self._timeline.log(failed=result.failed)
             self._judge_faults(result)
             if self._settings.now.auto_stop is AutoStop.TEST:
                 self._judge(self._scopes.end_processes(GRACE), result)

@@ -24,6 +24,18 @@ class ProgramEvidence:
     output: str
 
 
+def verdict(message: str, cause: str | None) -> str:
+    """What failed, and why it probably did, in two lines.
+
+    Args:
+        message: the failure message.
+        cause: one sentence, None if nothing stands out.
+    """
+    first = message.strip().splitlines()[0] if message.strip() else "the test failed"
+    why = f"<p><b>Likely cause:</b> {escape(cause)}</p>" if cause else ""
+    return f"<p><b>Failed:</b> {escape(first)}</p>{why}"
+
+
 def evidence_table(keyword: str, programs: Sequence[ProgramEvidence]) -> str:
     """The programs as a table, their last output below, folded.
 

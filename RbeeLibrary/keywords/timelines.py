@@ -1,0 +1,52 @@
+"""Draws the timeline of every test that had a fleet."""
+
+from __future__ import annotations
+
+import time
+
+from robot.api import logger
+
+from ..fleet.supervisor import ending
+from ..report.timeline import Life, timeline
+from .context import RunContext
+from .journal import JournalKeywords
+from .types import Mark
+
+
+class TimelineDrawer:
+    """Knows when the test began, and draws what its processes did since then.
+
+    Args:
+        context: the run.
+        journals: reads what they wrote.
+    """
+
+    def __init__(self, context: RunContext, journals: JournalKeywords):
+        self._context = context
+        self._journals = journals
+        self._began = time.monotonic_ns()
+
+    def begin(self) -> None:
+        """A test begins."""
+        self._began = time.monotonic_ns()
+
+    def log(self, *, failed: bool) -> None:
+        """Shows the timeline under the test, open if it failed; nothing for a test without a fleet."""
+        ended = time.monotonic_ns()
+        lives = [
+            Life(
+                process.name,
+                process.role,
+                process.pid,
+                int(process.started * 1e9),
+                int(process.ended * 1e9) if process.ended is not None else None,
+                ending(process.exit_code) if process.exit_code is not None else "",
+            )
+            for process in self._context.supervisor.processes()
+            if process.ended is None or process.ended * 1e9 >= self._began
+        ]
+        if not lives:
+            return
+        records = self._journals.get_records(None, since=Mark(self._began))
+        if records:
+            logger.info(timeline(lives, records, self._began, ended, is_open=failed), html=True)

@@ -1,0 +1,109 @@
+"""The likely cause of a failure, in one sentence that is taken from what processes wrote, and from nothing else."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Sequence
+from typing import Any
+
+_DEADLY = ("SIGKILL", "SIGTERM", "SIGINT")
+
+
+def likely_cause(records: Sequence[dict[str, Any]], failed_at: int, named: str = "") -> str | None:
+    """One sentence, or None if nothing stands out.
+
+    Args:
+        records: journals of all programs of the test and the library's own, in order of time; each with the `name` of its program.
+        failed_at: monotonic nanoseconds.
+        named: the failure message; what it names comes first.
+    """
+    before = [record for record in records if record["ns"] <= failed_at]
+    found = [cause for look in (_death, _frozen, _fault, _refusal, _misses) if (cause := look(before, failed_at, named)) is not None]
+    if not found:
+        return None
+    about = [sentence for subject, sentence in found if subject and subject in named]
+    return about[0] if about else found[0][1]
+
+
+def _death(records: Sequence[dict[str, Any]], failed_at: int, named: str) -> tuple[str, str] | None:
+    deaths = [record for record in records if record.get("record") == "process_exited" and (record.get("signal") or record.get("exit_code"))]
+    deaths += [r for r in records if r.get("record") == "signal_sent" and r.get("signal") == "SIGKILL"]
+    if not deaths:
+        return None
+    death = next((one for one in reversed(deaths) if _victim(one) in named), deaths[-1])
+    who = _victim(death)
+    number = death.get("signal")
+    if death["record"] == "signal_sent":
+        how, by = "SIGKILL", " by the test"
+    else:
+        how = signal.Signals(number).name if number else f"exit code {death.get('exit_code')}"
+        by = _why(records, who, death["ns"])
+    verb = f"was killed by {how}{by}" if number else f"ended with {how}{by}"
+    removed = next((r for r in records if r.get("record") == "worker_removed" and r.get("worker_id") == who and r["ns"] >= death["ns"]), None)
+    then = f"; {removed['name']} removed it {_span(removed['ns'] - death['ns'])} later" if removed is not None else ""
+    return who, f"{who} {verb}, {_span(failed_at - death['ns'])} before the failure{then}"
+
+
+def _victim(record: dict[str, Any]) -> str:
+    return str(record.get("worker_id") or record.get("to") or record.get("role") or "a process")
+
+
+def _why(records: Sequence[dict[str, Any]], who: str, at: int) -> str:
+    hit = next((r for r in reversed(records) if r.get("record") == "fault" and r["name"] == who and r["ns"] <= at), None)
+    if hit is not None:
+        return f" because of the fault {hit.get('kind')}"
+    sent = next((r for r in reversed(records) if r.get("record") == "signal_sent" and r.get("to") == who and r.get("signal") in _DEADLY), None)
+    if sent is not None:
+        return " by the test"
+    forced = next((r for r in reversed(records) if r.get("record") == "force_kill" and r.get("worker_id") == who), None)
+    return f" by {forced['name']} ({forced.get('reason')})" if forced is not None else ""
+
+
+def _frozen(records: Sequence[dict[str, Any]], failed_at: int, named: str) -> tuple[str, str] | None:
+    frozen: dict[str, int] = {}
+    for record in records:
+        if record.get("record") == "signal_sent" and record.get("signal") == "SIGSTOP":
+            frozen[str(record.get("to"))] = record["ns"]
+        elif record.get("record") == "signal_sent" and record.get("signal") in ("SIGCONT", "SIGKILL"):
+            frozen.pop(str(record.get("to")), None)
+    if not frozen:
+        return None
+    who = next((name for name in frozen if name in named), next(iter(frozen)))
+    return who, f"{who} is frozen since {_span(failed_at - frozen[who])} before the failure"
+
+
+def _fault(records: Sequence[dict[str, Any]], failed_at: int, named: str) -> tuple[str, str] | None:
+    hits = [record for record in records if record.get("record") == "fault"]
+    if not hits:
+        return None
+    last = next((hit for hit in reversed(hits) if hit["name"] in named), hits[-1])
+    where = f" on {last['path']}" if last.get("path") else ""
+    times = sum(1 for hit in hits if hit["name"] == last["name"] and hit.get("fault") == last.get("fault"))
+    often = f", {times} times so far" if times > 1 else ""
+    return last["name"], f"the fault {last.get('kind')} of {last['name']} acted{where} {_span(failed_at - last['ns'])} before the failure{often}"
+
+
+def _refusal(records: Sequence[dict[str, Any]], failed_at: int, named: str) -> tuple[str, str] | None:
+    came = {(r["name"], r["pid"], r.get("n")): r for r in records if r.get("record") == "request_in"}
+    refused = [r for r in records if r.get("record") == "answered" and (r.get("status") or 0) >= 400]
+    if not refused:
+        return None
+    last = next((one for one in reversed(refused) if one["name"] in named), refused[-1])
+    request = came.get((last["name"], last["pid"], last.get("n")), {})
+    what = f"{request.get('method')} {request.get('path')}"
+    return last["name"], f"{last['name']} answered {what} with {last.get('status')}, {_span(failed_at - last['ns'])} before the failure"
+
+
+def _misses(records: Sequence[dict[str, Any]], failed_at: int, named: str) -> tuple[str, str] | None:
+    misses = [record for record in records if record.get("record") in ("health_miss", "callback_failed")]
+    if not misses:
+        return None
+    last = misses[-1]
+    if last["record"] == "health_miss":
+        return str(last.get("worker_id")), f"{last.get('worker_id')} missed {last.get('misses')} health checks of {last['name']}"
+    return last["name"], f"a ready callback of {last['name']} to {last.get('target')} failed: {last.get('reason') or last.get('status')}"
+
+
+def _span(nanoseconds: int) -> str:
+    milliseconds = nanoseconds / 1e6
+    return f"{milliseconds:.1f} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.1f} s"

@@ -1,0 +1,241 @@
+"""The timeline of a test: one picture of all its processes, on one axis of time, without scripts or files from elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+_WIDTH, _LABELS, _RIGHT = 1000, 150, 14
+_LANE, _TOP, _BAR = 40, 34, 8
+_MOST_ARROWS = 250
+_ROUTINE = ("/v1/health", "/health", "/v1/status", "/v1/ready", "/v1/workers/list")
+_ORDER = {"keeper": 0, "queen": 1, "hub": 2, "relay": 3, "sshd": 4, "hive": 5, "worker": 6}
+_STATES = {
+    "starting": "#9a9a9a",
+    "loading": "#d99a2b",
+    "idle": "#4c9a5a",
+    "busy": "#3b7dd8",
+    "draining": "#9b6bc6",
+    "frozen": "#3fb3c6",
+    "running": "#4c9a5a",
+}
+_STYLE = (
+    "<style>.rt text{font:11px sans-serif;fill:currentColor}.rt .s{font-size:10px;opacity:.75}.rt .l{stroke:currentColor;opacity:.25}"
+    ".rt .a{stroke:currentColor;stroke-width:1;opacity:.55;fill:none}.rt .a:hover{opacity:1;stroke-width:2}.rt .e{stroke:#d64545}"
+    ".rt .j{stroke:#d99a2b;stroke-dasharray:4 3}.rt .f{fill:#d64545;opacity:.14}.rt .x{stroke:#d64545;stroke-width:2}"
+    ".rt .k{stroke:#3b7dd8;stroke-width:1;fill:none}</style>"
+)
+
+
+@dataclass(frozen=True)
+class Life:
+    """One process: who it was, and from when to when it lived (monotonic nanoseconds)."""
+
+    name: str
+    role: str
+    pid: int
+    began: int
+    ended: int | None
+    ending: str = ""
+
+
+@dataclass
+class _Bar:
+    began: int
+    ended: int
+    state: str
+
+
+def timeline(lives: Sequence[Life], records: Sequence[dict[str, Any]], began: int, ended: int, *, is_open: bool) -> str:
+    """The picture as HTML that folds.
+
+    Args:
+        lives: all processes of the test.
+        records: their journals and the library's own, in order of time; each with the `name` of its program.
+        began: of the test, monotonic nanoseconds.
+        ended: of the test.
+        is_open: whether it shows at once.
+    """
+    drawing = _Drawing(lives, records, began, ended)
+    svg = drawing.svg()
+    tokens = sum(1 for record in records if record.get("record") == "token")
+    requests = sum(1 for record in records if record.get("record") == "request_in")
+    summary = f"Timeline: {len(lives)} processes, {requests} requests, {tokens} tokens, {(ended - began) / 1e9:.2f} s"
+    return f"<details class='rbee-timeline'{' open' if is_open else ''}><summary>{summary}</summary>{svg}</details>"
+
+
+class _Drawing:
+    def __init__(self, lives: Sequence[Life], records: Sequence[dict[str, Any]], began: int, ended: int):
+        self._records = records
+        first = min([*(life.began for life in lives), *(record["ns"] for record in records)], default=began)
+        self._began = max(began, first - 2_000_000)  # nothing is to be seen before the first process
+        self._ended = max(ended, self._began + 1_000_000)
+        self._lives = sorted(lives, key=lambda life: (_ORDER.get(life.role, 9), life.began))
+        names = list(dict.fromkeys(life.name for life in self._lives))
+        self._lanes = {name: number for number, name in enumerate(["test", *names])}
+        self._parts: list[str] = []
+
+    def svg(self) -> str:
+        height = _TOP + _LANE * len(self._lanes) + 8
+        self._axis(height)
+        for name in self._lanes:
+            self._lane(name)
+        self._faults()
+        for life in self._lives:
+            self._life(life)
+        self._tokens()
+        left_out = self._arrows()
+        self._moments()
+        note = f'<text class="s" x="{_LABELS}" y="{height + 10}">{left_out} requests are not drawn</text>' if left_out else ""
+        return (
+            f'<svg class="rt" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height + (16 if left_out else 0)}" width="100%" '
+            f'role="img" aria-label="timeline">{_STYLE}{"".join(self._parts)}{note}</svg>'
+        )
+
+    # --- where things are ---
+
+    def _x(self, ns: int) -> float:
+        share = (min(max(ns, self._began), self._ended) - self._began) / (self._ended - self._began)
+        return round(_LABELS + share * (_WIDTH - _LABELS - _RIGHT), 1)
+
+    def _y(self, name: str) -> int:
+        return _TOP + _LANE * self._lanes[name] + _LANE // 2
+
+    def _axis(self, height: int) -> None:
+        seconds = (self._ended - self._began) / 1e9
+        step = next(step for step in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60, 120, 600, 3600, 86400) if seconds / step <= 10)
+        number = 0
+        while number * step <= seconds:
+            x = self._x(self._began + int(number * step * 1e9))
+            self._parts.append(f'<path class="l" d="M{x} {_TOP - 6}V{height - 8}"/><text class="s" x="{x + 2}" y="{_TOP - 10}">{number * step:g} s</text>')
+            number += 1
+
+    def _lane(self, name: str) -> None:
+        y = self._y(name)
+        self._parts.append(f'<path class="l" d="M{_LABELS} {y}H{_WIDTH - _RIGHT}"/><text x="4" y="{y + 4}">{escape(_short(name))}</text>')
+
+    # --- life bars ---
+
+    def _life(self, life: Life) -> None:
+        y = self._y(life.name)
+        for bar in self._bars(life):
+            left, right = self._x(bar.began), self._x(bar.ended)
+            title = f"{life.name} (pid {life.pid}) {bar.state}, {(bar.ended - bar.began) / 1e9:.3f} s"
+            self._parts.append(
+                f'<rect x="{left}" y="{y - _BAR}" width="{max(1.0, round(right - left, 1))}" height="{2 * _BAR}" rx="2" '
+                f'fill="{_STATES.get(bar.state, "#9a9a9a")}" fill-opacity=".55"><title>{escape(title)}</title></rect>'
+            )
+            if right - left > 8 * len(bar.state):
+                self._parts.append(f'<text class="s" x="{left + 4}" y="{y - _BAR - 2}">{bar.state}</text>')
+        if life.ended is not None and self._began <= life.ended <= self._ended:
+            x = self._x(life.ended)
+            self._parts.append(f'<path class="x" d="M{x - 4} {y - 4}l8 8m0 -8l-8 8"><title>{escape(f"{life.name} {life.ending}")}</title></path>')
+
+    def _bars(self, life: Life) -> list[_Bar]:
+        end = life.ended if life.ended is not None else self._ended
+        if end < self._began:
+            return []
+        bars = [_Bar(max(life.began, self._began), end, "starting" if life.role in ("worker", "queen", "hive", "hub") else "running")]
+        state = bars[0].state
+        for record in self._records:
+            kind, at = record.get("record"), record["ns"]
+            if kind == "state" and record.get("pid") == life.pid:
+                state = str(record.get("to"))
+            elif kind == "signal_sent" and record.get("to_pid") == life.pid and record.get("signal") in ("SIGSTOP", "SIGCONT"):
+                bars = _changed(bars, at, "frozen" if record["signal"] == "SIGSTOP" else state, end)
+                continue
+            else:
+                continue
+            bars = _changed(bars, at, state, end)
+        return [bar for bar in bars if bar.ended > bar.began]
+
+    # --- what happened ---
+
+    def _tokens(self) -> None:
+        marks: dict[str, set[int]] = {}
+        for record in self._records:
+            if record.get("record") == "token" and record["name"] in self._lanes:
+                marks.setdefault(record["name"], set()).add(round(self._x(record["ns"])))
+        for name, places in marks.items():
+            y = self._y(name)
+            path = "".join(f"M{x} {y - _BAR}v{2 * _BAR}" for x in sorted(places))
+            self._parts.append(f'<path class="k" d="{path}"><title>tokens of {escape(name)}</title></path>')
+
+    def _arrows(self) -> int:
+        sent = {(r.get("correlation_id"), r["name"], r.get("method"), r.get("path")): r for r in self._records if r.get("record") == "request_out"}
+        answers = {(r["name"], r["pid"], r.get("n")): r for r in self._records if r.get("record") == "answered"}
+        came = [r for r in self._records if r.get("record") == "request_in" and r["name"] in self._lanes]
+        if len(came) > _MOST_ARROWS:
+            came = [r for r in came if r.get("path") not in _ROUTINE]
+        left_out = sum(1 for r in self._records if r.get("record") == "request_in" and r["name"] in self._lanes) - len(came[:_MOST_ARROWS])
+        for record in came[:_MOST_ARROWS]:
+            source = next(
+                (r for name in self._lanes if (r := sent.get((record.get("correlation_id"), name, record.get("method"), record.get("path")))) is not None), None
+            )
+            answer = answers.get((record["name"], record["pid"], record.get("n")))
+            self._arrow(record, source, answer)
+        return left_out
+
+    def _arrow(self, record: dict[str, Any], source: dict[str, Any] | None, answer: dict[str, Any] | None) -> None:
+        origin = source["name"] if source is not None and source["name"] in self._lanes else "test"
+        x1, y1 = self._x(source["ns"] if source is not None else record["ns"]), self._y(origin)
+        x2, y2 = self._x(record["ns"]), self._y(record["name"])
+        status = answer.get("status") if answer is not None else None
+        took = f", {(answer['ns'] - record['ns']) / 1e6:.1f} ms" if answer is not None else ", not answered"
+        title = f"{origin} -> {record['name']}: {record.get('method')} {record.get('path')} {status or ''}{took}"
+        tip = 4 if y2 >= y1 else -4
+        y2 -= 2 * tip
+        broken = " e" if status is None or status >= 400 else ""
+        self._parts.append(f'<path class="a{broken}" d="M{x1} {y1}L{x2} {y2}m-3 {-tip}l3 {tip}l3 {-tip}"><title>{escape(title)}</title></path>')
+
+    def _faults(self) -> None:
+        for record in self._records:
+            if record.get("record") == "fault_armed" and record["name"] in self._lanes:
+                x, y = self._x(record["ns"]), self._y(record["name"])
+                title = f"fault {record.get('spec')} of {record['name']}"
+                width = round(_WIDTH - _RIGHT - x, 1)
+                self._parts.append(f'<rect class="f" x="{x}" y="{y - 16}" width="{width}" height="32"><title>{escape(title)}</title></rect>')
+
+    def _moments(self) -> None:
+        for record in self._records:
+            kind, x = record.get("record"), self._x(record["ns"])
+            if kind == "clock_step":
+                title = f"the run's clock moves by {record.get('by'):g} s, {record.get('fired')} timers fire"
+                self._parts.append(
+                    f'<path class="j" d="M{x} {_TOP - 4}V{_TOP + _LANE * len(self._lanes)}"><title>{escape(title)}</title></path>'
+                    f'<text class="s" x="{x}" y="12" text-anchor="{"end" if x > _WIDTH - 80 else "start"}">+{_span(float(record.get("by", 0)))}</text>'
+                )
+            elif kind == "signal_sent" and record.get("to") in self._lanes:
+                y = self._y(record["to"])
+                title = f"{record.get('signal')} to {record['to']}"
+                self._parts.append(
+                    f'<path class="x" d="M{x} {y - 16}l-4 -6h8z"><title>{escape(title)}</title></path>'
+                    f'<text class="s" x="{x}" y="{y - 23}" text-anchor="{"end" if x > _WIDTH - 80 else "middle"}">{escape(str(record.get("signal")))}</text>'
+                )
+            elif kind == "fault" and record["name"] in self._lanes:
+                y = self._y(record["name"])
+                title = f"fault {record.get('kind')} hits {record['name']}, number {record.get('hit')}"
+                self._parts.append(f'<circle cx="{x}" cy="{y}" r="4" fill="#d64545"><title>{escape(title)}</title></circle>')
+
+
+def _changed(bars: list[_Bar], at: int, state: str, end: int) -> list[_Bar]:
+    """The bars with another state from a moment on."""
+    last = bars[-1]
+    if state == last.state:
+        return bars
+    at = min(max(at, last.began), end)
+    last.ended = at
+    return [*bars, _Bar(at, end, state)]
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 22 else f"{name[:21]}…"
+
+
+def _span(seconds: float) -> str:
+    for unit, size in (("h", 3600), ("min", 60)):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds / size:g} {unit}"
+    return f"{seconds:g} s"

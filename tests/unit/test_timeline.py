@@ -1,0 +1,108 @@
+"""The timeline: well formed, small, true to what the journals say."""
+
+from __future__ import annotations
+
+import re
+import time
+import xml.etree.ElementTree as ET
+
+from RbeeLibrary.report.timeline import Life, timeline
+
+MS = 1_000_000
+LIVES = [
+    Life("worker-1", "worker", 12, 20 * MS, 90 * MS, "was ended by SIGKILL"),
+    Life("hive", "hive", 11, 10 * MS, None),
+    Life("queen", "queen", 10, 5 * MS, None),
+]
+
+
+def state(name: str, pid: int, at: int, before: str, after: str) -> dict:
+    return {"record": "state", "name": name, "pid": pid, "ns": at * MS, "from": before, "to": after}
+
+
+RECORDS = [
+    state("queen", 10, 8, "starting", "idle"),
+    state("hive", 11, 12, "starting", "idle"),
+    state("worker-1", 12, 25, "starting", "loading"),
+    {"record": "request_out", "name": "hive", "pid": 11, "ns": 29 * MS, "n": 1, "method": "GET", "path": "/v1/status", "correlation_id": "c1"},
+    {"record": "request_in", "name": "worker-1", "pid": 12, "ns": 30 * MS, "n": 7, "method": "GET", "path": "/v1/status", "correlation_id": "c1"},
+    {"record": "answered", "name": "worker-1", "pid": 12, "ns": 31 * MS, "n": 7, "status": 200},
+    {"record": "request_in", "name": "worker-1", "pid": 12, "ns": 40 * MS, "n": 8, "method": "POST", "path": "/v1/<inference>", "correlation_id": "c2"},
+    {"record": "answered", "name": "worker-1", "pid": 12, "ns": 41 * MS, "n": 8, "status": 503},
+    state("worker-1", 12, 45, "loading", "busy"),
+    {"record": "fault_armed", "name": "worker-1", "pid": 12, "ns": 46 * MS, "spec": "kill:after_tokens=12", "kind": "kill"},
+    *({"record": "token", "name": "worker-1", "pid": 12, "ns": (50 + number) * MS} for number in range(12)),
+    {"record": "fault", "name": "worker-1", "pid": 12, "ns": 63 * MS, "kind": "kill", "hit": 1},
+    {"record": "signal_sent", "name": "library", "pid": 1, "ns": 70 * MS, "to": "hive", "to_pid": 11, "signal": "SIGSTOP"},
+    {"record": "clock_step", "name": "library", "pid": 1, "ns": 95 * MS, "by": 300.0, "fired": 12},
+]
+
+
+def drawn(**more) -> tuple[str, list[str]]:
+    html = timeline(LIVES, RECORDS, 0, 100 * MS, is_open=more.get("is_open", False))
+    svg = ET.fromstring(re.search(r"<svg.*</svg>", html, re.DOTALL)[0])
+    return html, [element.text for element in svg.iter() if element.tag.endswith("title")]
+
+
+def test_everything_is_named():
+    html, titles = drawn()
+    assert "Timeline: 3 processes, 2 requests, 12 tokens, 0.10 s" in html
+    for expected in (
+        "worker-1 (pid 12) loading, 0.020 s",
+        "worker-1 (pid 12) busy, 0.045 s",
+        "hive (pid 11) frozen, 0.030 s",
+        "worker-1 was ended by SIGKILL",
+        "hive -> worker-1: GET /v1/status 200, 1.0 ms",
+        "test -> worker-1: POST /v1/<inference> 503, 1.0 ms",
+        "fault kill:after_tokens=12 of worker-1",
+        "fault kill hits worker-1, number 1",
+        "SIGSTOP to hive",
+        "the run's clock moves by 300 s, 12 timers fire",
+    ):
+        assert expected in titles, (expected, titles)
+
+
+def test_lanes_are_in_the_order_of_the_calls():
+    html, _ = drawn()
+    labels = [html.index(f">{name}</text>") for name in ("test", "queen", "hive", "worker-1")]
+    assert labels == sorted(labels)
+
+
+def test_folded_on_pass_and_open_on_failure():
+    assert "<details class='rbee-timeline'>" in drawn()[0]
+    assert "<details class='rbee-timeline' open>" in drawn(is_open=True)[0]
+
+
+def test_nothing_from_elsewhere():
+    html, _ = drawn()
+    assert "<script" not in html
+    assert re.findall(r"(?:href|src|url)\s*[=(]", html) == []
+
+
+def test_twenty_processes_and_five_thousand_events_stay_small():
+    lives = [Life(f"worker-{number}", "worker", 100 + number, number * MS, None) for number in range(20)]
+    records = []
+    for number in range(5000):
+        name, pid, at = f"worker-{number % 20}", 100 + number % 20, (30 + number) * MS
+        if number % 5:
+            records.append({"record": "token", "name": name, "pid": pid, "ns": at})
+        else:
+            records.append(
+                {
+                    "record": "request_in",
+                    "name": name,
+                    "pid": pid,
+                    "ns": at,
+                    "n": number,
+                    "method": "GET",
+                    "path": f"/v1/{number}",
+                    "correlation_id": str(number),
+                }
+            )
+    began = time.perf_counter()
+    html = timeline(lives, records, 0, 5100 * MS, is_open=True)
+    took = time.perf_counter() - began
+    assert len(html) < 300 * 1024, len(html)
+    assert "750 requests are not drawn" in html
+    print(f"{len(html) / 1024:.0f} KiB in {took * 1000:.0f} ms")
+    ET.fromstring(re.search(r"<svg.*</svg>", html, re.DOTALL)[0])
