@@ -261,6 +261,7 @@ class Worker(Service):
             yield sse.COMMENT  # the client sees status and id at once
         yield from events.start()
         count, text, stop_reason = 0, "", "MAX_TOKENS"
+        journal = self.journal.series("token", request_id=inference.id)
         for token in self._answers.tokens(asked):
             if self._answers.ends_at(count, self._model):
                 stop_reason = "EOS"
@@ -269,7 +270,7 @@ class Worker(Service):
                 yield from stream.pause(due, "token")
             if stream.client_gone or inference.cancelled or inference.cut:
                 break
-            self.journal.record("token", request_id=inference.id, index=count)
+            journal(count)
             yield events.token(token, count)
             count, text = count + 1, text + token
             if (stop := next((stop for stop in asked.stop if stop in text), None)) is not None:

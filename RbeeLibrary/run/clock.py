@@ -215,6 +215,8 @@ class Clock:
         self.when_armed: Callable[[], None] = lambda: None
         """Called under the mutex of the accounts when a timer was armed."""
         self._page = page
+        self.now: Callable[[], float] = page.now if page else time.monotonic
+        """Seconds of the run's clock."""
         self._numbers = itertools.count(1)
         self._timers: dict[int, Timer] = {}
         self._queue: list[tuple[float, int, Timer]] = []
@@ -223,10 +225,6 @@ class Clock:
         self._started = False
 
     # --- words for fakes ---
-
-    def now(self) -> float:
-        """Seconds of the run's clock."""
-        return self._page.now() if self._page else time.monotonic()
 
     def wall(self) -> float:
         """The date that belongs to it, in seconds since 1970."""
