@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -118,7 +118,7 @@ class RbeeClient:
         return found
 
     def _follow_download(self, hive_url: str, download_id: str) -> None:
-        for event in self._events(f"{hive_url}/v1/models/download/progress?id={download_id}", "HIVE_ERROR"):
+        for event in self.events(f"{hive_url}/v1/models/download/progress?id={download_id}", "HIVE_ERROR"):
             self._progress(event)
             if event.get("stage") == "error":
                 code = str(event.get("code"))
@@ -132,7 +132,7 @@ class RbeeClient:
 
         def follow(url: str) -> None:
             try:
-                for event in self._events(url, None):
+                for event in self.events(url, None):
                     layers.update(event)
                     if event.get("stage") != "ready":
                         self._progress(event)
@@ -173,7 +173,8 @@ class RbeeClient:
                 raise RbeeError("WORKER_CRASHED", f"worker {worker.worker_id} is gone from the hive's list", {"worker_id": worker.worker_id}) from None
             return {}
 
-    def _events(self, url: str, broken: str | None) -> Any:
+    def events(self, url: str, broken: str | None) -> Iterator[dict[str, Any]]:
+        """The events of a progress stream, up to its end marker; a stream that breaks off is an error of the code `broken`, or just over."""
         try:
             stream = self._http.open("GET", url, limit=self._limits.hive, headers=self._headers)
         except HttpFailure as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import uuid
-from typing import Any, TypeVar
+from typing import Any
 
 from ..protocol import sse
 from ..protocol.errors import RbeeError
@@ -22,7 +22,6 @@ from .party import Party
 INTERRUPTED = 130
 _HIVE_PORT = 9200
 _PROGRESS_LIMIT = 2.0
-T = TypeVar("T")
 
 
 class _Broken(Exception):
@@ -178,13 +177,10 @@ class Infer:
         progress = self._keeper.spawn(self._follow_progress, name="progress")
         body = {**self._body(), "node": options.node, "model": options.model, "backend": options.backend, "device": options.device}
         body = {name: value for name, value in body.items() if value is not None and name != "stream"}
-        try:
-            stream = self._client.ask(f"{self._queen_url}/v2/tasks", body, options.answer_timeout)
-            if stream.status != 200:
-                progress.join(_PROGRESS_LIMIT)
-            return stream
-        except RbeeError:
-            raise
+        stream = self._client.ask(f"{self._queen_url}/v2/tasks", body, options.answer_timeout)
+        if stream.status != 200:
+            progress.join(_PROGRESS_LIMIT)
+        return stream
 
     def _find_hive(self) -> str:
         body = {"node": self._options.node, "model": self._options.model, "prompt": self._options.prompt, "direct": True}
@@ -227,24 +223,11 @@ class Infer:
             self._console.progress(event)
 
     def _follow_progress(self) -> None:
-        parser = sse.Parser()
         try:
-            url = f"{self._queen_url}/v2/tasks/{self._id}/progress"
-            stream = self._keeper.client.open("GET", url, limit=self._options.answer_timeout, connect_limit=self._options.connect_timeout)
-        except HttpFailure:
+            for event in self._client.events(f"{self._queen_url}/v2/tasks/{self._id}/progress", None):
+                self._show(event)
+        except RbeeError:
             return  # the answer to the task itself says what is wrong
-        try:
-            if stream.status != 200:
-                return
-            for chunk in stream.chunks():
-                for event in parser.feed(chunk):
-                    if event.is_done:
-                        return
-                    self._show(event.json() or {})
-        except NoAnswer:
-            return
-        finally:
-            stream.close()
 
     # --- tokens (7.2, 7.4) ---
 

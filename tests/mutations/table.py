@@ -960,8 +960,8 @@ MUTATIONS = [
     Mutation(
         "progress of the task not followed",
         "fakes/keeper_infer.py",
-        '        parser = sse.Parser()\n        try:\n            url = f"{self._queen_url}/v2/tasks',
-        '        return\n        parser = sse.Parser()\n        try:\n            url = f"{self._queen_url}/v2/tasks',
+        "                self._show(event)\n        except RbeeError:\n",
+        "                pass\n        except RbeeError:\n",
         K_INFER,
         "Download Bar Shows Percent And Speed",
     ),
