@@ -201,8 +201,10 @@ class Worker(Service):
         return Reply(200, request.stream.carries(self._loading.read(request.stream)))
 
     def _said_of_itself(self) -> ReadyCallback:
+        # What it was at the change that is told (6.4), also when a first request is faster than the callback: else the queen would think it busy for ever.
         options = self.options
-        return ReadyCallback(options.worker_id, self.url, options.model_ref, self.state, options.backend, options.device, options.slots, self._available())
+        state, available = ("loading", 0) if self.state == "loading" else ("idle", options.slots)
+        return ReadyCallback(options.worker_id, self.url, options.model_ref, state, options.backend, options.device, options.slots, available)
 
     # --- slots (6.5) ---
 

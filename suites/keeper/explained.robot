@@ -69,14 +69,13 @@ Version Mismatch Is Explained Directly
 Download Failure Is Explained
     [Documentation]    It breaks at 40 %, is resumed, breaks at 60 %, then always: the bars show where, the end says what.
     [Tags]    S17    S37    EC2
-    Start Fleet With Hub
+    Start Model Hub    rate=1MB
+    Start Registered Fleet
     Inject Fault    hub    cut    after_bytes=2097152    times=1
     Inject Fault    hub    cut    after_bytes=1048576    after_requests=1    times=1
     Inject Fault    hub    cut    after_bytes=0    after_requests=2
-    Set Time Rate    0
-    Start Keeper    infer    --node    workstation    --model    ${MODEL}    --prompt    x
-    Wait Until Timer    hive    download-retry
-    Advance Time    10 s
+    Keeper Waits For A Download
+    Advance Time    20 s
     Get Exit Code    keeper    ==    1
     ${told} =    Get Output    keeper    stream=stderr
     Should Have Parts    ${told}    40% 2.0 MB / 5.0 MB    Connection reset by peer    attempt 2/6, delay 100ms
@@ -86,7 +85,9 @@ Download Failure Is Explained
 
 Resumed Download Is No Failure
     [Tags]    S17
-    Start Fleet With Hub
+    Set Time Rate    20
+    Start Model Hub    rate=1MB
+    Start Registered Fleet
     Inject Fault    hub    cut    after_bytes=2097152    times=1
     ${result} =    Keeper Should Succeed    infer    --node    workstation    --model    ${MODEL}    --prompt    x
     Should Have Streamed    ${result}    20
@@ -110,9 +111,7 @@ Wrong Checksum Is Explained
     [Tags]    L010
     Start Fleet With Hub
     Inject Fault    hub    corrupt
-    Set Time Rate    0
-    Start Keeper    infer    --node    workstation    --model    ${MODEL}    --prompt    x
-    Wait Until Timer    hive    download-retry
+    Keeper Waits For A Download
     Advance Time    10 s
     Get Exit Code    keeper    ==    1
     ${told} =    Get Output    keeper    stream=stderr
@@ -122,8 +121,7 @@ Stalled Download Is Explained
     [Tags]    L008
     Start Fleet With Hub
     Inject Fault    hub    stall    after_bytes=1
-    Set Time Rate    0
-    Start Keeper    infer    --node    workstation    --model    ${MODEL}    --prompt    x
+    Keeper Waits For A Download
     Wait Until Timer    hive    download-stall
     Advance Time    7 min
     Get Exit Code    keeper    ==    1
@@ -246,6 +244,12 @@ Connection Should Have Been Tried Three Times
     @{starts} =    Evaluate    [r["start"] for r in $records if r["path"] == "/v1/workers/list"]
     @{pauses} =    Evaluate    [round(1000 * (b - a)) for a, b in zip($starts, $starts[1:])]
     Should Be Equal    ${pauses}    ${{ [200, 400] }}
+
+Keeper Waits For A Download
+    [Documentation]    Time stands still until the keeper sees the progress of its download.
+    Set Time Rate    0
+    Start Keeper    infer    --node    workstation    --model    ${MODEL}    --prompt    x
+    Get Request Count    hive    GET    /v1/models/download/progress    ==    1    status=200
 
 Version Should Not Fit
     [Documentation]    A hive of version 0.2.0, in one of both flows.

@@ -10,7 +10,7 @@ Cold Start Streams Twenty Tokens
     [Documentation]    From nothing: ssh starts the hive, the model is downloaded and loaded; both bars are shown.
     [Tags]    S07    S58
     Set Time Rate    20
-    Start Model Hub
+    Start Model Hub    rate=1MB
     ${node} =    Start Node    ram=8000MB    load_time=10s    backends=cuda,cpu
     Start Queen
     Add Hive To Registry    workstation    install_path=${node.install_path}
@@ -30,7 +30,7 @@ Cold Start Works Directly
     [Documentation]    The queen only says where the hive is; the keeper asks hive and worker itself.
     [Tags]    S07
     Set Time Rate    20
-    Start Model Hub
+    Start Model Hub    rate=1MB
     Start Registered Fleet    load_time=10s
     ${result} =    Keeper Should Succeed    infer    --direct    --node    workstation    --model    ${MODEL}    --prompt    x
     Should Have Streamed    ${result}    20
@@ -94,7 +94,9 @@ Key Is Passed On To Hive And Worker
 Download Bar Shows Percent And Speed
     [Documentation]    One line a megabyte, where standard error is no terminal.
     [Tags]    S16
-    Start Fleet With Hub
+    Set Time Rate    20
+    Start Model Hub    rate=1MB
+    Start Registered Fleet
     ${result} =    Keeper Should Succeed    infer    --node    workstation    --model    ${MODEL}    --prompt    x
     Should Match Regexp    ${result.stderr}    40% 2\\.0 MB / 5\\.0 MB, [0-9.]+ MB/s
 

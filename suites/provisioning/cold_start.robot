@@ -30,7 +30,7 @@ Cold Start Streams Twenty Tokens
 Task Progress Shows Download And Loading
     [Documentation]    What a keeper draws its bars from.
     [Tags]    S16
-    Start Model Hub
+    Start Model Hub    rate=1MB
     Start Fleet    load_time=10s
     Set Time Rate    20
     ${queen} =    Get Daemon    queen
