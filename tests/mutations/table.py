@@ -304,8 +304,8 @@ MUTATIONS = [
     Mutation(
         "callback lacks the device",
         "fakes/worker.py",
-        "options.backend, options.device, options.slots, self._available())",
-        "options.backend, 0, options.slots, self._available())",
+        "options.backend, options.device, options.slots, available)",
+        "options.backend, 0, options.slots, available)",
         STARTUP,
         "Ready Callback Updates Hive And Queen",
     ),
