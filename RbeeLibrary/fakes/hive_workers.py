@@ -284,6 +284,7 @@ class Workers:
     def _ended(self, row: WorkerRow, child: Child) -> None:
         ending = self._ending(child)
         self._hive.journal.record("process_exited", worker_id=row.worker_id, child=child.pid, exit_code=ending["exit_code"], signal=ending["signal"])
+        self._drop(row)  # before it is told: who knows of the end may start it again
         if self._hive.control is not None:
             self._hive.control.report("child-exited", pid=child.pid, code=child.code)
         reason = row.reason or ("exited" if child.code == 0 else "crashed")
@@ -291,7 +292,6 @@ class Workers:
         if reason == "crashed":
             self._hive.journal.record("worker_crashed", **fields)
             self._hive.log(f"worker {row.worker_id} (pid {child.pid}) crashed: exit code {ending['exit_code']}, signal {ending['signal']}")
-        self._drop(row)
         self._hive.journal.record("worker_removed", reason=reason, **fields)
         self._hive.log(f"worker {row.worker_id} (pid {child.pid}) removed: {reason}")
         self._on_removed(row, reason)

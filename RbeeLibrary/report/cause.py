@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 _DEADLY = ("SIGKILL", "SIGTERM", "SIGINT")
+_ENDING_FAULTS = ("kill", "exit")
 
 
 def likely_cause(records: Sequence[dict[str, Any]], failed_at: int, named: str = "") -> str | None:
@@ -17,12 +18,43 @@ def likely_cause(records: Sequence[dict[str, Any]], failed_at: int, named: str =
         failed_at: monotonic nanoseconds.
         named: the failure message; what it names comes first.
     """
-    before = [record for record in records if record["ns"] <= failed_at]
+    ordered = _ordered_ends([record for record in records if record["ns"] <= failed_at])
+    before = [record for record in records if record["ns"] <= failed_at or _reports_end(record, ordered)]
     found = [cause for look in (_death, _frozen, _fault, _refusal, _misses) if (cause := look(before, failed_at, named)) is not None]
     if not found:
         return None
     about = [sentence for subject, sentence in found if subject and subject in named]
     return about[0] if about else found[0][1]
+
+
+def open_ends(records: Sequence[dict[str, Any]]) -> list[str]:
+    """Programs that were killed, or by a fault end themselves, and whose end nobody has reported yet.
+
+    Args:
+        records: as for `likely_cause`.
+    """
+    return [who for who, at in _ordered_ends(records).items() if not _reported(records, who, at)]
+
+
+def _ordered_ends(records: Sequence[dict[str, Any]]) -> dict[str, int]:
+    ordered = {}
+    for record in records:
+        if record.get("record") == "fault" and str(record.get("kind")).startswith(_ENDING_FAULTS):
+            ordered[str(record["name"])] = record["ns"]
+        elif record.get("record") == "signal_sent" and record.get("signal") == "SIGKILL":
+            ordered[str(record.get("to"))] = record["ns"]
+    return ordered
+
+
+def _reports_end(record: dict[str, Any], ordered: dict[str, int]) -> bool:
+    who = _victim(record)
+    return record.get("record") in ("process_exited", "worker_removed") and who in ordered and record["ns"] >= ordered[who]
+
+
+def _reported(records: Sequence[dict[str, Any]], who: str, at: int) -> bool:
+    reports = [record for record in records if _reports_end(record, {who: at})]
+    ended = next((record for record in reports if record["record"] == "process_exited"), None)
+    return ended is not None and ("worker_id" not in ended or any(record["record"] == "worker_removed" for record in reports))
 
 
 def _death(records: Sequence[dict[str, Any]], failed_at: int, named: str) -> tuple[str, str] | None:
@@ -32,6 +64,7 @@ def _death(records: Sequence[dict[str, Any]], failed_at: int, named: str) -> tup
         return None
     death = next((one for one in reversed(deaths) if _victim(one) in named), deaths[-1])
     who = _victim(death)
+    at = death["ns"] if death["ns"] <= failed_at else _ordered_ends(records)[who]
     number = death.get("signal")
     if death["record"] == "signal_sent":
         how, by = "SIGKILL", " by the test"
@@ -39,9 +72,9 @@ def _death(records: Sequence[dict[str, Any]], failed_at: int, named: str) -> tup
         how = signal.Signals(number).name if number else f"exit code {death.get('exit_code')}"
         by = _why(records, who, death["ns"])
     verb = f"was killed by {how}{by}" if number else f"ended with {how}{by}"
-    removed = next((r for r in records if r.get("record") == "worker_removed" and r.get("worker_id") == who and r["ns"] >= death["ns"]), None)
-    then = f"; {removed['name']} removed it {_span(removed['ns'] - death['ns'])} later" if removed is not None else ""
-    return who, f"{who} {verb}, {_span(failed_at - death['ns'])} before the failure{then}"
+    removed = next((r for r in records if r.get("record") == "worker_removed" and r.get("worker_id") == who and r["ns"] >= at), None)
+    then = f"; {removed['name']} removed it {_span(removed['ns'] - at)} later" if removed is not None else ""
+    return who, f"{who} {verb}, {_span(failed_at - at)} before the failure{then}"
 
 
 def _victim(record: dict[str, Any]) -> str:

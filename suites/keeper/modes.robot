@@ -32,6 +32,7 @@ Persistent Hive Is Left Alone
 
 Ephemeral Hive Ends With The Keeper
     [Documentation]    The hive is the keeper's child; after the last token it is told to end, its worker with it.
+    ...    The keeper waits for that end before it exits itself.
     [Tags]    S51
     Set Time Rate    0
     Start Keeper    infer    --ephemeral-hive    --model    mock-model    --prompt    x
@@ -43,6 +44,9 @@ Ephemeral Hive Ends With The Keeper
     Get Exit Code    keeper    ==    0
     Get Exit Code    hive    ==    0
     Get Exit Code    mock-worker-1    ==    0
+    @{ended} =    Get Records    keeper    process_exited
+    Length Should Be    ${ended}    1    The keeper did not wait for the end of its hive
+    Should Be Equal As Integers    ${ended}[0][exit_code]    0
     ${text} =    Keeper Output
     ${words} =    Split String    ${text}
     Length Should Be    ${words}    20
