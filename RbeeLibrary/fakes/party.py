@@ -19,7 +19,7 @@ from ..run.accounts import Rest
 from ..run.clock import Clock, ClockPage, Event
 from ..run.control import open_control
 from ..run.http import HttpClient
-from ..run.journal import Journal, journal_path
+from ..run.journal import Journal, close_journals, journal_path
 from ..run.lifeline import NAME_VARIABLE, RunIsOver, hold_on, run_address
 from ..run.member import Member
 from .texts import iso_time, printable
@@ -140,7 +140,7 @@ class Party:
             with contextlib.suppress(OSError):
                 Member(os.path.dirname(self._run), self.name, self.port, self.clock)
         self.control = open_control(self._run, self.clock.accounts)
-        self.journal = Journal(journal_path(journal, self.name), self.program, self.clock)
+        self.journal = Journal(journal_path(journal, self.name), self.program, self.clock, alone=not journal)
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self.client = HttpClient(self.clock, f"{self.program}/{VERSION}", self.journal, headers)
         self.prober = HttpClient(self.clock, f"{self.program}/{VERSION}", self.journal, headers, self.real_clock)
@@ -151,4 +151,5 @@ def exit_now(code: int) -> NoReturn:
     """Ends the process without waiting for threads that serve."""
     sys.stdout.flush()
     sys.stderr.flush()
+    close_journals()
     os._exit(code)

@@ -128,7 +128,7 @@ class RunContext:
             if self._steps is not None:
                 self._steps.close()
             self._steps_folder = folder
-            self._steps = Journal(os.path.join(folder, f"{OWN_JOURNAL}-{os.getpid()}.jsonl"), OWN_JOURNAL, self.coordinator.clock)
+            self._steps = Journal(os.path.join(folder, f"{OWN_JOURNAL}-{os.getpid()}.jsonl"), OWN_JOURNAL, self.coordinator.clock, alone=True)
         assert self._steps is not None
         self._steps.record(record, **fields)
 

@@ -11,7 +11,7 @@ from robot.api.deco import keyword
 from robot.utils import DotDict
 
 from ..assertions import Check, NotYet, UsageError
-from ..run.records import RequestRecord, WantedRequest, entries, nearest, requests
+from ..run.records import RequestRecord, WantedRequest, entries, first_stamp, nearest, requests
 from .context import OWN_JOURNAL, RunContext, seconds
 from .declared import asserting
 from .launching import output_folder
@@ -215,7 +215,7 @@ class JournalKeywords:
 def journals(context: RunContext, name: str) -> list[Path]:
     """The journals of all processes that had a name, oldest first."""
     folder = output_folder(context, name)
-    return sorted((path for path in folder.glob(f"{name}-*.jsonl") if path.stem[len(name) + 1 :].isdigit()), key=lambda path: path.stat().st_mtime_ns)
+    return sorted((path for path in folder.glob(f"{name}-*.jsonl") if path.stem[len(name) + 1 :].isdigit()), key=first_stamp)
 
 
 def last_state(context: RunContext, name: str, pid: int) -> str:

@@ -1,6 +1,6 @@
 """What a process did, line by line, in its own file (contract 18).
 
-A record is one `write` and is in the file before what it tells has left the process: a SIGKILL loses nothing.
+A record is in the file before what it tells has left the process: a SIGKILL loses nothing.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ from collections.abc import Callable
 from typing import Any
 
 from .clock import Clock
+from .lines import Lines, open_lines
 
 FOLDER_VARIABLE = "RBEE_JOURNALS"
 SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization", "x-api-key"})
+_open: list[Lines] = []
 
 _text = json.encoder.encode_basestring_ascii
 _encode = json.JSONEncoder(separators=(",", ":"), default=str).encode
@@ -29,42 +31,59 @@ def _simple(value: Any) -> str:
 
 
 class Journal:
-    """Appends records to a file; without a file it takes them and keeps nothing."""
+    """Appends records to a file; without a file it takes them and keeps nothing.
 
-    def __init__(self, path: str | None, program: str, clock: Clock):
+    Args:
+        path: of the file.
+        program: who writes.
+        clock: the run's.
+        alone: whether the file is this journal's alone, which makes a record cheaper; others may follow it and write to it otherwise.
+    """
+
+    def __init__(self, path: str | None, program: str, clock: Clock, *, alone: bool = False):
         self._who = f'"program":{json.dumps(program)},"pid":{os.getpid()},'
         self._epoch = time.time() - time.monotonic()
         self._clock = clock
-        self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600) if path else None
+        self._lines = open_lines(path, alone=alone) if path else None
+        if self._lines is not None:
+            _open.append(self._lines)
 
     def close(self) -> None:
         """Keeps nothing from now on."""
-        if self._fd is not None:
-            os.close(self._fd)
-            self._fd = None
+        if self._lines is not None:
+            _open.remove(self._lines)
+            self._lines.close()
+            self._lines = None
 
     def record(self, record: str, **fields: Any) -> None:
         """Writes one record with its stamps: monotonic nanoseconds, the run's clock, wall time."""
-        if self._fd is None:
+        lines = self._lines
+        if lines is None:
             return
         ns = time.monotonic_ns()
         head = b'{"ns":%d,"clock":%.6f,"wall":%.6f,' % (ns, self._clock.now(), self._epoch + ns * 1e-9)
         tail = "".join([f',"{name}":{_simple(value)}' for name, value in fields.items()])
-        os.write(self._fd, head + f'{self._who}"record":"{record}"{tail}}}\n'.encode())
+        lines.add(head + f'{self._who}"record":"{record}"{tail}}}\n'.encode())
 
     def series(self, record: str, **fields: Any) -> Callable[[int], None]:
         """A short way for records that come by the thousand and differ in their `index` only, such as tokens: what they have in common is written once."""
         common = "".join([f',"{name}":{_simple(value)}' for name, value in fields.items()])
         rest = f'{self._who}"record":"{record}"{common},"index":'.replace("%", "%%").encode()
         line = b'{"ns":%d,"clock":%.6f,' + rest + b"%d}\n"
-        fd, now, monotonic, write = self._fd, self._clock.now, time.monotonic_ns, os.write
-        if fd is None:
+        if self._lines is None:
             return lambda index: None
+        write, now, monotonic = self._lines.add, self._clock.now, time.monotonic_ns
 
         def add(index: int) -> None:
-            write(fd, line % (monotonic(), now(), index))
+            write(line % (monotonic(), now(), index))
 
         return add
+
+
+def close_journals() -> None:
+    """Before a process exits: what its journals have reserved is given back."""
+    for lines in _open:
+        lines.close()
 
 
 def journal_path(asked: str | None, name: str) -> str | None:

@@ -66,13 +66,18 @@ def entries(path: Path) -> Iterator[dict[str, Any]]:
     """The records of one file; a line that is just being written, or was cut by a SIGKILL, is left out."""
     if not path.exists():
         return
-    for line in path.read_bytes().splitlines():
+    for line in path.read_bytes().rstrip().splitlines():
         try:
             entry = json.loads(line)
         except ValueError:
             continue
         if isinstance(entry, dict):
             yield entry
+
+
+def first_stamp(path: Path) -> int:
+    """When a journal began, monotonic nanoseconds; 0 for one that is empty."""
+    return next((int(entry["ns"]) for entry in entries(path) if "ns" in entry), 0)
 
 
 def requests(program: str, paths: Iterable[Path]) -> list[RequestRecord]:

@@ -36,8 +36,8 @@ def main() -> None:
     costs = []
     with tempfile.TemporaryDirectory() as folder:
         for pair in range(PAIRS):
-            journal = ["--journal", f"{folder}/{pair}"]
-            with program("fake-worker", "--port", "0", "--worker-id", "on", *journal) as on, program("fake-worker", "--port", "0", "--worker-id", "off") as off:
+            words, journal = ["--port", "0", "--worker-id"], {"RBEE_JOURNALS": folder}
+            with program("fake-worker", *words, "on", env=journal) as on, program("fake-worker", *words, "off") as off:
                 speeds = [(tokens_per_second(on.ready["port"]), tokens_per_second(off.ready["port"])) for _ in range(ROUNDS)]
             with_journal, without = (statistics.median(column) for column in zip(*speeds, strict=True))
             costs.append(1 - with_journal / without)
