@@ -43,6 +43,8 @@ class Launching:
     daemon: Daemon
     process: Process
     is_fake: bool
+    hive_of: tuple[Process, str] | None = None
+    """The fake queen that has to know where this hive is, and for which node."""
 
 
 @dataclass
@@ -143,16 +145,14 @@ class Launcher:
         env: dict[str, str] | None = None,
         program: str | None = None,
     ) -> Launching:
-        """Starts a hive without waiting, and tells a fake queen where it is."""
+        """Starts a hive without waiting; a fake queen is told where it is when all serve."""
         node = options.get("node_name") or ("workstation" if name == "hive" else name)
         hive_options, worker_env = for_hive_and_workers(options)
         env = {**worker_env, **(env or {})}
         given = {"worker_ports": "0", "queen_url": queen.url if queen else "", **self.with_stores(name, hive_options, hub), "node_name": node}
         launching = self.begin(name, "hive", given, deadline, env=env, program=program)
         if queen is not None and self._is_fake(queen.name):
-            process = self._context.process(queen)
-            self._await_ready(process, deadline)
-            self._context.supervisor.control(process, {"op": "hive-url", "node": node, "url": launching.daemon.url})
+            launching.hive_of = (self._context.process(queen), str(node))
         return launching
 
     def start_again(self, name: str, deadline: float) -> Daemon:
@@ -178,6 +178,10 @@ class Launcher:
         for launching in started:
             if launching.is_fake:
                 self._await_ready(launching.process, deadline)
+        for launching in started:
+            if launching.hive_of is not None:
+                queen, node = launching.hive_of
+                self._context.supervisor.control(queen, {"op": "hive-url", "node": node, "url": launching.daemon.url})
         self.await_all(
             [launching.daemon for launching in started if not launching.is_fake or launching.daemon.role == "worker" or until is not State.idle],
             until,

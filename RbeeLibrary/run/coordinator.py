@@ -234,7 +234,7 @@ class Coordinator:
         with self._own.mutex:
             if self._own.at_work:
                 return "a client of this library is at work"
-            own = [_copy(link) for link in self._own.links()]
+            own = [link if link.ended else _copy(link) for link in self._own.links()]
         reports = {seat.name: seat.report for seat in self._seats.values() if seat.report is not None and not seat.frozen}
         ports: dict[int, list[bool]] = {}
         for seat in self._seats.values():

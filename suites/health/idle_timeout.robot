@@ -59,13 +59,13 @@ Busy Worker Is Not Idle
     [Documentation]    An answer that takes longer than the limit.
     [Tags]    S45
     Set Time Rate    0
-    Start Fleet    workers=1    token_delay=30s
+    Start Fleet    workers=1    token_delay=31s
     Get Request Count    hive    POST    /v1/workers/ready    ==    1    status=200
-    ${answer} =    Submit Inference    endless    to=worker-1    max_tokens=21
+    ${answer} =    Submit Inference    endless    to=worker-1    max_tokens=11
     Wait For Tokens    ${answer}    1
-    Advance Time    599 s
+    Advance Time    309 s
     Get State    worker-1    ==    busy    within=0s
-    Get Token Count    ${answer}    ==    20    within=0s
+    Get Token Count    ${answer}    ==    10    within=0s
     Advance Time    1 s
     Get Inference State    ${answer}    ==    done    within=0s
 

@@ -196,7 +196,7 @@ Loading Bar Shows The Layers
     [Documentation]    As the worker streams them.
     [Tags]    S31    S30    S32
     Set Time Rate    20
-    Start Registered Fleet    load_time=10s
+    Start Registered Fleet    load_time=5s
     ${result} =    Keeper Should Succeed    @{ASK}
     Should Have Parts    ${result.stderr}    12/32 layers    24/32 layers
     Requests Should Be In Order
@@ -222,6 +222,7 @@ Wrong API Key Is Refused And Explained
 
 Queen That Is Not There Is Explained
     [Documentation]    Three attempts, then the address that does not answer.
+    Set Time Rate    10
     ${port} =    Occupy Port    mode=refuse
     ${result} =    Keeper Should Fail    workers    list    --queen-url    http://127.0.0.1:${port}
     Should Have Parts    ${result.stderr}    Attempt 1/3    Attempt 3/3    CONNECTION_TIMEOUT    127.0.0.1:${port}

@@ -11,7 +11,7 @@ Cold Start Streams Twenty Tokens
     [Tags]    S07    S58
     Set Time Rate    20
     Start Model Hub    rate=1MB
-    ${node} =    Start Node    ram=8000MB    load_time=10s    backends=cuda,cpu
+    ${node} =    Start Node    ram=8000MB    load_time=5s    backends=cuda,cpu
     Start Queen
     Add Hive To Registry    workstation    install_path=${node.install_path}
     ${result} =    Keeper Should Succeed
@@ -31,7 +31,7 @@ Cold Start Works Directly
     [Tags]    S07
     Set Time Rate    20
     Start Model Hub    rate=1MB
-    Start Registered Fleet    load_time=10s
+    Start Registered Fleet    load_time=5s
     ${result} =    Keeper Should Succeed    infer    --direct    --node    workstation    --model    ${MODEL}    --prompt    x
     Should Have Streamed    ${result}    20
     Should Have Parts    ${result.stderr}    100% 5.0 MB / 5.0 MB    12/32 layers

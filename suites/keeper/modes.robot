@@ -9,6 +9,7 @@ Resource            ../../resources/keeper.resource
 Keeper Exits And The Daemons Live
     [Documentation]    A hive that was started by the queen over ssh, and its worker, go on: the worker is listed, idle.
     [Tags]    S50
+    Set Time Rate    10
     ${node} =    Start Node
     Start Queen
     Add Hive To Registry    workstation    install_path=${node.install_path}
@@ -54,6 +55,7 @@ Ephemeral Hive Ends With The Keeper
 Ephemeral Queen Ends With The Keeper
     [Documentation]    It starts the hive over ssh, and its cascade ends hive and worker.
     [Tags]    S51
+    Set Time Rate    10
     ${node} =    Start Node
     Register Node In Home Of The Keeper    ${node}
     ${port} =    Free Port

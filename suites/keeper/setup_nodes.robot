@@ -52,6 +52,7 @@ Registering An Unreachable Node Fails
 Registering Tries Ssh Three Times
     [Documentation]    Each attempt is told.
     [Tags]    L001
+    Set Time Rate    10
     ${node} =    Start Node    ssh=timeout
     Start Queen    ssh_attempts=3
     ${result} =    Keeper Should Fail    setup    add-node    @{{ $node.flags() }}

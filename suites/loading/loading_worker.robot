@@ -16,7 +16,7 @@ Loading Worker Says Where To Look
 Loading Progress Is Streamed
     [Documentation]    The stream ends when the model is loaded, so the answer takes as long as the loading.
     [Tags]    S31
-    ${worker} =    Start Worker    hive=None    load_time=600ms    until=loading
+    ${worker} =    Start Worker    hive=None    load_time=300ms    until=loading
     ${start} =    Evaluate    time.monotonic()
     ${progress} =    GET    ${worker.url}/v1/loading/progress    timeout=10
     ${duration} =    Evaluate    time.monotonic() - $start
@@ -27,7 +27,7 @@ Loading Progress Is Streamed
     ...    data: [DONE]
     @{events} =    Evaluate    [line for line in $progress.text.splitlines() if line.startswith('data: ')]
     Lists Should Be Equal    ${events}    ${expected}
-    Should Be True    $duration >= 0.3
+    Should Be True    $duration >= 0.15
     Get State    worker-1    ==    idle    within=0s
 
 Late Reader Of The Progress Gets The Last Event
@@ -54,7 +54,7 @@ Task For A Loading Worker Waits Until It Is Loaded
     [Documentation]    The queen looks at `/v1/ready` until the worker is loaded; its next request is the inference.
     [Tags]    S32
     Start Fleet    workers=0
-    Start Worker    load_time=10s    until=loading
+    Start Worker    load_time=5s    until=loading
     Set Time Rate    20
     ${answer} =    Submit Inference    patience    max_tokens=5
     Wait Until Inference Ends    ${answer}

@@ -8,6 +8,8 @@ Library             RequestsLibrary
 Library             ../../resources/together.py
 Resource            ../../resources/rbee.resource
 
+Test Setup          Set Time Rate    10
+
 
 *** Test Cases ***
 Installing The Hive On A Registered Node
@@ -44,7 +46,7 @@ Failed Installation Says Why
 Ssh Is Run By The Queen
     [Documentation]    While ssh takes its time, its process is a child of the queen.
     [Tags]    S03
-    ${node} =    Start Node    delay=1s
+    ${node} =    Start Node    delay=300ms
     ${queen} =    Start Queen
     Post In The Background    ${queen.url}/v2/registry/beehives/add    ${node.registration()}
     Get Child Count    queen    >=    1

@@ -31,7 +31,7 @@ Task Progress Shows Download And Loading
     [Documentation]    What a keeper draws its bars from.
     [Tags]    S16
     Start Model Hub    rate=1MB
-    Start Fleet    load_time=10s
+    Start Fleet    load_time=5s
     Set Time Rate    20
     ${queen} =    Get Daemon    queen
     ${download} =    Start Reading    ${queen.url}/v2/tasks/req-cold/progress
@@ -47,7 +47,7 @@ Registered Node Without A Hive
     [Documentation]    Hub, queen, and a node that the queen knows and has seen last in 1970. Nothing runs there; time is fast.
     Set Time Rate    20
     Start Model Hub
-    ${node} =    Start Node    ram=8000MB    load_time=10s    backends=cuda,cpu
+    ${node} =    Start Node    ram=8000MB    load_time=5s    backends=cuda,cpu
     ${queen} =    Start Queen
     POST    ${queen.url}/v2/registry/beehives/add    json=${node.registration()}    timeout=10
     ${path} =    Get Option    queen    --database

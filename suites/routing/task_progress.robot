@@ -46,6 +46,7 @@ Waiting Task That Is Cancelled Answers 499
 Task For A Hive That Is Gone Says So After Three Attempts
     [Tags]    S14
     Stop    hive
+    Set Time Rate    10
     ${answer} =    Submit Inference    anybody there
     Get Inference State    ${answer}    ==    refused
     Get Inference Error    ${answer}    ==    CONNECTION_TIMEOUT

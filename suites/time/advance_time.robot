@@ -87,10 +87,10 @@ Minute Takes A Second
     Get Token Gap    ${answer}    median    <    500 ms
 
 Stop Lets The Clock Go On
-    [Documentation]    A worker that needs a second to end gets it although the clock is held; then the clock stands still again.
+    [Documentation]    A worker that needs a moment to end gets it although the clock is held; then the clock stands still again.
     Set Time Rate    0
     Start Worker    hive=None
-    ${fault} =    Inject Fault    worker-1    slow end    delay=1s
+    ${fault} =    Inject Fault    worker-1    slow end    delay=200ms
     Stop    worker-1
     Get Exit Code    worker-1    ==    0
     Get Fault Hits    ${fault}    ==    1
