@@ -12,6 +12,7 @@ from robot.api.deco import library
 from robot.libraries.BuiltIn import BuiltIn
 from robot.running.context import EXECUTION_CONTEXTS
 
+from .keywords.behaviour import BehaviourKeywords
 from .keywords.clock import TimeKeywords
 from .keywords.console import ConsoleTail
 from .keywords.context import RunContext, seconds
@@ -112,6 +113,7 @@ class RbeeLibrary:
         self._scopes = Scopes(self._context, endings)
         self._evidence = EvidenceTaker(self._context, processes, journals)
         self._timeline = TimelineDrawer(self._context, journals)
+        self._behaviour = BehaviourKeywords(self._context, journals)
         self._console = ConsoleTail(self._context) if console else None
         for group in (
             LifecycleKeywords(self._context, self._launcher, endings),
@@ -122,6 +124,7 @@ class RbeeLibrary:
             self._inferences,
             self._faults,
             journals,
+            self._behaviour,
             self._time,
             processes,
             self._ports,
@@ -157,6 +160,7 @@ class RbeeLibrary:
         self._context.open_scene(data.name)
         self._evidence.reset()
         self._timeline.begin()
+        self._behaviour.begin()
         if self._console is not None:
             self._console.start()
 

@@ -12,6 +12,7 @@ Library             ../resources/machine_lock.py
 Test Tags           quickstart
 Suite Setup         Acquire Machine Lock    rbee-fixed-ports
 Suite Teardown      Release Machine Lock
+Test Teardown       Fleet Should Have Behaved
 
 
 *** Variables ***

@@ -85,7 +85,7 @@ class Front:
         self._clock.accounts.name_job(f"{asked.method} {asked.path}")
         stream = EventStream(self._clock, self._options.keep_alive)
         channel.when_gone(stream.gone)
-        stream.on_close(exchange.ended)  # first of all: what follows from the end may be the end of this process
+        stream.on_close(lambda: exchange.ended(gone=stream.client_gone))  # first of all: what follows from the end may be the end of this process
         stream.on_close(lambda: channel.forget(stream.gone))
         request = Request(asked.method, asked.path, {}, dict(parse_qsl(asked.query_string, keep_blank_values=True)), headers, stream, exchange)
         key = headers.get("X-Request-Id") or exchange.correlation_id
@@ -103,14 +103,16 @@ class Front:
             traceback.print_exc()
             result = Reply(500, RbeeError("INTERNAL", "the program met an error of its own, see its output").envelope())
         reply = result if isinstance(result, Reply) else Reply(200, result)
-        exchange.answered(reply.status)
+        exchange.answered(reply.status, reply.headers.get("Retry-After"))
         answer_headers = {"X-Correlation-ID": exchange.correlation_id.encode("latin-1", "replace").decode("latin-1"), **reply.headers}
         if isinstance(reply.body, EventStream):
-            answer_headers.setdefault("Content-Type", CONTENT_TYPE)
+            has_ends = answer_headers.setdefault("Content-Type", CONTENT_TYPE) == CONTENT_TYPE
             answer_headers["Cache-Control"] = "no-cache"
             if self._faults.find("wrong-content-type", place):
                 answer_headers["Content-Type"] = "text/html"
             stream.changed_by(lambda events: self._faults.events(events, place))
+            if has_ends:
+                stream.changed_by(exchange.counts_ends)
             return bottle.HTTPResponse(Body(stream), _status(reply.status), answer_headers)
         stream.close()
         return self._plain(reply, answer_headers, place)

@@ -297,6 +297,8 @@ class Hive(Service):
         """The shutdown sequence of one worker: ask, wait, SIGTERM, SIGKILL; nothing after the deadline but SIGKILL."""
         assert row.child is not None
         acknowledged = self._ask_to_end(row, min(self.options.shutdown_ack, max(0.0, deadline - self.clock.now())))
+        if self.faults.find("hasty-end") is not None:
+            return
         if acknowledged:
             ended = self._await_end(row, min(self.options.shutdown_drain, max(0.0, deadline - self.clock.now())), "shutdown-drain")
         else:

@@ -282,7 +282,7 @@ class Queen(Service):
         """DELETE /v2/tasks/<request_id>: 204, also again and for unknown ids."""
         with self._lock:
             task = self._tasks.get(request_id)
-        if task is not None:
+        if task is not None and self.faults.find("swallow-cancel") is None:
             task.cancelled.set()
             if task.worker is not None:
                 try:

@@ -179,6 +179,8 @@ class Hives:
             with self._queen.client.connect(host, int(port), _SHUTDOWN_LIMIT) as watch:
                 self._queen.log(f"asking the hive at {url} to shut down")
                 self._ask(url, owned)
+                if self._queen.faults.find("hasty-end") is not None:
+                    return
                 with self._queen.clock.limit(self._options.cascade_timeout, watch.cut, "cascade") as timer:
                     watch.await_end()
                 self._queen.log(f"the hive at {url} {'did not end in time' if timer.fired else 'has ended'}")

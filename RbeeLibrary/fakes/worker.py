@@ -32,6 +32,8 @@ from .token_events import SHAPES, PlainEvents
 from .worker_callbacks import Callbacks
 
 _LAST_WORD_LIMIT = 1.0
+_RETRY_AFTER = "1"
+"""Seconds; the first pause of rbee's own retries."""
 
 
 class Inference:
@@ -167,11 +169,11 @@ class Worker(Service):
 
     def ready(self, request: Request) -> dict[str, Any]:
         """GET /v1/ready."""
-        if self.state == "loading":
+        if self.state == "loading" and self.faults.find("premature-ready") is None:
             return {"ready": False, "state": "loading", "progress_url": f"{self.url}/v1/loading/progress"}
         if self.state == "draining":
             return {"ready": False, "state": "draining"}
-        return {"ready": True, "state": self.state, "model_loaded": True}
+        return {"ready": True, "state": "idle" if self.state == "loading" else self.state, "model_loaded": True}
 
     def status(self, request: Request) -> dict[str, Any]:
         """GET /v1/status."""
@@ -209,19 +211,20 @@ class Worker(Service):
     # --- slots (6.5) ---
 
     def _available(self) -> int:
-        return 0 if self.state == "loading" else self.options.slots - len(self._running)
+        return 0 if self.state == "loading" else max(0, self.options.slots - len(self._running))
 
     def _take_slot(self, request_id: str, stream: EventStream) -> Inference:
         with self._slots:
-            if self.state in ("loading", "draining", "starting"):
+            if self.state in ("loading", "starting") or (self.state == "draining" and self.faults.find("accept-while-draining") is None):
                 raise RbeeError("WORKER_NOT_READY", f"the worker is {self.state}", {"state": self.state})
             if request_id in self._running:
                 raise RbeeError("INVALID_REQUEST", f"request {request_id} is already running")
-            if len(self._running) >= self.options.slots:
-                total = self.options.slots
-                raise RbeeError("ALL_SLOTS_BUSY", f"all {total} slots are busy", fields={"slots_total": total, "slots_busy": len(self._running)})
+            if len(self._running) >= self.options.slots and self.faults.find("overbook") is None:
+                fields = {"slots_total": self.options.slots, "slots_busy": len(self._running)}
+                raise RbeeError("ALL_SLOTS_BUSY", f"all {self.options.slots} slots are busy", fields=fields, headers={"Retry-After": _RETRY_AFTER})
             inference = Inference(request_id, stream)
             self._running[request_id] = inference
+            self.journal.record("inference_started", request_id=request_id, slots=self.options.slots)
             self._note_activity()
             return inference
 
@@ -231,6 +234,7 @@ class Worker(Service):
                 return
             inference.released = True
             del self._running[inference.id]
+            self.journal.record("inference_ended", request_id=inference.id)
             self._note_activity()
 
     def _note_activity(self) -> None:

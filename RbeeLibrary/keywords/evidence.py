@@ -7,15 +7,12 @@ from typing import Any
 
 from robot.api import logger
 
-from ..fleet.supervisor import Process
-from ..report.cause import likely_cause, open_ends
+from ..report.cause import likely_cause
 from ..report.evidence import evidence_table, verdict
-from .context import OWN_JOURNAL, RunContext
+from .context import RunContext
 from .journal import JournalKeywords
 from .processes import ProcessKeywords
 from .types import Mark
-
-_REPORT_LIMIT = 0.5
 
 
 class EvidenceTaker:
@@ -67,30 +64,8 @@ class EvidenceTaker:
 
     def _verdict(self, message: str) -> str:
         failed_at = self._failed_at or time.monotonic_ns()
-        return verdict(message, likely_cause(self._records(), failed_at, message))
-
-    def _records(self) -> list[dict[str, Any]]:
-        # What was killed is gone at once, but its end is reported a moment later.
-        deadline = time.monotonic() + _REPORT_LIMIT
-        while True:
-            records = sorted([*self._journals.get_records(None, since=Mark(self._began)), *self._ends()], key=lambda record: record["ns"])
-            if not open_ends(records) or time.monotonic() >= deadline:
-                return records
-            self._context.supervisor.await_news(0.02)
-
-    def _ends(self) -> list[dict[str, Any]]:
-        """Ends of what the library itself started; those of workers stand in the journals of their hives."""
-        return [
-            {"record": "process_exited", "name": OWN_JOURNAL, "role": process.name, "child": process.pid, "ns": int(process.ended * 1e9), **_ending(process)}
-            for process in self._context.supervisor.processes()
-            if process.program is not None and process.ended is not None and process.ended * 1e9 >= self._began
-        ]
+        return verdict(message, likely_cause(self._journals.settled(Mark(self._began)), failed_at, message))
 
     def _take(self, keyword: str) -> str:
         processes = self._context.supervisor.processes()
         return evidence_table(keyword, self._processes.evidence(processes)) if processes else ""
-
-
-def _ending(process: Process) -> dict[str, Any]:
-    code = process.exit_code or 0
-    return {"exit_code": code if code >= 0 else None, "signal": -code if code < 0 else None}

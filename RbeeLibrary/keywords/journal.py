@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import time
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from robot.api import logger
 from robot.api.deco import keyword
 from robot.utils import DotDict
 
 from ..assertions import Check, NotYet, UsageError
+from ..report.cause import open_ends
 from ..run.records import RequestRecord, WantedRequest, entries, first_stamp, nearest, requests
 from .context import OWN_JOURNAL, RunContext, seconds
 from .declared import asserting
 from .launching import output_folder
 from .types import Daemon, Mark
+
+_REPORT_LIMIT = 0.5
 
 
 class Gaps(list[timedelta]):
@@ -190,18 +196,50 @@ class JournalKeywords:
         Returns:
             Records with `record`, `name` of the program, `ns` and `clock` (when, on the machine's and on the run's clock), and the fields of their kind.
         """
-        if name is None:
+        names = None if name is None else [str(name) if str(name) == OWN_JOURNAL else self._context.find(name).name]
+        return [DotDict(entry) for entry in self.read(names, kinds, since)]
+
+    def read(self, names: list[str] | None = None, kinds: Sequence[str] = (), since: Mark | None = None, *, tokens: bool = True) -> list[dict[str, Any]]:
+        """The same as plain dictionaries, of several programs; None = of all, and of the library."""
+        if names is None:
             names = [*{process.name for process in self._context.supervisor.processes()}, OWN_JOURNAL]
-        else:
-            names = [str(name) if str(name) == OWN_JOURNAL else self._context.find(name).name]
         found = [
-            DotDict({**entry, "name": one})
+            {**entry, "name": one}
             for one in names
             for path in journals(self._context, one)
-            for entry in entries(path)
+            for entry in entries(path, tokens=tokens)
             if (not kinds or entry.get("record") in kinds) and (since is None or entry["ns"] >= since.ns)
         ]
         return sorted(found, key=lambda entry: entry["ns"])
+
+    def settled(self, since: Mark | None = None, *, tokens: bool = True) -> list[dict[str, Any]]:
+        """All records, and the ends of what the library itself started; those of workers stand in the journals of their hives.
+
+        What was killed is gone at once, but its end is reported a moment later: that moment is waited for.
+        """
+        deadline = time.monotonic() + _REPORT_LIMIT
+        while True:
+            records = sorted([*self.read(None, (), since, tokens=tokens), *self._ends(since)], key=lambda record: record["ns"])
+            if not open_ends(records) or time.monotonic() >= deadline:
+                return records
+            self._context.supervisor.await_news(0.02)
+
+    def _ends(self, since: Mark | None) -> list[dict[str, Any]]:
+        return [
+            {
+                "record": "process_exited",
+                "name": OWN_JOURNAL,
+                "pid": os.getpid(),
+                "role": process.name,
+                "child": process.pid,
+                "ns": int(process.ended * 1e9),
+                "exit_code": process.exit_code if process.exit_code >= 0 else None,
+                "signal": -process.exit_code if process.exit_code < 0 else None,
+            }
+            for process in self._context.supervisor.processes()
+            if process.program is not None and process.ended is not None and process.exit_code is not None
+            if since is None or process.ended * 1e9 >= since.ns
+        ]
 
     def _requests(self, name: str, since: Mark | None) -> list[RequestRecord]:
         found = requests(name, journals(self._context, name))

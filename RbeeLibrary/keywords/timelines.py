@@ -47,6 +47,6 @@ class TimelineDrawer:
         ]
         if not lives:
             return
-        records = self._journals.get_records(None, since=Mark(self._began))
+        records = self._journals.read(since=Mark(self._began))
         if records:
             logger.info(timeline(lives, records, self._began, ended, is_open=failed), html=True)

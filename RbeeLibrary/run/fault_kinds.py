@@ -210,6 +210,36 @@ class SlowEnd(Fault):
     name, point, help = "slow-end", "program", "the end takes `delay` (1 s) after a shutdown request or SIGTERM"
 
 
+class HastyEnd(Fault):
+    """An end that does not wait."""
+
+    name, point, help = "hasty-end", "program", "the queen or hive tells those below it to end, and ends without waiting for them"
+
+
+class PrematureReady(Fault):
+    """Ready too early."""
+
+    name, point, help = "premature-ready", "program", "the worker says on `/v1/ready` that it is ready while it still loads"
+
+
+class Overbook(Fault):
+    """No limit of slots."""
+
+    name, point, help = "overbook", "program", "the worker takes requests beyond its slots"
+
+
+class AcceptWhileDraining(Fault):
+    """New work at the end."""
+
+    name, point, help = "accept-while-draining", "program", "the worker takes new requests while it drains"
+
+
+class SwallowCancel(Fault):
+    """A cancellation that gets lost."""
+
+    name, point, help = "swallow-cancel", "program", "the queen answers a cancellation and does not pass it on"
+
+
 class ChangedEtag(Fault):
     """A file that is another one by now."""
 

@@ -62,11 +62,13 @@ class WantedRequest:
         return record.path.startswith(self.path[:-1]) if self.path.endswith("*") else record.path == self.path
 
 
-def entries(path: Path) -> Iterator[dict[str, Any]]:
-    """The records of one file; a line that is just being written, or was cut by a SIGKILL, is left out."""
+def entries(path: Path, *, tokens: bool = True) -> Iterator[dict[str, Any]]:
+    """The records of one file, with or without those of tokens; a line that is just being written, or was cut by a SIGKILL, is left out."""
     if not path.exists():
         return
     for line in path.read_bytes().rstrip().splitlines():
+        if not tokens and b'"record":"token"' in line:
+            continue
         try:
             entry = json.loads(line)
         except ValueError:

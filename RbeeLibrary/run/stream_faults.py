@@ -190,6 +190,32 @@ class NoEndMarker(Fault):
             yield event
 
 
+class DoubleEnd(Fault):
+    """The end marker twice."""
+
+    name, point, help = "double-end", "stream", "the end marker is sent twice"
+
+    def events(self, events: Iterator[bytes], place: Place) -> Iterator[bytes]:
+        for event in events:
+            yield event
+            if event == b"data: [DONE]\n\n" and self.acts(place):
+                yield event
+
+
+class MendStream(Fault):
+    """A broken stream that looks whole."""
+
+    name, point, help = "mend-stream", "stream", "a stream that breaks off, such as a worker's at the queen, is ended with an end marker as if it were whole"
+
+    def events(self, events: Iterator[bytes], place: Place) -> Iterator[bytes]:
+        try:
+            yield from events
+        except Exception:
+            if not self.acts(place):
+                raise
+            yield b"data: [DONE]\n\n"
+
+
 class EventAfterEnd(Fault):
     """An event after the end marker."""
 

@@ -5,6 +5,7 @@ Library             Collections
 Resource            ../../resources/rbee.resource
 
 Test Setup          Start Fleet    workers=1
+Test Teardown       Fleet Should Have Behaved    stream end
 
 Test Tags           S39
 

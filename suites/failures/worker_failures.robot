@@ -3,6 +3,8 @@ Documentation       Workers that die, freeze and crash: what their clients see, 
 
 Resource            ../../resources/rbee.resource
 
+Test Teardown       Fleet Should Have Behaved
+
 
 *** Test Cases ***
 Killed Worker Breaks The Stream And Leaves The List

@@ -4,6 +4,7 @@ Documentation       What a hive makes of a hub that breaks off, lies and changes
 Resource            ../../resources/models.resource
 
 Test Setup          Start Hub And Hive
+Test Teardown       Fleet Should Have Behaved
 
 
 *** Test Cases ***

@@ -9,6 +9,7 @@ Library             ../../resources/callback_receiver.py
 Resource            ../../resources/rbee.resource
 
 Test Setup          Start Fleet    hives=1
+Test Teardown       Fleet Should Have Behaved
 
 
 *** Test Cases ***

@@ -7,6 +7,7 @@ Library             RequestsLibrary
 Resource            ../../resources/rbee.resource
 
 Test Setup          Start Worker    hive=None    answer=one two three four five six
+Test Teardown       Fleet Should Have Behaved    stream end
 
 
 *** Test Cases ***

@@ -4,6 +4,7 @@ Documentation       A hive looks at its workers every 30 s. Who misses three loo
 Resource            ../../resources/rbee.resource
 
 Test Setup          Start Fleet    workers=2
+Test Teardown       Fleet Should Have Behaved
 
 
 *** Test Cases ***

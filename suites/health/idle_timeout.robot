@@ -3,6 +3,8 @@ Documentation       Five minutes without an inference end a worker, and never it
 
 Resource            ../../resources/rbee.resource
 
+Test Teardown       Fleet Should Have Behaved
+
 
 *** Test Cases ***
 Idle Worker Is Shut Down After Five Minutes

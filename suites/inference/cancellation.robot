@@ -4,6 +4,8 @@ Documentation       Two ways to cancel: DELETE, and going away. The slot is free
 Library             RequestsLibrary
 Resource            ../../resources/rbee.resource
 
+Test Teardown       Fleet Should Have Behaved
+
 
 *** Test Cases ***
 Delete Ends The Stream And Frees The Slot

@@ -3,6 +3,7 @@ Documentation       A worker has slots; who finds none is told so at once, and n
 
 Resource            ../../resources/rbee.resource
 
+Test Teardown       Fleet Should Have Behaved
 Test Tags           S35
 
 
@@ -18,6 +19,7 @@ Busy Worker Refuses The Next Request
     Should Be Equal As Integers    ${refused.status}    503
     Should Be Equal    ${refused.error}[slots_total]    ${1}
     Should Be Equal    ${refused.error}[slots_busy]    ${1}
+    Should Be Equal    ${refused.headers}[retry-after]    1
 
 Freed Slot Is Given To The Next Request
     Start Worker    hive=None    token_delay=10ms

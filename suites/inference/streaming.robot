@@ -4,6 +4,8 @@ Documentation       Tokens arrive one by one, exactly as many as were asked for,
 Library             RequestsLibrary
 Resource            ../../resources/rbee.resource
 
+Test Teardown       Fleet Should Have Behaved
+
 
 *** Test Cases ***
 Twenty Tokens Are Streamed One By One

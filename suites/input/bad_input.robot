@@ -5,6 +5,7 @@ Library             RequestsLibrary
 Resource            ../../resources/rbee.resource
 
 Suite Setup         Start Fleet    workers=1
+Test Teardown       Fleet Should Have Behaved
 Test Template       Request Is Refused
 
 

@@ -3,6 +3,8 @@ Documentation       Two fleets side by side know nothing of each other.
 
 Resource            ../../resources/rbee.resource
 
+Test Teardown       Fleet Should Have Behaved
+
 
 *** Test Cases ***
 Two Fleets Do Not Meet

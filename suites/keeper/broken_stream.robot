@@ -3,6 +3,8 @@ Documentation       What the keeper makes of a stream that breaks, stalls, or is
 
 Resource            ../../resources/keeper.resource
 
+Test Teardown       Fleet Should Have Behaved    stream end
+
 
 *** Test Cases ***
 Worker Death Mid-Stream Keeps The Partial Result

@@ -3,6 +3,8 @@ Documentation       A worker whose slots are all taken: the keeper asks again af
 
 Resource            ../../resources/keeper.resource
 
+Test Teardown       Fleet Should Have Behaved
+
 
 *** Test Cases ***
 Busy Worker Is Retried Three Times
@@ -54,13 +56,3 @@ Retry Succeeds When The Slot Is Free
     Get Exit Code    keeper    ==    0
     ${text} =    Keeper Output
     Should Match Regexp    ${text}    ^\\w+ \\w+ \\w+\\n$
-
-
-*** Keywords ***
-Start Fleet With A Busy Worker
-    [Documentation]    One worker, one slot, and a request in it that takes a quarter of an hour; returns it. The clock is held.
-    Start Registered Fleet    workers=1    token_delay=50s
-    Set Time Rate    0
-    ${running} =    Submit Inference    long    to=worker-1    max_tokens=20
-    Wait For Tokens    ${running}    1
-    RETURN    ${running}

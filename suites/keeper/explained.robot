@@ -4,6 +4,8 @@ Documentation       What goes wrong before the first token, and how the keeper e
 
 Resource            ../../resources/keeper.resource
 
+Test Teardown       Fleet Should Have Behaved
+
 
 *** Variables ***
 ${BIG}      hf:org/big

@@ -3,6 +3,8 @@ Documentation       `rbee-keeper install` and the config file: what is written w
 
 Resource            ../../resources/keeper.resource
 
+Test Teardown       Fleet Should Have Behaved
+
 
 *** Variables ***
 @{PROGRAMS}         rbee-keeper    rbee-hive    llm-worker-rbee

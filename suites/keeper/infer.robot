@@ -4,6 +4,8 @@ Documentation       `rbee-keeper infer`: the tokens go to standard output as the
 
 Resource            ../../resources/keeper.resource
 
+Test Teardown       Fleet Should Have Behaved
+
 
 *** Test Cases ***
 Cold Start Streams Twenty Tokens

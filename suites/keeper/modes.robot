@@ -4,6 +4,8 @@ Documentation       Who starts what, and who ends it: a persistent fleet is left
 
 Resource            ../../resources/keeper.resource
 
+Test Teardown       Fleet Should Have Behaved
+
 
 *** Test Cases ***
 Keeper Exits And The Daemons Live

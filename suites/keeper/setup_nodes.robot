@@ -4,6 +4,8 @@ Documentation       `rbee-keeper setup`: nodes are added after a successful ssh,
 
 Resource            ../../resources/keeper.resource
 
+Test Teardown       Fleet Should Have Behaved
+
 
 *** Test Cases ***
 Registering A Reachable Node Stores It

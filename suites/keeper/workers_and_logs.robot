@@ -3,6 +3,8 @@ Documentation       `rbee-keeper workers` and `rbee-keeper logs`: what the queen
 
 Resource            ../../resources/keeper.resource
 
+Test Teardown       Fleet Should Have Behaved
+
 
 *** Test Cases ***
 Workers List Shows Every Worker

@@ -4,6 +4,7 @@ Documentation       A model that never gets loaded: the queen looks every 2 s, a
 Resource            ../../resources/rbee.resource
 
 Test Setup          Start Fleet    hives=1
+Test Teardown       Fleet Should Have Behaved
 
 
 *** Test Cases ***

@@ -5,6 +5,8 @@ Library             Collections
 Library             RequestsLibrary
 Resource            ../../resources/rbee.resource
 
+Test Teardown       Fleet Should Have Behaved
+
 
 *** Test Cases ***
 Loading Worker Says Where To Look

@@ -4,6 +4,7 @@ Documentation       A line between two programs is cut, stalled, slow: what the 
 Resource            ../../resources/rbee.resource
 
 Test Setup          Start Worker Behind A Line
+Test Teardown       Fleet Should Have Behaved
 
 
 *** Test Cases ***

@@ -9,6 +9,7 @@ Library             ../../resources/together.py
 Resource            ../../resources/rbee.resource
 
 Test Setup          Set Time Rate    10
+Test Teardown       Fleet Should Have Behaved
 
 
 *** Test Cases ***

@@ -7,6 +7,7 @@ Library             RequestsLibrary
 Resource            ../../resources/rbee.resource
 
 Test Setup          Skip Without OpenSSH
+Test Teardown       Fleet Should Have Behaved
 
 
 *** Test Cases ***

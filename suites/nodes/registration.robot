@@ -6,6 +6,8 @@ Library             RequestsLibrary
 Library             ../../resources/together.py
 Resource            ../../resources/rbee.resource
 
+Test Teardown       Fleet Should Have Behaved
+
 
 *** Variables ***
 ${PROBE}           echo 'connection test'

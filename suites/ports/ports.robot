@@ -3,6 +3,8 @@ Documentation       Ports that are taken: the next one is used where any will do
 
 Resource            ../../resources/rbee.resource
 
+Test Teardown       Fleet Should Have Behaved
+
 
 *** Test Cases ***
 Wanted Port That Is Taken Is Explained

@@ -4,6 +4,8 @@ Documentation       Before a worker starts, the hive looks whether its model fit
 
 Resource            ../../resources/models.resource
 
+Test Teardown       Fleet Should Have Behaved
+
 
 *** Variables ***
 ${BIG}    hf:org/big

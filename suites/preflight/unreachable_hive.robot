@@ -4,6 +4,7 @@ Documentation       A hive that cannot be reached: three attempts, pauses of 0, 
 Resource            ../../resources/rbee.resource
 
 Test Setup          Set Time Rate    0
+Test Teardown       Fleet Should Have Behaved
 
 Test Tags           S14
 

@@ -3,6 +3,8 @@ Documentation       The catalog of a hive is a file that outlives it, whatever h
 
 Resource            ../../resources/models.resource
 
+Test Teardown       Fleet Should Have Behaved
+
 
 *** Test Cases ***
 Catalog Outlives Its Hive

@@ -3,6 +3,8 @@ Documentation       From nothing to tokens: no hive, no model, no worker. Everyt
 
 Resource            ../../resources/models.resource
 
+Test Teardown       Fleet Should Have Behaved
+
 
 *** Test Cases ***
 Cold Start Streams Twenty Tokens

@@ -4,6 +4,8 @@ Documentation       A model comes from the hub: with progress, once for all who 
 Library             ../../resources/together.py
 Resource            ../../resources/models.resource
 
+Test Teardown       Fleet Should Have Behaved
+
 
 *** Test Cases ***
 Missing Model Is Downloaded With Progress

@@ -4,6 +4,8 @@ Documentation       A worker reads the header of its model file. There is no eng
 
 Resource            ../../resources/models.resource
 
+Test Teardown       Fleet Should Have Behaved
+
 
 *** Test Cases ***
 GGUF Format Is Recognised

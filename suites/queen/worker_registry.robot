@@ -6,6 +6,7 @@ Resource            ../../resources/rbee.resource
 Library             ../../resources/together.py
 
 Test Setup          Start Fleet    hives=0
+Test Teardown       Fleet Should Have Behaved
 
 
 *** Variables ***

@@ -4,6 +4,7 @@ Documentation       How the queen chooses: it reads the hive's list first, and w
 Resource            ../../resources/rbee.resource
 
 Test Setup          Start Fleet    hives=1
+Test Teardown       Fleet Should Have Behaved
 
 
 *** Variables ***

@@ -5,6 +5,7 @@ Library             RequestsLibrary
 Resource            ../../resources/rbee.resource
 
 Test Setup          Start Fleet    hives=1
+Test Teardown       Fleet Should Have Behaved
 
 
 *** Test Cases ***

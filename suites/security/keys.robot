@@ -5,6 +5,7 @@ Library             RequestsLibrary
 Resource            ../../resources/rbee.resource
 
 Test Setup          Start Fleet    workers=1    api_key=right-key
+Test Teardown       Fleet Should Have Behaved
 
 
 *** Test Cases ***

@@ -4,6 +4,8 @@ Documentation       SIGTERM: what runs is finished, what is new is refused, chil
 Library             RequestsLibrary
 Resource            ../../resources/rbee.resource
 
+Test Teardown       Fleet Should Have Behaved
+
 
 *** Test Cases ***
 SIGTERM To The Hive Ends All Workers

@@ -3,6 +3,8 @@ Documentation       Who started whom, as `ps -ef --forest` shows it: robot, ward
 
 Resource            ../../resources/rbee.resource
 
+Test Teardown       Fleet Should Have Behaved
+
 
 *** Test Cases ***
 Every Program Is A Process Below The One That Started It

@@ -6,6 +6,7 @@ Resource            ../../resources/rbee.resource
 Library             ../../resources/callback_receiver.py
 
 Test Setup          Start Fleet    hives=1    api_key=top-secret
+Test Teardown       Fleet Should Have Behaved
 
 
 *** Variables ***

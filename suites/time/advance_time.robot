@@ -5,6 +5,8 @@ Documentation       The run's clock: hours pass in milliseconds, and everything 
 Library             Collections
 Resource            ../../resources/rbee.resource
 
+Test Teardown       Fleet Should Have Behaved
+
 
 *** Test Cases ***
 Five Minutes Are Ten Health Checks

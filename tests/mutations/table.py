@@ -37,6 +37,7 @@ KEYS = "suites/security/keys.robot"
 INPUT = "suites/input/bad_input.robot"
 TIME = "suites/time/advance_time.robot"
 HEALTH = "suites/health/health_checks.robot"
+FLEET_RULES = "suites/faults/fleet_rules.robot"
 IDLE = "suites/health/idle_timeout.robot"
 LOADING_LIMIT = "suites/loading/loading_limit.robot"
 UNREACHABLE = "suites/preflight/unreachable_hive.robot"
@@ -1110,5 +1111,85 @@ MUTATIONS = [
         'failed: {how}")\n        return done.returncode\n',
         K_FILES,
         "Failure Of Ssh Is The Keeper's Own Failure",
+    ),
+    Mutation(
+        "rule routed before ready is deaf",
+        "report/behaviour.py",
+        "    _routed_before_ready,\n",
+        "",
+        FLEET_RULES,
+        "Premature Ready",
+    ),
+    Mutation(
+        "rule callback before listening is deaf",
+        "report/behaviour.py",
+        "    _callback_before_listening,\n",
+        "",
+        FLEET_RULES,
+        "Callback Before The Port Accepts",
+    ),
+    Mutation(
+        "rule too many in flight is deaf",
+        "report/behaviour.py",
+        "    _too_many_in_flight,\n",
+        "",
+        FLEET_RULES,
+        "Overbook",
+    ),
+    Mutation(
+        "rule request while draining is deaf",
+        "report/behaviour.py",
+        "    _request_while_draining,\n",
+        "",
+        FLEET_RULES,
+        "Accept While Draining",
+    ),
+    Mutation(
+        "rule stream end is deaf",
+        "report/behaviour.py",
+        "    _stream_end,\n",
+        "",
+        FLEET_RULES,
+        "Stream Without An End",
+    ),
+    Mutation(
+        "rule truncated as complete is deaf",
+        "report/behaviour.py",
+        "    _truncated_as_complete,\n",
+        "",
+        FLEET_RULES,
+        "Mend Stream",
+    ),
+    Mutation(
+        "rule cascade order is deaf",
+        "report/behaviour.py",
+        "    _cascade_order,\n",
+        "",
+        FLEET_RULES,
+        "Hasty End",
+    ),
+    Mutation(
+        "rule outlived its hive is deaf",
+        "report/behaviour.py",
+        "    _outlived_its_hive,\n",
+        "",
+        FLEET_RULES,
+        "Hasty End Of A Hive",
+    ),
+    Mutation(
+        "rule cancel not passed on is deaf",
+        "report/behaviour.py",
+        "    _cancel_not_passed_on,\n",
+        "",
+        FLEET_RULES,
+        "Swallow Cancel",
+    ),
+    Mutation(
+        "rule retried too soon is deaf",
+        "report/behaviour.py",
+        "    _retried_too_soon,\n",
+        "",
+        FLEET_RULES,
+        "Keeper Asks Again Too Soon",
     ),
 ]
