@@ -111,7 +111,7 @@ class RbeeLibrary:
         processes = ProcessKeywords(self._context, endings)
         journals = JournalKeywords(self._context)
         self._scopes = Scopes(self._context, endings)
-        self._evidence = EvidenceTaker(self._context, processes, journals)
+        self._evidence = EvidenceTaker(self._context, processes, journals, states)
         self._timeline = TimelineDrawer(self._context, journals)
         self._behaviour = BehaviourKeywords(self._context, journals)
         self._console = ConsoleTail(self._context) if console else None
@@ -180,7 +180,7 @@ class RbeeLibrary:
             self._inferences.abandon_all()
             self._inferences.log_all()
             if result.failed:
-                self._evidence.log(result.message)
+                result.message = self._evidence.log(result.message)
             self._timeline.log(failed=result.failed)
             self._judge_faults(result)
             if self._settings.now.auto_stop is AutoStop.TEST:

@@ -42,5 +42,27 @@ def test_cause_is_named(tests, name):
 
 
 @pytest.mark.parametrize("name", CAUSES)
+def test_message_ends_with_the_cause(tests, name):
+    first, *more = tests[name].message.splitlines()
+    assert len(more) <= 4
+    assert re.fullmatch(f"likely cause: {CAUSES[name]}", more[-1]), tests[name].message
+
+
+def test_verdict_sets_apart_what_was_expected(tests):
+    shown = "".join(messages(tests["Killed By A Fault"]))
+    assert re.search(r"<b>Expected:</b> state of inference req-\w+ of worker-1 == done</p><p><b>There was:</b> is broken</p>", shown)
+    assert re.search(r"<b>Nearest:</b> worker-1 ended with SIGKILL, .* before the failure</p>", shown)
+
+
+def test_evidence_shows_requests_faults_and_views(tests):
+    shown = "".join(messages(tests["Killed By A Fault"]))
+    assert re.search(r"<summary>last requests</summary>.*?>worker-1</td><td [^>]*>POST /v1/inference</td><td [^>]*>200</td>", shown)
+    assert re.search(r"<summary>faults and their hits</summary>.*?>worker-1</td><td [^>]*>kill:id=fault-\d+,after_tokens=12</td><td [^>]*>1</td>", shown)
+    views = r"<summary>states by point of view, at the end of the test</summary>.*?>worker-1</td><td [^>]*>is gone</td><td [^>]*>unlisted</td>"
+    assert re.search(views, shown)
+    assert re.search(r"<summary>process tree</summary>.*?fake-hive --port", shown)
+
+
+@pytest.mark.parametrize("name", CAUSES)
 def test_timeline_is_open(tests, name):
     assert any(text.startswith("<details class='rbee-timeline' open>") for text in messages(tests[name]))

@@ -7,12 +7,15 @@ from typing import Any
 
 from robot.api import logger
 
-from ..report.cause import likely_cause
-from ..report.evidence import evidence_table, verdict
+from ..report.cause import likely_cause, nearest_event
+from ..report.evidence import Verdict, evidence_table, faults_and_hits, folded_table, last_requests
 from .context import RunContext
-from .journal import JournalKeywords
+from .journal import JournalKeywords, last_state
 from .processes import ProcessKeywords
+from .states import StateReader
 from .types import Mark
+
+_VIEW_LIMIT = 0.3
 
 
 class EvidenceTaker:
@@ -21,10 +24,11 @@ class EvidenceTaker:
     A failure that an outer keyword catches (`Run Keyword And Expect Error`, `TRY`) is none: its picture is thrown away.
     """
 
-    def __init__(self, context: RunContext, processes: ProcessKeywords, journals: JournalKeywords):
+    def __init__(self, context: RunContext, processes: ProcessKeywords, journals: JournalKeywords, states: StateReader):
         self._context = context
         self._processes = processes
         self._journals = journals
+        self._states = states
         self._began = 0
         self._failed_at = 0
         self._depth = 0
@@ -55,17 +59,46 @@ class EvidenceTaker:
             elif result.passed:
                 self._picture = None
 
-    def log(self, message: str) -> None:
-        """Shows under the test what its failure message says, the likely cause, and the picture."""
+    def log(self, message: str) -> str:
+        """Shows under the test why it failed, as far as the evidence tells, and the picture; returns the message with the cause."""
         picture = self._picture if self._picture is not None else self._take("the test")
-        if picture:
-            logger.info(self._verdict(message) + picture, html=True)
         self._picture = None
-
-    def _verdict(self, message: str) -> str:
+        if not picture:
+            return message
         failed_at = self._failed_at or time.monotonic_ns()
-        return verdict(message, likely_cause(self._journals.settled(Mark(self._began)), failed_at, message))
+        records = self._journals.settled(Mark(self._began))
+        verdict = Verdict(message, nearest_event(records, failed_at, message), likely_cause(records, failed_at, message))
+        more = (
+            folded_table("states by point of view, at the end of the test", ("worker", "says itself", "its hive says", "the queen says"), self._views()),
+            folded_table("last requests", ("when", "program", "request", "status", "from"), last_requests(records, failed_at)),
+            folded_table("faults and their hits", ("program", "fault", "hits"), faults_and_hits(records)),
+            folded_table("process tree", ("",), [[line] for line in self._processes.tree()]),
+        )
+        logger.info(verdict.as_html() + picture + "".join(more), html=True)
+        return verdict.as_text()
+
+    def _views(self) -> list[list[str]]:
+        """Who says what of each worker; whoever stands still or is gone says nothing."""
+        lists = {
+            daemon.name: self._states.listed(daemon, path, _VIEW_LIMIT)
+            for role, path in (("hive", "/v1/workers/list"), ("queen", "/v2/workers/list"))
+            for daemon in self._context.daemons(role)
+            if (process := self._context.process_or_none(daemon.name)) is not None and process.alive and not process.frozen
+        }
+        queen = next((daemon.name for daemon in self._context.daemons("queen")), "")
+        rows = []
+        for worker in self._context.daemons("worker"):
+            process = self._context.process_or_none(worker.name)
+            itself = last_state(self._context, worker.name, worker.pid) if process is not None else ""
+            if process is not None and not process.alive:
+                itself = "is gone"
+            rows.append([worker.name, itself, *(_said(lists.get(who or ""), worker.name) for who in (worker.owner, queen))])
+        return rows
 
     def _take(self, keyword: str) -> str:
         processes = self._context.supervisor.processes()
         return evidence_table(keyword, self._processes.evidence(processes)) if processes else ""
+
+
+def _said(listed: dict[str, str] | None, worker: str) -> str:
+    return "no answer" if listed is None else listed.get(worker, "unlisted")

@@ -123,6 +123,10 @@ class ProcessKeywords:
             name: Name or object of a program; default: the whole run.
         """
         root = self._context.process(name).pid if name is not None else self._context.supervisor.root
+        logger.info(f"<pre>{escape(chr(10).join(self.tree(root)))}</pre>", html=True)
+
+    def tree(self, root: int | None = None) -> list[str]:
+        """Lines of the process tree below a pid, or of the whole run."""
         children: dict[int, list[int]] = {}
         for pid, parent in kernel.parents().items():
             children.setdefault(parent, []).append(pid)
@@ -133,8 +137,8 @@ class ProcessKeywords:
             for child in sorted(children.get(pid, [])):
                 add(child, depth + 1)
 
-        add(root, 0)
-        logger.info(f"<pre>{escape(chr(10).join(lines))}</pre>", html=True)
+        add(root if root is not None else self._context.supervisor.root, 0)
+        return lines
 
     @keyword
     def no_process_should_be_left(self, *, within: timedelta | None = None) -> None:

@@ -119,6 +119,14 @@ class StateReader:
         rows = answer.object().get("workers", [])
         return [row for row in rows if isinstance(row, dict)]
 
+    def listed(self, who: Daemon, path: str, limit: float) -> dict[str, str] | None:
+        """State of each worker that a hive or queen lists; None if it does not answer in time."""
+        try:
+            rows = self._context.ask(who, "GET", path, limit=limit).object().get("workers", [])
+        except HttpFailure:
+            return None
+        return {str(row.get("worker_id", row.get("id"))): str(row.get("state")) for row in rows if isinstance(row, dict)}
+
     def _hive_of(self, name: str | Daemon) -> Daemon:
         owner = self._context.owner_of(self._context.find(name))
         if owner is None:

@@ -6,6 +6,8 @@ import signal
 from collections.abc import Sequence
 from typing import Any
 
+LIBRARY = "RbeeLibrary"
+"""Caller of the library's own requests."""
 _DEADLY = ("SIGKILL", "SIGTERM", "SIGINT")
 _ENDING_FAULTS = ("kill", "exit")
 
@@ -25,6 +27,48 @@ def likely_cause(records: Sequence[dict[str, Any]], failed_at: int, named: str =
         return None
     about = [sentence for subject, sentence in found if subject and subject in named]
     return about[0] if about else found[0][1]
+
+
+def nearest_event(records: Sequence[dict[str, Any]], failed_at: int, named: str) -> str | None:
+    """The last thing that happened before a failure at a program that its message names, in one sentence; None if it names none.
+
+    Args:
+        records: as for `likely_cause`.
+        failed_at: monotonic nanoseconds.
+        named: the failure message.
+    """
+    came = {(record["pid"], record.get("n")): record for record in records if record.get("record") == "request_in"}
+    about = [record for record in records if record["ns"] <= failed_at and str(record.get("worker_id") or record.get("to") or record["name"]) in named]
+    told = [(record, words) for record in about if (words := _event(record, came)) is not None]
+    return f"{told[-1][1]}, {_span(failed_at - told[-1][0]['ns'])} before the failure" if told else None
+
+
+def _event(record: dict[str, Any], came: dict[tuple[int, Any], dict[str, Any]]) -> str | None:
+    kind, name = record.get("record"), record["name"]
+    if kind == "state":
+        return f"{name} became {record.get('to')}"
+    if kind == "process_exited":
+        return f"{_victim(record)} ended with {_ending(record)}"
+    if kind == "fault":
+        return f"the fault {record.get('kind')} of {name} acted"
+    if kind == "signal_sent":
+        return f"the test sent {record.get('signal')} to {record.get('to')}"
+    if kind == "health_miss":
+        return f"{record.get('worker_id')} missed a health check of {name}"
+    request = came.get((record["pid"], record.get("n"))) if kind == "answered" else None
+    if request is not None and not is_probe(request):
+        return f"{name} answered {request.get('method')} {request.get('path')} with {record.get('status')}"
+    return None
+
+
+def is_probe(request: dict[str, Any]) -> bool:
+    """Whether the library only looked."""
+    return request.get("method") == "GET" and str(request.get("caller")).startswith(LIBRARY)
+
+
+def _ending(record: dict[str, Any]) -> str:
+    number = record.get("signal")
+    return signal.Signals(number).name if number else f"exit code {record.get('exit_code')}"
 
 
 def open_ends(records: Sequence[dict[str, Any]]) -> list[str]:
@@ -69,7 +113,7 @@ def _death(records: Sequence[dict[str, Any]], failed_at: int, named: str) -> tup
     if death["record"] == "signal_sent":
         how, by = "SIGKILL", " by the test"
     else:
-        how = signal.Signals(number).name if number else f"exit code {death.get('exit_code')}"
+        how = _ending(death)
         by = _why(records, who, death["ns"])
     verb = f"was killed by {how}{by}" if number else f"ended with {how}{by}"
     removed = next((r for r in records if r.get("record") == "worker_removed" and r.get("worker_id") == who and r["ns"] >= at), None)

@@ -1,12 +1,18 @@
-"""What a failed test shows once: all programs, and what they printed last."""
+"""What a failed test shows once: why it failed, all programs, what they printed and were asked last."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Any
+
+from .cause import is_probe
 
 _CELL = 'style="padding:2px 8px"'
+_LAST_REQUESTS = 8
+_COMPARISON = re.compile(r"(?P<what>.+?) (?P<there>is .+), expected (?P<expected>.+?)(?: \(after [^)]*\))?(?:; .*)?")
 
 
 @dataclass(frozen=True)
@@ -24,16 +30,69 @@ class ProgramEvidence:
     output: str
 
 
-def verdict(message: str, cause: str | None) -> str:
-    """What failed, and why it probably did, in two lines.
+@dataclass(frozen=True)
+class Verdict:
+    """Why a test failed, as far as the evidence tells.
 
     Args:
-        message: the failure message.
-        cause: one sentence, None if nothing stands out.
+        message: of the failure.
+        nearest: the last thing that happened where the message points, in one sentence.
+        cause: the likely cause, in one sentence.
     """
-    first = message.strip().splitlines()[0] if message.strip() else "the test failed"
-    why = f"<p><b>Likely cause:</b> {escape(cause)}</p>" if cause else ""
-    return f"<p><b>Failed:</b> {escape(first)}</p>{why}"
+
+    message: str
+    nearest: str | None
+    cause: str | None
+
+    def as_text(self) -> str:
+        """The failure message with what is known besides, in at most two lines more."""
+        nearest = self.nearest if "nearest were" not in self.message and self.nearest != self.cause else None
+        more = [f"{name}: {text}" for name, text in (("nearest", nearest), ("likely cause", self.cause)) if text]
+        return "\n".join([self.message, *more])
+
+    def as_html(self) -> str:
+        """The same on top of the evidence, with what was expected and what was there set apart."""
+        first = self.message.strip().splitlines()[0] if self.message.strip() else "the test failed"
+        compared = _COMPARISON.fullmatch(first)
+        lines = [("Failed", first)]
+        if compared:
+            lines += [("Expected", f"{compared['what']} {compared['expected']}"), ("There was", compared["there"])]
+        lines += [("Nearest", self.nearest or ""), ("Likely cause", self.cause or "")]
+        return "".join(f"<p><b>{title}:</b> {escape(text)}</p>" for title, text in lines if text)
+
+
+def folded_table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table that unfolds; nothing for one without rows."""
+    if not rows:
+        return ""
+    return f"<details><summary>{escape(title)}</summary>{_table(head, rows)}</details>"
+
+
+def last_requests(records: Sequence[dict[str, Any]], failed_at: int) -> list[list[str]]:
+    """The requests that came last before a failure, the latest first: when, to whom, what, status, from whom."""
+    answered = {(record["pid"], record.get("n")): record for record in records if record.get("record") == "answered" and record["ns"] <= failed_at}
+    came = [record for record in records if record.get("record") == "request_in" and record["ns"] <= failed_at and not is_probe(record)]
+    return [
+        [
+            f"{(failed_at - record['ns']) / 1e6:.1f} ms before",
+            record["name"],
+            f"{record.get('method')} {record.get('path')}",
+            str(answered.get((record["pid"], record.get("n")), {}).get("status", "none yet")),
+            str(record.get("caller") or ""),
+        ]
+        for record in reversed(came[-_LAST_REQUESTS:])
+    ]
+
+
+def faults_and_hits(records: Sequence[dict[str, Any]]) -> list[list[str]]:
+    """Faults that were armed: program, fault, hits."""
+    hits: dict[tuple[str, str], int] = {}
+    for record in records:
+        if record.get("record") == "fault":
+            key = (record["name"], str(record.get("fault")))
+            hits[key] = hits.get(key, 0) + 1
+    armed = {(record["name"], str(record.get("fault"))): str(record.get("spec")) for record in records if record.get("record") == "fault_armed"}
+    return [[name, spec, str(hits.get((name, fault), 0))] for (name, fault), spec in armed.items()]
 
 
 def evidence_table(keyword: str, programs: Sequence[ProgramEvidence]) -> str:
@@ -43,19 +102,17 @@ def evidence_table(keyword: str, programs: Sequence[ProgramEvidence]) -> str:
         keyword: the failed keyword at which the picture was taken.
         programs: all programs of the test.
     """
-    head = "".join(f"<th {_CELL}>{title}</th>" for title in ("program", "role", "pid", "parent", "state", "exit code", "port"))
-    rows = "".join(
-        "<tr>"
-        + "".join(f"<td {_CELL}>{escape(cell)}</td>" for cell in (one.name, one.role, str(one.pid), one.parent, one.state, one.exit_code, one.port))
-        + "</tr>"
-        for one in programs
-    )
+    head = ("program", "role", "pid", "parent", "state", "exit code", "port")
+    rows = [(one.name, one.role, str(one.pid), one.parent, one.state, one.exit_code, one.port) for one in programs]
     outputs = "".join(
         f"<details><summary>last output of {escape(one.name)}</summary><p><code>{escape(one.command)}</code></p>"
         f"<pre>{escape(one.output) or '(it printed nothing)'}</pre></details>"
         for one in programs
     )
-    return (
-        f"<p><b>The fleet when <i>{escape(keyword)}</i> failed</b></p>"
-        f'<table border="1" style="border-collapse:collapse"><tr style="text-align:left">{head}</tr>{rows}</table>{outputs}'
-    )
+    return f"<p><b>The fleet when <i>{escape(keyword)}</i> failed</b></p>{_table(head, rows)}{outputs}"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    titles = "".join(f"<th {_CELL}>{escape(title)}</th>" for title in head)
+    cells = "".join("<tr>" + "".join(f"<td {_CELL}>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f'<table border="1" style="border-collapse:collapse"><tr style="text-align:left">{titles}</tr>{cells}</table>'
