@@ -6,7 +6,8 @@ import subprocess
 import sys
 
 import pytest
-from running import robot_env
+from readme import command, keyword_groups
+from running import ROOT, robot_env
 
 
 @pytest.fixture(scope="module")
@@ -73,9 +74,36 @@ def test_keywords_collide_with_no_other_library(spec):
         assert not names & theirs, other
 
 
-def test_html_can_be_built(tmp_path):
+@pytest.fixture(scope="module")
+def documents(tmp_path_factory):
+    """The folder that the README's command writes to, with this interpreter instead of a fresh one."""
+    folder = tmp_path_factory.mktemp("documents")
+    setup, _, libdoc = command("robot.libdoc").partition("markdown && ")
+    assert setup == "python3 -m venv .venv && .venv/bin/pip install -q -e . "
     done = subprocess.run(
-        [sys.executable, "-m", "robot.libdoc", "RbeeLibrary", str(tmp_path / "library.html")], env=robot_env(), capture_output=True, text=True, timeout=60
+        ["sh", "-c", libdoc.replace(".venv/bin/python", sys.executable).replace("results/", f"{folder}/")],
+        cwd=ROOT,
+        env=robot_env(),
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert done.returncode == 0, done.stderr
-    assert "Start Fleet" in (tmp_path / "library.html").read_text()
+    return folder
+
+
+def test_readme_has_every_keyword_in_a_group(spec):
+    listed = [keyword for keywords in keyword_groups().values() for keyword in keywords]
+    assert sorted(listed) == sorted(keyword["name"] for keyword in spec["keywords"])
+
+
+@pytest.mark.parametrize("group", keyword_groups())
+def test_html_has_every_group(documents, group):
+    page = (documents / "RbeeLibrary.html").read_text()
+    assert [keyword for keyword in keyword_groups()[group] if f'"name": "{keyword}"' not in page] == []
+
+
+def test_json_has_every_keyword(documents, spec):
+    written = json.loads((documents / "RbeeLibrary.json").read_text())
+    assert [keyword["name"] for keyword in written["keywords"]] == [keyword["name"] for keyword in spec["keywords"]]
+    assert all("<p>" in keyword["doc"] for keyword in written["keywords"]), "Markdown was not converted"
