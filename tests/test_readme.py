@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
 from readme import README, blocks, command
-from running import ROOT, robot
+from running import ROOT, Run, robot, robot_env
 
 TUTORIAL = ROOT / "suites/tutorial.robot.md"
 WORKER = """#!{python}
@@ -57,6 +58,11 @@ def suites() -> dict[str, str]:
     return found
 
 
+def failures(run: Run) -> dict[str, str]:
+    """Messages of the tests that failed."""
+    return {name: test.message for name, test in run.tests().items() if not test.passed}
+
+
 @pytest.mark.parametrize("name", suites())
 def test_suite_passes(tmp_path, name):
     """A stand-in takes the place of the real worker and of `npm`."""
@@ -66,7 +72,7 @@ def test_suite_passes(tmp_path, name):
     worker = executable(programs / "llm-worker-rbee", WORKER.format(python=sys.executable))
     executable(programs / "npm", NPM)
     run = robot(tmp_path, "-v", f"WORKER:{worker}", "readme.robot", env={"PATH": f"{programs}:/usr/bin:/bin"})
-    assert run.rc == 0, run.output
+    assert failures(run) == {}
     assert "WARN" not in run.output
 
 
@@ -76,7 +82,7 @@ def test_every_block_is_a_suite_that_runs():
 
 def test_tutorial_passes(tmp_path):
     run = robot(tmp_path, str(TUTORIAL))
-    assert run.rc == 0, run.output
+    assert failures(run) == {}
     assert 6 <= len(run.tests()) <= 9
 
 
@@ -93,6 +99,17 @@ def test_failure_that_the_tutorial_shows(tmp_path):
 def without_numbers(message: str) -> str:
     """A message without what differs from run to run."""
     return re.sub(r"req-\w+|after [\d.]+ m?s", "...", message)
+
+
+def test_pabot_gives_every_test_a_run_of_its_own(tmp_path):
+    """The pabot command, with the tutorial in place of all suites: every test has a nursery of its own."""
+    *options, target = shlex.split(command("pabot --processes").partition(" pabot ")[2])
+    assert target == "suites/"
+    path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
+    done = subprocess.run(["pabot", *options, str(TUTORIAL)], cwd=tmp_path, env=robot_env({"PATH": path}), capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout
+    tests = Run(done.returncode, done.stdout, tmp_path / "results").tests()
+    assert len(list(tmp_path.glob("results/pabot_results/*/rbee/nursery.log"))) == len(tests) > 1
 
 
 def workflows() -> dict[str, dict]:
