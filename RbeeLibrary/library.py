@@ -16,6 +16,7 @@ from .keywords.behaviour import BehaviourKeywords
 from .keywords.clock import TimeKeywords
 from .keywords.console import ConsoleTail
 from .keywords.context import RunContext, seconds
+from .keywords.coverage import CoverageKeeper
 from .keywords.endings import GRACE, Ended, Endings
 from .keywords.evidence import EvidenceTaker
 from .keywords.faults import FaultKeywords
@@ -85,6 +86,7 @@ class RbeeLibrary:
         on_leak: OnLeak = OnLeak.FAIL,
         on_unused_fault: OnUnusedFault = OnUnusedFault.WARN,
         artifacts: Path | None = None,
+        min_fault_coverage: int = 0,
     ):
         """Sets up the library.
 
@@ -96,6 +98,7 @@ class RbeeLibrary:
             on_leak: What a process that outlived its owner's graceful stop does to the test: `FAIL`, `WARN` or `IGNORE`.
             on_unused_fault: What a fault that was never hit does to the test, which proved nothing: `WARN`, `FAIL` or `IGNORE`.
             artifacts: Folder for output and journals of the programs; default `${OUTPUT DIR}/rbee`.
+            min_fault_coverage: Per cent of the table state x fault that the outermost suite has to reach; below it, its last test fails.
         """
         require_supported()
         self._artifacts = artifacts
@@ -114,6 +117,7 @@ class RbeeLibrary:
         self._evidence = EvidenceTaker(self._context, processes, journals, states)
         self._timeline = TimelineDrawer(self._context, journals)
         self._behaviour = BehaviourKeywords(self._context, journals)
+        self._coverage = CoverageKeeper(min_fault_coverage)
         self._console = ConsoleTail(self._context) if console else None
         for group in (
             LifecycleKeywords(self._context, self._launcher, endings),
@@ -147,6 +151,8 @@ class RbeeLibrary:
 
     def start_suite(self, data: Any, result: Any) -> None:
         """Begins what belongs to a suite."""
+        if not self._scopes.depth:
+            self._coverage.begin(data.test_count)
         self._settings.open()
         self._time.open()
         self._scopes.open(self._ports.held(), self._launcher.nodes.names())
@@ -181,7 +187,7 @@ class RbeeLibrary:
             self._inferences.log_all()
             if result.failed:
                 result.message = self._evidence.log(result.message)
-            self._timeline.log(failed=result.failed)
+            self._coverage.add(self._timeline.log(failed=result.failed), result)
             self._judge_faults(result)
             if self._settings.now.auto_stop is AutoStop.TEST:
                 self._judge(self._scopes.end_processes(GRACE), result)
@@ -194,6 +200,8 @@ class RbeeLibrary:
             self._inferences.abandon_all()
             self._warn_of(self._scopes.end_processes(GRACE))
         self._close_scope()
+        if not self._scopes.depth:
+            self._coverage.end(self._artifact_folder(), result)
 
     def close(self) -> None:
         """Ends everything; called at the very end of the run, also after Ctrl+C twice."""

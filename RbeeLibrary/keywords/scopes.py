@@ -29,6 +29,11 @@ class Scopes:
         """Begins a scope; `ports` were occupied and `nodes` were there before it."""
         self._open.append(_Scope(time.monotonic(), ports, nodes))
 
+    @property
+    def depth(self) -> int:
+        """How many scopes are open."""
+        return len(self._open)
+
     def processes(self) -> list[Process]:
         """What was started since the innermost scope began."""
         began = self._open[-1].began if self._open else 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from robot.api import logger
 
@@ -30,8 +31,8 @@ class TimelineDrawer:
         """A test begins."""
         self._began = time.monotonic_ns()
 
-    def log(self, *, failed: bool) -> None:
-        """Shows the timeline under the test, open if it failed; nothing for a test without a fleet."""
+    def log(self, *, failed: bool) -> list[dict[str, Any]]:
+        """Shows the timeline under the test, open if it failed; nothing for a test without a fleet. Returns the records that it shows."""
         ended = time.monotonic_ns()
         lives = [
             Life(
@@ -46,7 +47,8 @@ class TimelineDrawer:
             if process.ended is None or process.ended * 1e9 >= self._began
         ]
         if not lives:
-            return
+            return []
         records = self._journals.read(since=Mark(self._began))
         if records:
             logger.info(timeline(lives, records, self._began, ended, is_open=failed), html=True)
+        return records

@@ -112,6 +112,7 @@ class WrongVersion(Fault):
     """Another version."""
 
     name, point, help = "wrong-version", "answer", "the version in the answer is 9.9.9"
+    states = ("idle", "draining")
 
     def body(self, body: bytes) -> bytes:
         return body.replace(b'"version":"0.1.0"', b'"version":"9.9.9"')
@@ -121,6 +122,7 @@ class WrongContentType(Fault):
     """A stream that says it is none."""
 
     name, point, help = "wrong-content-type", "program", "the stream is announced as text/html"
+    states = ("idle", "busy")
 
 
 # --- carried out by the program itself ---
@@ -130,72 +132,84 @@ class Exit(Fault):
     """The worker leaves while it starts or loads."""
 
     name, point, help = "exit", "program", "the worker ends with exit code `status` (1) while it starts; with `layer` while it loads"
+    states = ("starting", "loading")
 
 
 class KillAtStart(Fault):
     """SIGKILL at the start."""
 
     name, point, help = "kill-at-start", "program", "the worker kills itself (SIGKILL) while it starts, or `delay` later"
+    states = ("starting",)
 
 
 class EarlyCallback(Fault):
     """A ready callback from one who does not serve yet."""
 
     name, point, help = "early-callback", "program", "ready callbacks are sent while the worker's port still refuses connections"
+    states = ("starting",)
 
 
 class LeaveListener(Fault):
     """A port that outlives its worker."""
 
     name, point, help = "leave-listener", "program", "a second process holds the worker's port, and answers there when the worker is gone"
+    states = ("starting",)
 
 
 class SkipModelCheck(Fault):
     """Any file is a model."""
 
     name, point, help = "skip-model-check", "program", "the worker takes any file as its `--model`, unread"
+    states = ("starting",)
 
 
 class Stick(Fault):
     """Loading stops."""
 
     name, point, help = "stick", "program", "loading stops at `layer` for ever"
+    states = ("loading",)
 
 
 class NeverReady(Fault):
     """No ready callback."""
 
     name, point, help = "never-ready", "program", "no ready callback; the state stays loading"
+    states = ("starting",)
 
 
 class LostCallback(Fault):
     """A ready callback is lost."""
 
     name, point, help = "lost-callback", "program", "ready callbacks are not sent"
+    states = ("loading", "idle")
 
 
 class DoubleCallback(Fault):
     """Ready callbacks come twice."""
 
     name, point, help = "double-callback", "program", "ready callbacks are sent twice"
+    states = ("loading", "idle")
 
 
 class LateCallback(Fault):
     """Ready callbacks come late."""
 
     name, point, help = "late-callback", "program", "ready callbacks are sent `delay` later (1 s)"
+    states = ("loading", "idle")
 
 
 class SilentShutdown(Fault):
     """The shutdown request is not answered."""
 
     name, point, help = "silent-shutdown", "program", "the shutdown request is never answered, and nothing ends"
+    states = ("loading", "idle", "busy")
 
 
 class IgnoreShutdown(Fault):
     """The shutdown request is answered and forgotten."""
 
     name, point, help = "ignore-shutdown", "program", "the shutdown request is answered with 202, and nothing ends"
+    states = ("loading", "idle", "busy")
 
 
 class IgnoreSigterm(Fault):
@@ -214,48 +228,56 @@ class HastyEnd(Fault):
     """An end that does not wait."""
 
     name, point, help = "hasty-end", "program", "the queen or hive tells those below it to end, and ends without waiting for them"
+    states = ("draining",)
 
 
 class PrematureReady(Fault):
     """Ready too early."""
 
     name, point, help = "premature-ready", "program", "the worker says on `/v1/ready` that it is ready while it still loads"
+    states = ("loading",)
 
 
 class Overbook(Fault):
     """No limit of slots."""
 
     name, point, help = "overbook", "program", "the worker takes requests beyond its slots"
+    states = ("busy",)
 
 
 class AcceptWhileDraining(Fault):
     """New work at the end."""
 
     name, point, help = "accept-while-draining", "program", "the worker takes new requests while it drains"
+    states = ("draining",)
 
 
 class SwallowCancel(Fault):
     """A cancellation that gets lost."""
 
     name, point, help = "swallow-cancel", "program", "the queen answers a cancellation and does not pass it on"
+    states = ("idle",)
 
 
 class ChangedEtag(Fault):
     """A file that is another one by now."""
 
     name, point, help = "changed-etag", "program", "the hub names another ETag for a file"
+    states = ("idle",)
 
 
 class HugeLength(Fault):
     """A length that cannot be."""
 
     name, point, help = "huge-length", "program", "the hub declares a length of 2^50 bytes"
+    states = ("idle",)
 
 
 class SpawnFails(Fault):
     """The hive cannot start a worker."""
 
     name, point, help = "spawn-fails", "program", "the hive answers a spawn with 500 WORKER_CRASHED and starts nothing"
+    states = ("idle",)
 
 
 def _kinds(base: type[Fault]) -> Iterator[type[Fault]]:

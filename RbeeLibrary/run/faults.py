@@ -133,11 +133,12 @@ class Place:
 
 
 class Fault:
-    """An armed fault. Its kinds are the subclasses: `point` says where in a program they act, `help` what comes of it."""
+    """An armed fault. Its kinds are the subclasses: `point` says where in a program they act, `help` what comes of it, `states` in which states they can."""
 
     name: ClassVar[str] = ""
     point: ClassVar[str] = ""
     help: ClassVar[str] = ""
+    states: ClassVar[tuple[str, ...]] = ("loading", "idle", "busy", "draining")
 
     def __init__(self, spec: FaultSpec, node: str, clock: Clock, journal: Journal):
         self.spec = spec

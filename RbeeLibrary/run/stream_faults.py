@@ -9,6 +9,9 @@ from typing import ClassVar
 
 from .faults import Cut, Fault, Place
 
+_WHILE_STREAMING = ("idle", "busy", "draining")
+"""A queen or a hub that streams is idle."""
+
 
 class End(Exception):
     """The stream ends here, cleanly."""
@@ -18,6 +21,7 @@ class StreamFault(Fault):
     """Acts once a stream, when `after_tokens` tokens or `after_bytes` bytes have been sent."""
 
     point = "stream"
+    states = _WHILE_STREAMING
     needs_token: ClassVar[bool] = False
     """Whether it does something to the next token; if not, it acts as soon as the last one has left."""
 
@@ -119,6 +123,7 @@ class Corrupt(Fault):
     """A wrong byte."""
 
     name, point, help = "corrupt", "stream", "one byte of the answer is another one: the byte at `after_bytes`, or the first"
+    states = _WHILE_STREAMING
 
     def events(self, events: Iterator[bytes], place: Place) -> Iterator[bytes]:
         left = self.spec.after_bytes or 0
@@ -182,6 +187,7 @@ class NoEndMarker(Fault):
     """All tokens, but no end marker."""
 
     name, point, help = "no-end-marker", "stream", "all tokens are sent, but not the end marker"
+    states = _WHILE_STREAMING
 
     def events(self, events: Iterator[bytes], place: Place) -> Iterator[bytes]:
         for event in events:
@@ -194,6 +200,7 @@ class DoubleEnd(Fault):
     """The end marker twice."""
 
     name, point, help = "double-end", "stream", "the end marker is sent twice"
+    states = _WHILE_STREAMING
 
     def events(self, events: Iterator[bytes], place: Place) -> Iterator[bytes]:
         for event in events:
@@ -206,6 +213,7 @@ class MendStream(Fault):
     """A broken stream that looks whole."""
 
     name, point, help = "mend-stream", "stream", "a stream that breaks off, such as a worker's at the queen, is ended with an end marker as if it were whole"
+    states = _WHILE_STREAMING
 
     def events(self, events: Iterator[bytes], place: Place) -> Iterator[bytes]:
         try:
@@ -220,6 +228,7 @@ class EventAfterEnd(Fault):
     """An event after the end marker."""
 
     name, point, help = "event-after-end", "stream", "an event is sent after the end marker"
+    states = _WHILE_STREAMING
 
     def events(self, events: Iterator[bytes], place: Place) -> Iterator[bytes]:
         for event in events:
