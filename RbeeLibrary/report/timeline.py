@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -9,23 +10,28 @@ from typing import Any
 
 _WIDTH, _LABELS, _RIGHT = 1000, 150, 14
 _LANE, _TOP, _BAR = 40, 34, 8
+_ABOVE, _BESIDE, _BELOW = -_BAR - 2, 4, _BAR + 10  # rows of labels of a lane: their baselines, from its middle
+_LETTER = 6.5  # a wide letter of a label
 _MOST_ARROWS = 250
+_QUIET = ("starting", "idle", "running")  # their bars are thin, so that the others stand out
 _ROUTINE = ("/v1/health", "/health", "/v1/status", "/v1/ready", "/v1/workers/list")
 _ORDER = {"keeper": 0, "queen": 1, "hub": 2, "relay": 3, "sshd": 4, "hive": 5, "worker": 6}
-_STATES = {
-    "starting": "#9a9a9a",
-    "loading": "#d99a2b",
-    "idle": "#4c9a5a",
+_STATES = {  # all as bright as the middle between the log's light and its dark ground
+    "starting": "#7d7d7d",
+    "loading": "#a8741a",
+    "idle": "#3f8a4f",
     "busy": "#3b7dd8",
-    "draining": "#9b6bc6",
-    "frozen": "#3fb3c6",
-    "running": "#4c9a5a",
+    "draining": "#9566c4",
+    "frozen": "#23899b",
+    "running": "#3f8a4f",
 }
 _STYLE = (
-    "<style>.rt text{font:11px sans-serif;fill:currentColor}.rt .s{font-size:10px;opacity:.75}.rt .l{stroke:currentColor;opacity:.25}"
-    ".rt .a{stroke:currentColor;stroke-width:1;opacity:.55;fill:none}.rt .a:hover{opacity:1;stroke-width:2}.rt .e{stroke:#d64545}"
-    ".rt .j{stroke:#d99a2b;stroke-dasharray:4 3}.rt .f{fill:#d64545;opacity:.14}.rt .x{stroke:#d64545;stroke-width:2}"
-    ".rt .k{stroke:#3b7dd8;stroke-width:1;fill:none}</style>"
+    "<style>.rt{--g:var(--background-color,Canvas)}@media print{.rbee-timeline{color:#000}.rt{--g:#fff}}"
+    ".rt text{font:11px sans-serif;fill:currentColor;stroke:var(--g);stroke-width:3px;stroke-linejoin:round;paint-order:stroke}"
+    ".rt .s{font-size:10px;opacity:.8}.rt .l{stroke:currentColor;opacity:.25}"
+    ".rt .a{stroke:currentColor;stroke-width:1;opacity:.55;fill:none}.rt .a:hover{opacity:1;stroke-width:2}.rt .e{stroke:#d64545;opacity:1}"
+    ".rt .j{stroke:#a8741a;stroke-dasharray:4 3}.rt .f{fill:#d64545;opacity:.14}.rt .x{fill:#d64545;stroke:#d64545;stroke-width:2}"
+    ".rt .h{fill:#d64545;stroke:var(--g)}.rt .k{stroke:var(--g);stroke-width:1;fill:none}</style>"
 )
 
 
@@ -48,6 +54,13 @@ class _Bar:
     state: str
 
 
+@dataclass(frozen=True)
+class _Label:
+    rank: int  # the lower, the earlier it may take a place
+    text: str
+    places: Sequence[tuple[float, float, str]]  # x, baseline, anchor: the best first
+
+
 def timeline(lives: Sequence[Life], records: Sequence[dict[str, Any]], began: int, ended: int, *, is_open: bool) -> str:
     """The picture as HTML that folds.
 
@@ -62,7 +75,9 @@ def timeline(lives: Sequence[Life], records: Sequence[dict[str, Any]], began: in
     svg = drawing.svg()
     tokens = sum(1 for record in records if record.get("record") == "token")
     requests = sum(1 for record in records if record.get("record") == "request_in")
-    summary = f"Timeline: {len(lives)} processes, {requests} requests, {tokens} tokens, {(ended - began) / 1e9:.2f} s"
+    summary = f"Timeline: {len(lives)} processes, {requests} requests, {tokens} tokens, {drawing.length / 1e9:.2f} s"
+    if drawing.late >= 5_000_000:
+        summary += f"; 0 s is {drawing.late / 1e9:.2f} s after the start of the test"
     return f"<details class='rbee-timeline'{' open' if is_open else ''}><summary>{summary}</summary>{svg}</details>"
 
 
@@ -72,10 +87,14 @@ class _Drawing:
         first = min([*(life.began for life in lives), *(record["ns"] for record in records)], default=began)
         self._began = max(began, first - 2_000_000)  # nothing is to be seen before the first process
         self._ended = max(ended, self._began + 1_000_000)
-        self._lives = sorted(lives, key=lambda life: (_ORDER.get(life.role, 9), life.began))
+        self.length = self._ended - self._began
+        self.late = self._began - began
+        self._lives = sorted(lives, key=lambda life: (_ORDER.get(life.role, 9), len(life.name), life.name, life.began))  # worker-2 before worker-10
         names = list(dict.fromkeys(life.name for life in self._lives))
         self._lanes = {name: number for number, name in enumerate(["test", *names])}
         self._parts: list[str] = []
+        self._labels: list[_Label] = []
+        self._taken: dict[float, list[tuple[float, float]]] = {}
 
     def svg(self) -> str:
         height = _TOP + _LANE * len(self._lanes) + 8
@@ -88,6 +107,7 @@ class _Drawing:
         self._tokens()
         left_out = self._arrows()
         self._moments()
+        self._write_labels()
         note = f'<text class="s" x="{_LABELS}" y="{height + 10}">{left_out} requests are not drawn</text>' if left_out else ""
         return (
             f'<svg class="rt" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height + (16 if left_out else 0)}" width="100%" '
@@ -97,24 +117,44 @@ class _Drawing:
     # --- where things are ---
 
     def _x(self, ns: int) -> float:
-        share = (min(max(ns, self._began), self._ended) - self._began) / (self._ended - self._began)
+        share = (min(max(ns, self._began), self._ended) - self._began) / self.length
         return round(_LABELS + share * (_WIDTH - _LABELS - _RIGHT), 1)
 
     def _y(self, name: str) -> int:
         return _TOP + _LANE * self._lanes[name] + _LANE // 2
 
     def _axis(self, height: int) -> None:
-        seconds = (self._ended - self._began) / 1e9
+        seconds = self.length / 1e9
         step = next(step for step in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60, 120, 600, 3600, 86400) if seconds / step <= 10)
         number = 0
         while number * step <= seconds:
             x = self._x(self._began + int(number * step * 1e9))
-            self._parts.append(f'<path class="l" d="M{x} {_TOP - 6}V{height - 8}"/><text class="s" x="{x + 2}" y="{_TOP - 10}">{number * step:g} s</text>')
+            self._parts.append(f'<path class="l" d="M{x} {_TOP - 6}V{height - 8}"/>')
+            self._label(0, f"{number * step:g} s", (x + 2, _TOP - 10, "start"), (x - 2, _TOP - 10, "end"))
             number += 1
 
     def _lane(self, name: str) -> None:
         y = self._y(name)
         self._parts.append(f'<path class="l" d="M{_LABELS} {y}H{_WIDTH - _RIGHT}"/><text x="4" y="{y + 4}">{escape(_short(name))}</text>')
+
+    # --- labels ---
+
+    def _label(self, rank: int, text: str, *places: tuple[float, float, str]) -> None:
+        if text:
+            self._labels.append(_Label(rank, text, places))
+
+    def _write_labels(self) -> None:
+        """Writes every label at the first of its places that is free; what finds none is still told by the title of what it names."""
+        for label in sorted(self._labels, key=lambda label: label.rank):
+            width = _LETTER * len(label.text)
+            for x, y, anchor in label.places:
+                left = x - width if anchor == "end" else x
+                taken = self._taken.setdefault(y, [])
+                if left >= _LABELS and left + width <= _WIDTH and all(left + width <= begin or left >= end for begin, end in taken):
+                    taken.append((left, left + width))
+                    where = ' text-anchor="end"' if anchor == "end" else ""
+                    self._parts.append(f'<text class="s" x="{round(x, 1):g}" y="{y}"{where}>{escape(label.text)}</text>')
+                    break
 
     # --- life bars ---
 
@@ -123,15 +163,18 @@ class _Drawing:
         for bar in self._bars(life):
             left, right = self._x(bar.began), self._x(bar.ended)
             title = f"{life.name} (pid {life.pid}) {bar.state}, {(bar.ended - bar.began) / 1e9:.3f} s"
+            half = _BAR - 3 if bar.state in _QUIET else _BAR
             self._parts.append(
-                f'<rect x="{left}" y="{y - _BAR}" width="{max(1.0, round(right - left, 1))}" height="{2 * _BAR}" rx="2" '
-                f'fill="{_STATES.get(bar.state, "#9a9a9a")}" fill-opacity=".55"><title>{escape(title)}</title></rect>'
+                f'<rect x="{left}" y="{y - half}" width="{max(1.0, round(right - left, 1))}" height="{2 * half}" rx="2" '
+                f'fill="{_STATES.get(bar.state, "#7d7d7d")}"><title>{escape(title)}</title></rect>'
             )
-            if right - left > 8 * len(bar.state):
-                self._parts.append(f'<text class="s" x="{left + 4}" y="{y - _BAR - 2}">{bar.state}</text>')
+            self._taken.setdefault(y + _BESIDE, []).append((left, right))
+            if right - left > _LETTER * len(bar.state):
+                self._label(3, bar.state, (left + 5, y + _ABOVE, "start"))
         if life.ended is not None and self._began <= life.ended <= self._ended:
             x = self._x(life.ended)
             self._parts.append(f'<path class="x" d="M{x - 4} {y - 4}l8 8m0 -8l-8 8"><title>{escape(f"{life.name} {life.ending}")}</title></path>')
+            self._label(0, life.ending, (x + 7, y + _BESIDE, "start"), *_sides(x, y + _BELOW), (x - 7, y + _ABOVE, "end"))
 
     def _bars(self, life: Life) -> list[_Bar]:
         end = life.ended if life.ended is not None else self._ended
@@ -160,7 +203,7 @@ class _Drawing:
                 marks.setdefault(record["name"], set()).add(round(self._x(record["ns"])))
         for name, places in marks.items():
             y = self._y(name)
-            path = "".join(f"M{x} {y - _BAR}v{2 * _BAR}" for x in sorted(places))
+            path = "".join(f"M{x} {y}v{_BAR}" for x in sorted(places))
             self._parts.append(f'<path class="k" d="{path}"><title>tokens of {escape(name)}</title></path>')
 
     def _arrows(self) -> int:
@@ -185,6 +228,8 @@ class _Drawing:
         status = answer.get("status") if answer is not None else None
         took = f", {(answer['ns'] - record['ns']) / 1e6:.1f} ms" if answer is not None else ", not answered"
         title = f"{origin} -> {record['name']}: {record.get('method')} {record.get('path')} {status or ''}{took}"
+        if status is not None and status >= 400:
+            self._label(2, str(status), *_sides(x2, y2 + (_ABOVE if y2 >= y1 else _BELOW)))
         tip = 4 if y2 >= y1 else -4
         y2 -= 2 * tip
         broken = " e" if status is None or status >= 400 else ""
@@ -197,27 +242,25 @@ class _Drawing:
                 title = f"fault {record.get('spec')} of {record['name']}"
                 width = round(_WIDTH - _RIGHT - x, 1)
                 self._parts.append(f'<rect class="f" x="{x}" y="{y - 16}" width="{width}" height="32"><title>{escape(title)}</title></rect>')
+                what = re.sub(r"\bid=[^,]*,?", "", str(record.get("spec"))).rstrip(":,")
+                self._label(1, what, (x + 3, y + _BELOW, "start"), (x - 3, y + _BELOW, "end"))
 
     def _moments(self) -> None:
         for record in self._records:
             kind, x = record.get("record"), self._x(record["ns"])
             if kind == "clock_step":
                 title = f"the run's clock moves by {record.get('by'):g} s, {record.get('fired')} timers fire"
-                self._parts.append(
-                    f'<path class="j" d="M{x} {_TOP - 4}V{_TOP + _LANE * len(self._lanes)}"><title>{escape(title)}</title></path>'
-                    f'<text class="s" x="{x}" y="12" text-anchor="{"end" if x > _WIDTH - 80 else "start"}">+{_span(float(record.get("by", 0)))}</text>'
-                )
+                self._parts.append(f'<path class="j" d="M{x} {_TOP - 4}V{_TOP + _LANE * len(self._lanes)}"><title>{escape(title)}</title></path>')
+                self._label(0, f"+{_span(float(record.get('by', 0)))}", *_sides(x, 12))
             elif kind == "signal_sent" and record.get("to") in self._lanes:
                 y = self._y(record["to"])
                 title = f"{record.get('signal')} to {record['to']}"
-                self._parts.append(
-                    f'<path class="x" d="M{x} {y - 16}l-4 -6h8z"><title>{escape(title)}</title></path>'
-                    f'<text class="s" x="{x}" y="{y - 23}" text-anchor="{"end" if x > _WIDTH - 80 else "middle"}">{escape(str(record.get("signal")))}</text>'
-                )
+                self._parts.append(f'<path class="x" d="M{x} {y - _BAR}l-4 -6h8z"><title>{escape(title)}</title></path>')
+                self._label(1, str(record.get("signal")), *_sides(x, y + _ABOVE))
             elif kind == "fault" and record["name"] in self._lanes:
                 y = self._y(record["name"])
                 title = f"fault {record.get('kind')} hits {record['name']}, number {record.get('hit')}"
-                self._parts.append(f'<circle cx="{x}" cy="{y}" r="4" fill="#d64545"><title>{escape(title)}</title></circle>')
+                self._parts.append(f'<circle class="h" cx="{x}" cy="{y}" r="4.5"><title>{escape(title)}</title></circle>')
 
 
 def _changed(bars: list[_Bar], at: int, state: str, end: int) -> list[_Bar]:
@@ -228,6 +271,11 @@ def _changed(bars: list[_Bar], at: int, state: str, end: int) -> list[_Bar]:
     at = min(max(at, last.began), end)
     last.ended = at
     return [*bars, _Bar(at, end, state)]
+
+
+def _sides(x: float, y: float) -> tuple[tuple[float, float, str], ...]:
+    """The places left and right of a mark; left first, so that labels of marks close to each other stand in their order."""
+    return (x - 7, y, "end"), (x + 7, y, "start")
 
 
 def _short(name: str) -> str:
