@@ -9,8 +9,8 @@ from html import escape
 from typing import Any
 
 _WIDTH, _LABELS, _RIGHT = 1000, 150, 14
-_LANE, _TOP, _BAR = 40, 34, 8
-_ABOVE, _BESIDE, _BELOW = -_BAR - 2, 4, _BAR + 10  # rows of labels of a lane: their baselines, from its middle
+_LANE, _TOP, _BAR = 42, 34, 8
+_ABOVE, _BESIDE, _BELOW = -_BAR - 3, 4, _BAR + 10  # rows of labels of a lane: their baselines, from its middle
 _LETTER = 6.5  # a wide letter of a label
 _MOST_ARROWS = 250
 _QUIET = ("starting", "idle", "running")  # their bars are thin, so that the others stand out
@@ -243,7 +243,7 @@ class _Drawing:
                 width = round(_WIDTH - _RIGHT - x, 1)
                 self._parts.append(f'<rect class="f" x="{x}" y="{y - 16}" width="{width}" height="32"><title>{escape(title)}</title></rect>')
                 what = re.sub(r"\bid=[^,]*,?", "", str(record.get("spec"))).rstrip(":,")
-                self._label(1, what, (x + 3, y + _BELOW, "start"), (x - 3, y + _BELOW, "end"))
+                self._label(1, what, (x + 3, y + _BELOW, "start"), (x - 3, y + _BELOW, "end"), (x - 3, y + _ABOVE, "end"))
 
     def _moments(self) -> None:
         for record in self._records:

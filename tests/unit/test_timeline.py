@@ -62,6 +62,34 @@ def test_everything_is_named():
         assert expected in titles, (expected, titles)
 
 
+def test_what_explains_a_failure_is_written_in_the_picture():
+    texts = re.findall(r"<text[^>]*>([^<]*)</text>", drawn()[0])
+    for expected in ("kill:after_tokens=12", "was ended by SIGKILL", "503", "SIGSTOP", "+5 min", "loading", "busy"):
+        assert expected in texts, (expected, texts)
+
+
+def test_id_of_a_fault_is_left_to_its_title():
+    records = [{"record": "fault_armed", "name": "hive", "pid": 11, "ns": 20 * MS, "spec": spec} for spec in ("exit:id=f1,layer=8", "ignore-shutdown:id=f2")]
+    html = timeline(LIVES, records, 0, 100 * MS, is_open=False)
+    assert ">exit:layer=8</text>" in html
+    assert ">ignore-shutdown</text>" in html
+    assert "fault exit:id=f1,layer=8 of hive" in html
+
+
+def test_labels_give_way_to_each_other():
+    signals = [{"record": "signal_sent", "name": "library", "pid": 1, "ns": at * MS, "to": "hive", "to_pid": 11, "signal": f"SIG{at}"} for at in (50, 51, 52)]
+    html = timeline(LIVES, signals, 0, 100 * MS, is_open=False)
+    found = [(float(x), text) for x, text in re.findall(r'<text class="s" x="([\d.]+)"[^>]*>(SIG\d+)</text>', html)]
+    assert [text for _, text in found] == ["SIG50", "SIG51"]
+    assert found == sorted(found)
+    assert html.count("to hive</title>") == 3
+
+
+def test_summary_says_where_the_axis_begins():
+    assert "0.10 s; 0 s is 1.00 s after the start of the test</summary>" in timeline(LIVES, RECORDS, -1000 * MS, 100 * MS, is_open=False)
+    assert "after the start" not in drawn()[0]
+
+
 def test_lanes_are_in_the_order_of_the_calls():
     html, _ = drawn()
     labels = [html.index(f">{name}</text>") for name in ("test", "queen", "hive", "worker-1")]
