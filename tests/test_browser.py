@@ -43,9 +43,9 @@ document.getAnimations().forEach(animation => animation.finish());
 const svg = arguments[0];
 svg.scrollIntoView({block: 'center'});
 const box = e => { const b = e.getBoundingClientRect(); return [b.left, b.top, b.right, b.bottom]; };
-const beneath = (e, x, y) => {  // what is painted under an element, at a point
+const beneath = (e, x, y) => {  // what is painted under an element, at a point; bars are next to each other, not on each other
     const stack = document.elementsFromPoint(x, y);
-    return stack.slice(stack.indexOf(e) + 1).filter(other => other.tagName === 'rect').reverse()
+    return stack.slice(stack.indexOf(e) + 1).filter(other => other.matches(e.tagName === 'rect' ? 'rect.f' : 'rect')).reverse()
         .reduce((colour, other) => over(rgba(getComputedStyle(other).fill), getComputedStyle(other).opacity * getComputedStyle(other).fillOpacity, colour),
                 ground(svg));
 };
