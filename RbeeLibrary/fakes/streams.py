@@ -88,17 +88,23 @@ class Body:
 
     def __init__(self, stream: EventStream):
         self._stream = stream
+        self._ended = False
 
     def __iter__(self) -> Iterator[bytes]:
         try:
             yield from self._stream
+            self._ended = True
         except (Abort, Cut):
             # What is written still goes out; the final chunk does not: the client sees a body that broke off.
+            self._ended = True
             raise CutConnection from None
         finally:
             self.close()
 
     def close(self) -> None:
+        """Called by the server after the answer; before its end only if nobody reads it any more."""
+        if not self._ended and not self._stream.client_gone:
+            self._stream.gone()
         self._stream.close()
 
 

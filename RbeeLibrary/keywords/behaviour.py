@@ -8,7 +8,7 @@ from datetime import timedelta
 from robot.api import logger
 from robot.api.deco import keyword
 
-from ..report.behaviour import EndOfProcess, Finding, Rule, Story, misbehaviour
+from ..report.behaviour import HEALING, EndOfProcess, Finding, Rule, Story, misbehaviour
 from .context import RunContext, seconds
 from .journal import JournalKeywords
 from .types import Mark
@@ -53,7 +53,7 @@ class BehaviourKeywords:
         Args:
             allowed: Rules that may be broken in this test, because it injects a fault that breaks them.
             since: Judges only what happened since this mark, from `Mark Journal`; default: since the test began.
-            within: Patience in real time, for what is still under way; the default is the library's.
+            within: Patience in real time with a cancellation that is still under way; the default is the library's.
 
         Raises:
             AssertionError: a rule was broken; the message has the records that show it.
@@ -63,7 +63,7 @@ class BehaviourKeywords:
         began = since.ns if since is not None else self._began
         deadline = time.monotonic() + seconds(within, self._context.settings.now.within)
         while findings := [finding for finding in self._findings(began) if finding.rule not in allowed]:
-            if time.monotonic() >= deadline:
+            if any(finding.rule not in HEALING for finding in findings) or time.monotonic() >= deadline:
                 break
             self._context.supervisor.await_news(0.02)
         if findings:

@@ -33,6 +33,10 @@ class Rule(Enum):
     RETRIED_TOO_SOON = "retried too soon"
 
 
+HEALING = (Rule.CANCEL_NOT_PASSED_ON,)
+"""Rules that may be kept a moment later."""
+
+
 @dataclass(frozen=True)
 class EndOfProcess:
     """How and when a process ended; both are None while it lives."""

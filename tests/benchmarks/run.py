@@ -1,0 +1,51 @@
+"""All benchmarks: `python tests/benchmarks/run.py [group ...] [--rounds N] [--save]`.
+
+Prints ratios that were taken in turns in one run, writes them to results/benchmarks.json, and compares them with the committed ones in figures.json, which
+`--save` renews. Never fails on a figure.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from figures import GROUPS
+from harness import HERE, ROOT, Report
+
+COMMITTED = HERE / "figures.json"
+
+
+def main() -> int:
+    """Runs groups, shows how they compare."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("groups", nargs="*", metavar="group", help=f"one of {', '.join(GROUPS)}; default: all")
+    parser.add_argument("--rounds", type=int, default=15, help="rounds in turns, 15 by default")
+    parser.add_argument("--save", action="store_true", help="make these the committed figures")
+    asked = parser.parse_args()
+    unknown = [name for name in asked.groups if name not in GROUPS]
+    if unknown:
+        parser.error(f"there is no group {', '.join(unknown)}, expected some of {', '.join(GROUPS)}")
+    report = Report()
+    for name in asked.groups or GROUPS:
+        GROUPS[name](report, asked.rounds)
+    found = {f"{row.group}: {row.what}": dataclasses.asdict(row) for row in report.rows}
+    known = json.loads(COMMITTED.read_text()) if COMMITTED.exists() else {}
+    changed = [(name, known[name]["ratio"], row["ratio"]) for name, row in found.items() if name in known and known[name]["ratio"]]
+    print("\nagainst the committed figures, where more than 25 % off:")
+    for name, before, now in changed:
+        if abs(now / before - 1) > 0.25:
+            print(f"  {name}: {before:.3f} -> {now:.3f}")
+    (ROOT / "results").mkdir(exist_ok=True)
+    (ROOT / "results/benchmarks.json").write_text(json.dumps(found, indent=1) + "\n")
+    if asked.save:
+        COMMITTED.write_text(json.dumps({**known, **found}, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
