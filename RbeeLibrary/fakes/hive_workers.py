@@ -26,6 +26,8 @@ from .texts import iso_time
 OUTPUT_VARIABLE = "RBEE_OUTPUTS"
 _WORKER = "RbeeLibrary.fakes.worker"
 _PORT_TRIES = 3
+_LOOPBACK = "127.0.0.1"
+_ANY = ("0.0.0.0", "::")
 _REAP_LIMIT = 5.0
 _KILL_LIMIT = 2.0
 
@@ -143,7 +145,7 @@ class Workers:
             worker_id = asked.worker_id or f"mock-worker-{port or self._starts}"
             if worker_id in self._rows:
                 raise RbeeError("WORKER_ALREADY_REGISTERED", f"worker id {worker_id} is in use")
-            host = os.environ.get("RBEE_WORKER_HOST") or "127.0.0.1"
+            host = os.environ.get("RBEE_WORKER_HOST") or (_LOOPBACK if self._options.host in _ANY else self._options.host)
             slots = asked.slots or self._options.slots or 1
             row = WorkerRow(
                 worker_id,
@@ -213,6 +215,7 @@ class Workers:
                 *to_argv(
                     {
                         "worker_id": row.worker_id,
+                        "advertise_host": row.host if row.host != _LOOPBACK else None,
                         "queen_url": options.queen_url,
                         "callback_url": callback,
                         "model_ref": row.model_ref,
