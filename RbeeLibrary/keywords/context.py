@@ -25,7 +25,7 @@ from ..run.journal import Journal
 from .settings import SettingsStack
 from .types import ArmedFault, Daemon
 
-PRELOAD = [f"RbeeLibrary.fakes.{role}" for role in ("queen", "hive", "worker", "hub", "relay", "keeper")]
+PRELOAD = [f"RbeeLibrary.fakes.{role}" for role in ("queen", "hive", "worker", "hub", "relay", "keeper", "warm")]
 _PROBE_LIMIT = 2.0
 OWN_JOURNAL = "library"
 _CLAIM = "robot.pid"

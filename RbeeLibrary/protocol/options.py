@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import shlex
 import typing
 from collections.abc import Mapping
@@ -98,16 +99,7 @@ def parse(options: type[Options], program: str, argv: list[str], env: Mapping[st
     Raises:
         SystemExit: 2 for bad flags, 0 after `--help` and `--version`.
     """
-    types = types_of(options)
-    parser = argparse.ArgumentParser(prog=program, allow_abbrev=False, description=options.__doc__)
-    parser.add_argument("--version", action="version", version=f"{program} {VERSION}")
-    if words:
-        parser.add_argument("word", nargs="*", choices=[*words, []], default=[], metavar=f"[{'|'.join(words)}]", help="accepted and ignored")
-    if more:
-        parser.add_argument(more, nargs=argparse.REMAINDER, help="passed on as it is")
-    for field in dataclasses.fields(options):  # type: ignore[arg-type]
-        if field.name != more:
-            _add(parser, field, types[field.name])
+    parser = parser_of(options, program, words, more)  # type: ignore[arg-type]
     role = program.partition(" ")[0].rpartition("-")[2].upper()
     given = vars(parser.parse_args([*shlex.split(env.get(f"RBEE_{role}_ARGS", "")), *argv]))
     given.pop("word", None)
@@ -121,6 +113,22 @@ def parse(options: type[Options], program: str, argv: list[str], env: Mapping[st
         if value is not None:
             values[field.name] = value
     return options(**values)
+
+
+@functools.cache
+def parser_of(options: type[Any], program: str, words: tuple[str, ...], more: str) -> argparse.ArgumentParser:
+    """The parser for `parse`; made once in a process, and by a nursery for all that it forks."""
+    types = types_of(options)
+    parser = argparse.ArgumentParser(prog=program, allow_abbrev=False, description=options.__doc__)
+    parser.add_argument("--version", action="version", version=f"{program} {VERSION}")
+    if words:
+        parser.add_argument("word", nargs="*", choices=[*words, []], default=[], metavar=f"[{'|'.join(words)}]", help="accepted and ignored")
+    if more:
+        parser.add_argument(more, nargs=argparse.REMAINDER, help="passed on as it is")
+    for field in dataclasses.fields(options):
+        if field.name != more:
+            _add(parser, field, types[field.name])
+    return parser
 
 
 def _add(parser: argparse.ArgumentParser, field: dataclasses.Field[Any], kind: Any) -> None:

@@ -26,6 +26,7 @@ from RbeeLibrary import RbeeLibrary  # noqa: E402
 
 Timed = Callable[[], float]
 LIMIT = 60.0
+_TOKEN = b"data: {"
 
 
 @dataclass
@@ -166,10 +167,12 @@ class Readers:
         self.arrivals: list[float] = []
         self.tokens = 0
         self._selector = selectors.DefaultSelector()
+        self._ends: dict[int, bytes] = {}
         for _ in range(streams):
             connection = socket.create_connection(("127.0.0.1", port), LIMIT)
             connection.sendall(head.encode() + text)
             self._selector.register(connection, selectors.EVENT_READ)
+            self._ends[connection.fileno()] = b""
 
     def read(self) -> float:
         """Reads all to their ends; returns the seconds from the first token to the last."""
@@ -181,7 +184,9 @@ class Readers:
                     self._selector.unregister(key.fileobj)
                     key.fileobj.close()  # type: ignore[union-attr]
                     continue
-                count = data.count(b"data: {")
+                text = self._ends[key.fd] + data  # an event may come in two pieces
+                count = text.count(_TOKEN)
+                self._ends[key.fd] = text[-len(_TOKEN) + 1 :]
                 if count:
                     last = time.perf_counter()
                     first = first or last

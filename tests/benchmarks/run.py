@@ -9,7 +9,9 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import os
 import sys
+import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -30,6 +32,15 @@ def main() -> int:
     unknown = [name for name in asked.groups if name not in GROUPS]
     if unknown:
         parser.error(f"there is no group {', '.join(unknown)}, expected some of {', '.join(GROUPS)}")
+    with tempfile.TemporaryDirectory(prefix="rbee-bytecode-") as bytecode:
+        # Like an installed library: compiled once.
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        os.environ["PYTHONPYCACHEPREFIX"] = bytecode
+        return measure(asked)
+
+
+def measure(asked: argparse.Namespace) -> int:
+    """Takes the figures, shows and keeps them."""
     report = Report()
     for name in asked.groups or GROUPS:
         GROUPS[name](report, asked.rounds)
