@@ -246,9 +246,12 @@ class Supervisor:
             return
         self._closing = True
         atexit.unregister(self.close)
+        if not self._processes and not self._next and not portable():
+            self._warden.kill()  # never used: nobody waits until the nursery has done its imports, which ends with its warden
         with contextlib.suppress(OSError):
             self._connection.sendall(b'{"op":"bye"}\n')
         try:
+            kernel.await_end(self._warden.pid, 5)
             self._warden.wait(5)
         except subprocess.TimeoutExpired:
             self._end_by_hand()

@@ -293,7 +293,7 @@ def keywords(report: Report, rounds: int) -> None:
 
         def run(name: str) -> float:
             words = [PYTHON, "-m", "robot", "--output", "NONE", "--console", "none", str(base / name)]
-            return timed(lambda: subprocess.run(words, check=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}))
+            return timed(lambda: subprocess.run(words, check=True, cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)}))
 
         found = in_turns({"empty run of robot": lambda: run("empty.robot"), "with the library imported": lambda: run("imports.robot")}, rounds)
         compare(report, "robot", found, "empty run of robot", {"with the library imported": "<= 1.15"})

@@ -163,7 +163,7 @@ class Readers:
 
     def __init__(self, port: int, path: str, body: dict[str, object], streams: int):
         text = json.dumps(body).encode()
-        head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\nContent-Length: {len(text)}\r\nConnection: close\r\n\r\n"
+        head = f"POST {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\nContent-Length: {len(text)}\r\nConnection: close\r\n\r\n"
         self.arrivals: list[float] = []
         self.tokens = 0
         self._selector = selectors.DefaultSelector()
