@@ -97,11 +97,16 @@ class Hive(Service):
         self.workers.check_binary(asked.binary)
         if self.faults.find("spawn-fails") is not None:
             raise RbeeError("WORKER_CRASHED", "the worker could not be started, because of a fault", {"pid": None, "exit_code": None, "signal": None})
-        row = self.workers.start(asked, model)
+        row = self._start(asked, model)
         self.log(f"worker {row.worker_id} (pid {row.child.pid if row.child else None}) started on port {row.port}")
         if self.options.loading_limit:
             self.clock.call_at(self.clock.now() + self.options.loading_limit, lambda: self._give_up_loading(row), "loading-limit")
         return {"worker_id": row.worker_id, "url": row.url, "state": "loading"}
+
+    def _start(self, asked: SpawnRequest, model: str | None) -> WorkerRow:
+        row = self.workers.start(asked, model)
+        self._activity.set()  # its callback may have been faster than the news of its start: only now its idle time can run out
+        return row
 
     def worker_ready(self, request: Request) -> dict[str, Any]:
         """POST /v1/workers/ready: the callback of a worker of this hive."""
@@ -209,7 +214,7 @@ class Hive(Service):
             self.journal.record("restart_tried", worker_id=row.worker_id, pid=row.child.pid)
             self.log(f"worker {row.worker_id} did not answer and is started again")
             try:
-                self.workers.start(dataclasses.replace(row.request, worker_id=row.worker_id), row.model_path)
+                self._start(dataclasses.replace(row.request, worker_id=row.worker_id), row.model_path)
             except RbeeError as error:
                 self.log(f"worker {row.worker_id} could not be started again: {error}")
 

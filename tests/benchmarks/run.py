@@ -27,6 +27,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("groups", nargs="*", metavar="group", help=f"one of {', '.join(GROUPS)}; default: all")
     parser.add_argument("--rounds", type=int, default=15, help="rounds in turns, 15 by default")
+    parser.add_argument("--json", type=Path, default=ROOT / "results/benchmarks.json", help="where they are written, results/benchmarks.json by default")
     parser.add_argument("--save", action="store_true", help="make these the committed figures")
     asked = parser.parse_args()
     unknown = [name for name in asked.groups if name not in GROUPS]
@@ -51,8 +52,8 @@ def measure(asked: argparse.Namespace) -> int:
     for name, before, now in changed:
         if abs(now / before - 1) > 0.25:
             print(f"  {name}: {before:.3f} -> {now:.3f}")
-    (ROOT / "results").mkdir(exist_ok=True)
-    (ROOT / "results/benchmarks.json").write_text(json.dumps(found, indent=1) + "\n")
+    asked.json.parent.mkdir(exist_ok=True)
+    asked.json.write_text(json.dumps(found, indent=1) + "\n")
     if asked.save:
         COMMITTED.write_text(json.dumps({**known, **found}, indent=1) + "\n")
     return 0
