@@ -17,7 +17,7 @@ from ..run.traffic import CountedSocket
 from .program import launch
 from .service import Service
 
-_PIECE = 65536
+_PIECE = 16384
 _CONNECT_LIMIT = 10.0
 
 
@@ -142,11 +142,12 @@ class Line:
         piece = bytearray(_PIECE)
         try:
             while count := source.recv_into(piece):
-                if not self._relay.flows.is_set():
-                    clock.wait(self._relay.flows, None, "stalled")
-                if self._relay.rate:
-                    due = max(due, clock.now()) + count / self._relay.rate
-                    clock.wait(None, due, "rate")
+                with source.held():
+                    if not self._relay.flows.is_set():
+                        clock.wait(self._relay.flows, None, "stalled")
+                    if self._relay.rate:
+                        due = max(due, clock.now()) + count / self._relay.rate
+                        clock.wait(None, due, "rate")
                 target.sendall(piece[:count])
             with contextlib.suppress(OSError):
                 target.shutdown(socket.SHUT_WR)

@@ -139,11 +139,14 @@ class Service(Party):
                 self.shut_down("drained")
 
         self.spawn(drain, name="drain")
+        signals = why.startswith("SIG")
         while (what := self.next_event()) != "drained":
             if what.startswith("SIG"):
-                self.log(f"{what} again: ending at once")
-                self.abandon()
-                return False
+                if signals:
+                    self.log(f"{what} again: ending at once")
+                    self.abandon()
+                    return False
+                signals = True  # the first one, after a shutdown request
         return True
 
     def _arm_and_open(self) -> None:

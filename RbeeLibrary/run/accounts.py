@@ -18,7 +18,10 @@ _CLOSED_KEPT = 256
 
 @dataclass(eq=False)
 class Link:
-    """One end of a TCP connection: how many bytes it has written and read, whether somebody waits to read, and whether it is through with it."""
+    """One end of a TCP connection: how many bytes it has written and read, whether somebody waits to read, and whether it is through with it.
+
+    One that is `held` is not read for now, by intention: what comes waits until time has moved or somebody says so.
+    """
 
     client_port: int
     server_port: int
@@ -27,6 +30,7 @@ class Link:
     received: int = 0
     reading: bool = False
     ended: bool = False
+    held: bool = False
 
 
 @dataclass(eq=False)

@@ -392,4 +392,4 @@ _TAKEN = (2, 15)
 
 
 def _copy(link: Link) -> Link:
-    return Link(link.client_port, link.server_port, link.serves, link.sent, link.received, link.reading, link.ended)
+    return Link(link.client_port, link.server_port, link.serves, link.sent, link.received, link.reading, link.ended, link.held)

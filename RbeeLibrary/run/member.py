@@ -11,7 +11,7 @@ import socket
 import threading
 from typing import Any
 
-from .accounts import Accounts
+from .accounts import Accounts, Link
 from .clock import Clock, Timer
 
 SOCKET_NAME = "clock.sock"
@@ -83,7 +83,7 @@ class Member:
                 "handled": self._handled,
                 "at_work": accounts.at_work,
                 "timers": [_timer_as_list(timer) for timer in timers],
-                "links": [[link.client_port, link.server_port, link.serves, link.sent, link.received, link.reading, link.ended] for link in accounts.links()],
+                "links": [_link_as_list(link) for link in accounts.links()],
                 "children": [[child.pid, child.awaited, child.signals, child.joins] for child in accounts.children()],
                 "taken": accounts.taken,
                 "served": accounts.served,
@@ -95,6 +95,10 @@ class Member:
             self._connection.sendall(json.dumps(message, separators=(",", ":")).encode() + b"\n")
         except OSError:
             return
+
+
+def _link_as_list(link: Link) -> list[Any]:
+    return [link.client_port, link.server_port, link.serves, link.sent, link.received, link.reading, link.ended, link.held]
 
 
 def _timer_as_list(timer: Timer) -> list[Any]:

@@ -108,6 +108,20 @@ class CountedSocket(socket.socket):
             self._accounts.end_link(self._link)
 
     @contextlib.contextmanager
+    def held(self) -> Any:
+        """Within the block what comes is left unread by intention, and is not under way."""
+        if self._link is None:
+            yield
+            return
+        with self._accounts.mutex:
+            self._link.held = True
+        try:
+            yield
+        finally:
+            with self._accounts.mutex:
+                self._link.held = False
+
+    @contextlib.contextmanager
     def _reading(self) -> Any:
         if self._link is None:
             yield

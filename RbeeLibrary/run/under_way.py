@@ -73,8 +73,8 @@ def _client_links(reports: dict[str, Report], own: list[Link]) -> Iterator[tuple
 
 def _between(client: Link, server: Link) -> str | None:
     if client.ended:
-        return None if server.ended else "the end of a connection is under way"
-    if not server.ended and client.sent > server.received:
+        return None if server.ended or server.held else "the end of a connection is under way"
+    if not server.ended and not server.held and client.sent > server.received:
         return "a request is under way"
     if client.reading and server.sent > client.received:
         return "an answer is under way"

@@ -62,6 +62,15 @@ Slow Line Spreads The Answer
     Advance Time    1 min
     Get Inference State    ${answer}    ==    done    within=0s
 
+Long Request Does Not Hold Time Up
+    [Documentation]    The line has taken a first piece and lets the rest wait, until the clock has moved.
+    Limit Line    10kB
+    Set Time Rate    0
+    ${answer} =    Submit Inference    ${{ "tell me more " * 2000 }}    to=line    max_tokens=5
+    Wait Until Timer    line    rate
+    Advance Time    1 min
+    Get Inference State    ${answer}    ==    done    within=0s
+
 Two Slots Behind One Line
     [Documentation]    Both streams are cut together.
     [Setup]    Start Worker Behind A Line    slots=2

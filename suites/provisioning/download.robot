@@ -100,7 +100,13 @@ Partial File Of An Earlier Run Is Used
     Wait For Event    ${download}    stage=downloading    bytes_downloaded=3145728
     Kill    hive
     Restart    hive
+    Inject Fault    hub    delay    path=${FILE_PATH}    delay=1s
+    Set Time Rate    0
+    ${mark} =    Mark Journal
     ${download} =    Begin Download
+    Get Request Count    hive    GET    /v1/models/download/progress    ==    1    status=200    since=${mark}
+    Wait Until Timer    hub    delay
+    Advance Time    1 s
     @{events} =    Wait Until Stream Ends    ${download}
     Should Be True    ${events}[0][bytes_downloaded] > 0.6 * ${MODEL_SIZE}
     Download Should Complete    ${download}

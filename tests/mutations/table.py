@@ -1192,4 +1192,12 @@ MUTATIONS = [
         FLEET_RULES,
         "Keeper Asks Again Too Soon",
     ),
+    Mutation(
+        "held bytes hold time up",
+        "run/under_way.py",
+        "if not server.ended and not server.held and",
+        "if not server.ended and",
+        "suites/network/lines.robot",
+        "Long Request Does Not Hold Time Up",
+    ),
 ]
