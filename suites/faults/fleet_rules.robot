@@ -69,6 +69,7 @@ Accept While Draining
     Wait For Tokens    ${late}
     Get Fault Hits    ${fault}    ==    1
     Fleet Should Break    request while draining    worker-1 took a request after its draining began
+    Advance Time    1 min
 
 Draining Takes No Request
     Start Fleet    workers=1    slots=2    token_delay=1s
