@@ -116,7 +116,6 @@ class RbeeLibrary:
         self._scopes = Scopes(self._context, endings)
         self._evidence = EvidenceTaker(self._context, processes, journals, states)
         self._timeline = TimelineDrawer(self._context, journals)
-        self._behaviour = BehaviourKeywords(self._context, journals)
         self._coverage = CoverageKeeper(min_fault_coverage)
         self._console = ConsoleTail(self._context) if console else None
         for group in (
@@ -128,7 +127,7 @@ class RbeeLibrary:
             self._inferences,
             self._faults,
             journals,
-            self._behaviour,
+            BehaviourKeywords(self._context, journals),
             self._time,
             processes,
             self._ports,
@@ -165,8 +164,6 @@ class RbeeLibrary:
         self._scopes.open(self._ports.held(), self._launcher.nodes.names())
         self._context.open_scene(data.name)
         self._evidence.reset()
-        self._timeline.begin()
-        self._behaviour.begin()
         if self._console is not None:
             self._console.start()
 
@@ -187,7 +184,8 @@ class RbeeLibrary:
             self._inferences.log_all()
             if result.failed:
                 result.message = self._evidence.log(result.message)
-            self._coverage.add(self._timeline.log(failed=result.failed), result)
+            if (too_little := self._coverage.add(self._timeline.log(failed=result.failed))) is not None:
+                _fail_also(result, too_little)
             self._judge_faults(result)
             if self._settings.now.auto_stop is AutoStop.TEST:
                 self._judge(self._scopes.end_processes(GRACE), result)
@@ -232,8 +230,7 @@ class RbeeLibrary:
         if leaked and policy is OnLeak.FAIL:
             names = ", ".join(f"{process.name} (pid {process.pid})" for process in leaked)
             text = f"leaked: {names} outlived the graceful stop of what started it"
-            result.message = f"{result.message}\n\nAlso {text}" if result.failed and result.message else text
-            result.status = "FAIL"
+            _fail_also(result, text)
         self._warn_of(ended, leaked=policy is OnLeak.WARN)
 
     def _warn_of(self, ended: Ended, *, leaked: bool = True) -> None:
@@ -241,3 +238,9 @@ class RbeeLibrary:
             logger.info(f"ended by SIGKILL after {GRACE:g} s: {', '.join(process.name for process in ended.slow)}")
         if leaked and ended.leaked:
             logger.warn(f"outlived the graceful stop of what started it: {', '.join(process.name for process in ended.leaked)}")
+
+
+def _fail_also(result: Any, text: str) -> None:
+    """Fails a test, for one more reason if it has failed already."""
+    result.message = f"{result.message}\n\nAlso {text}" if result.failed and result.message else text
+    result.status = "FAIL"

@@ -229,13 +229,3 @@ def test_console_is_silent(browser, show):
     assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
     browser.execute_script("console.error('this would have been seen')")
     assert await_that(browser, lambda: browser.get_log("browser"))
-
-
-def test_log_opens(browser, log, show, record_property):
-    show(FAILED[0])
-    took = browser.execute_script("return performance.timing.loadEventEnd - performance.timing.navigationStart")
-    size = log[0].stat().st_size
-    record_property("log_opens_in_ms", took)
-    record_property("log_size_in_bytes", size)
-    print(f"log of {size / 1024:.0f} KiB opens in {took} ms")
-    assert took > 0

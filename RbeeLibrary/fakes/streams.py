@@ -11,7 +11,7 @@ from ..run.clock import Clock, Event
 from ..run.faults import Cut
 
 
-class Abort(Exception):
+class Abort(Cut):
     """Ends the connection in the middle of the body, so that nobody takes what was sent for complete."""
 
 
@@ -94,7 +94,7 @@ class Body:
         try:
             yield from self._stream
             self._ended = True
-        except (Abort, Cut):
+        except Cut:
             # What is written still goes out; the final chunk does not: the client sees a body that broke off.
             self._ended = True
             raise CutConnection from None

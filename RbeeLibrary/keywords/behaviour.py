@@ -8,7 +8,7 @@ from datetime import timedelta
 from robot.api import logger
 from robot.api.deco import keyword
 
-from ..report.behaviour import HEALING, EndOfProcess, Finding, Rule, Story, misbehaviour
+from ..report.behaviour import HEALING, Finding, Rule, Story, misbehaviour
 from .context import RunContext, seconds
 from .journal import JournalKeywords
 from .types import Mark
@@ -25,11 +25,6 @@ class BehaviourKeywords:
     def __init__(self, context: RunContext, journals: JournalKeywords):
         self._context = context
         self._journals = journals
-        self._began = time.monotonic_ns()
-
-    def begin(self) -> None:
-        """A test begins."""
-        self._began = time.monotonic_ns()
 
     @keyword
     def fleet_should_have_behaved(self, *allowed: Rule, since: Mark | None = None, within: timedelta | None = None) -> None:
@@ -60,7 +55,7 @@ class BehaviourKeywords:
         """
         if not self._context.is_running:
             return
-        began = since.ns if since is not None else self._began
+        began = since.ns if since is not None else self._context.scene_began
         deadline = time.monotonic() + seconds(within, self._context.settings.now.within)
         while findings := [finding for finding in self._findings(began) if finding.rule not in allowed]:
             if any(finding.rule not in HEALING for finding in findings) or time.monotonic() >= deadline:
@@ -71,8 +66,4 @@ class BehaviourKeywords:
         logger.info("the fleet behaved")
 
     def _findings(self, since: int) -> list[Finding]:
-        ends = [
-            EndOfProcess(process.name, process.pid, int(process.ended * 1e9) if process.ended is not None else None, process.exit_code)
-            for process in self._context.supervisor.processes()
-        ]
-        return misbehaviour(Story(self._journals.settled(tokens=False), ends), since)
+        return misbehaviour(Story(self._journals.settled(tokens=False)), since)

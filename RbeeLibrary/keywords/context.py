@@ -7,6 +7,7 @@ import itertools
 import os
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -85,6 +86,8 @@ class RunContext:
         self._steps_folder = ""
         self._daemons: dict[str, Daemon] = {}
         self._scene = ""
+        self.scene_began = time.monotonic_ns()
+        """When the present test or suite began."""
         self._scenes = 0
         self.known_keys: dict[str, str] = {}
         self.faults = FaultBook()
@@ -152,6 +155,7 @@ class RunContext:
     def open_scene(self, name: str) -> None:
         """From now on output goes to a folder of its own."""
         self._scenes += 1
+        self.scene_began = time.monotonic_ns()
         slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40]
         self._scene = f"{self._scenes:03d}-{slug}"
 

@@ -31,14 +31,13 @@ class CoverageKeeper:
         """The outermost suite begins, with so many tests."""
         self._left = tests
 
-    def add(self, records: list[dict[str, Any]], result: Any) -> None:
-        """A test has ended; the last one is judged for all."""
+    def add(self, records: list[dict[str, Any]]) -> str | None:
+        """A test has ended; after the last one it returns what is wrong with all of them, if anything is."""
         self._coverage.add(records)
         self._left -= 1
         if self._left == 0 and self._coverage.share < self._minimum:
-            text = f"{_TITLE} is {self._coverage.share:.0f} %, demanded were {self._minimum} %; {_PAGE} says how to reach the rest"
-            result.message = f"{result.message}\n\nAlso {text}" if result.failed and result.message else text
-            result.status = "FAIL"
+            return f"{_TITLE} is {self._coverage.share:.0f} %, demanded were {self._minimum} %; {_PAGE} says how to reach the rest"
+        return None
 
     def end(self, folder: Path, result: Any) -> None:
         """The outermost suite has ended: its metadata get the table, the folder gets the page; neither for a run without any hit and any minimum."""

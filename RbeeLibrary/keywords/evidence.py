@@ -29,7 +29,6 @@ class EvidenceTaker:
         self._processes = processes
         self._journals = journals
         self._states = states
-        self._began = 0
         self._failed_at = 0
         self._depth = 0
         self._picture: str | None = None
@@ -37,7 +36,6 @@ class EvidenceTaker:
 
     def reset(self) -> None:
         """A test begins."""
-        self._began = time.monotonic_ns()
         self._failed_at = 0
         self._depth = 0
         self._picture = None
@@ -66,7 +64,7 @@ class EvidenceTaker:
         if not picture:
             return message
         failed_at = self._failed_at or time.monotonic_ns()
-        records = self._journals.settled(Mark(self._began))
+        records = self._journals.settled(Mark(self._context.scene_began))
         verdict = Verdict(message, nearest_event(records, failed_at, message), likely_cause(records, failed_at, message))
         more = (
             folded_table("states by point of view, at the end of the test", ("worker", "says itself", "its hive says", "the queen says"), self._views()),

@@ -213,13 +213,16 @@ class JournalKeywords:
         return sorted(found, key=lambda entry: entry["ns"])
 
     def settled(self, since: Mark | None = None, *, tokens: bool = True) -> list[dict[str, Any]]:
-        """All records, and the ends of what the library itself started; those of workers stand in the journals of their hives.
+        """All records, and the ends that no program reports: of what the library itself started, and of what outlived its parent.
 
         What was killed is gone at once, but its end is reported a moment later: that moment is waited for.
         """
         deadline = time.monotonic() + _REPORT_LIMIT
         while True:
-            records = sorted([*self.read(None, (), since, tokens=tokens), *self._ends(since)], key=lambda record: record["ns"])
+            ends = self._ends(since)  # first: what a program reports is in its journal before anybody hears of it
+            read = self.read(None, (), since, tokens=tokens)
+            reported = {record.get("child") for record in read if record.get("record") == "process_exited"}
+            records = sorted([*read, *(end for end in ends if end["child"] not in reported)], key=lambda record: record["ns"])
             if not open_ends(records) or time.monotonic() >= deadline:
                 return records
             self._context.supervisor.await_news(0.02)
@@ -237,7 +240,7 @@ class JournalKeywords:
                 "signal": -process.exit_code if process.exit_code < 0 else None,
             }
             for process in self._context.supervisor.processes()
-            if process.program is not None and process.ended is not None and process.exit_code is not None
+            if process.ended is not None and process.exit_code is not None
             if since is None or process.ended * 1e9 >= since.ns
         ]
 

@@ -15,7 +15,7 @@ from .types import Mark
 
 
 class TimelineDrawer:
-    """Knows when the test began, and draws what its processes did since then.
+    """Draws what the processes of a test did since it began.
 
     Args:
         context: the run.
@@ -25,15 +25,10 @@ class TimelineDrawer:
     def __init__(self, context: RunContext, journals: JournalKeywords):
         self._context = context
         self._journals = journals
-        self._began = time.monotonic_ns()
-
-    def begin(self) -> None:
-        """A test begins."""
-        self._began = time.monotonic_ns()
 
     def log(self, *, failed: bool) -> list[dict[str, Any]]:
         """Shows the timeline under the test, open if it failed; nothing for a test without a fleet. Returns the records that it shows."""
-        ended = time.monotonic_ns()
+        began, ended = self._context.scene_began, time.monotonic_ns()
         lives = [
             Life(
                 process.name,
@@ -44,11 +39,11 @@ class TimelineDrawer:
                 ending(process.exit_code) if process.exit_code is not None else "",
             )
             for process in self._context.supervisor.processes()
-            if process.ended is None or process.ended * 1e9 >= self._began
+            if process.ended is None or process.ended * 1e9 >= began
         ]
         if not lives:
             return []
-        records = self._journals.read(since=Mark(self._began))
+        records = self._journals.read(since=Mark(began))
         if records:
-            logger.info(timeline(lives, records, self._began, ended, is_open=failed), html=True)
+            logger.info(timeline(lives, records, began, ended, is_open=failed), html=True)
         return records

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from .cause import ends_its_program
+
 Record = dict[str, Any]
 
 _CALLERS = ("fake-queen", "fake-keeper")
-_ENDING_FAULTS = ("kill", "exit")
 _TOLERANCE = 0.05
 _SHOWN = ("method", "path", "status", "request_id", "to", "slots", "ends", "gone", "retry_after", "signal", "exit_code", "worker_id", "kind", "total")
 
@@ -39,12 +40,11 @@ HEALING = (Rule.CANCEL_NOT_PASSED_ON,)
 
 @dataclass(frozen=True)
 class EndOfProcess:
-    """How and when a process ended; both are None while it lives."""
+    """How and when a process ended; minus the signal if one did it."""
 
     name: str
-    pid: int
-    ns: int | None
-    exit_code: int | None
+    ns: int
+    exit_code: int
 
 
 @dataclass(frozen=True)
@@ -98,12 +98,10 @@ class Story:
 
     Args:
         records: of all programs and of the library, in order of time, each with the `name` of its program; tokens may be left out.
-        ends: of all processes.
     """
 
-    def __init__(self, records: Sequence[Record], ends: Sequence[EndOfProcess]):
+    def __init__(self, records: Sequence[Record]):
         self.records = records
-        self._ends = {end.pid: end for end in ends}
         self._by_kind: dict[str, list[Record]] = {}
         exchanges: dict[tuple[int, int], Exchange] = {}
         for record in records:
@@ -134,13 +132,10 @@ class Story:
 
     def end(self, pid: int) -> EndOfProcess | None:
         """The end of a process, None if it lives or is unknown."""
-        reported = next(iter(self.of("process_exited", child=pid)), None)
-        if reported is not None:
-            code = -reported["signal"] if reported.get("signal") else reported.get("exit_code")
+        for reported in self.of("process_exited", child=pid):
             name = str(reported.get("worker_id") or reported.get("role"))
-            return EndOfProcess(name, pid, reported["ns"], code)
-        end = self._ends.get(pid)
-        return end if end is not None and end.ns is not None else None
+            return EndOfProcess(name, reported["ns"], -reported["signal"] if reported.get("signal") else reported["exit_code"])
+        return None
 
 
 def misbehaviour(story: Story, since: int = 0) -> list[Finding]:
@@ -214,9 +209,9 @@ def _own_death(story: Story, pid: int) -> tuple[Record, ...] | None:
     end = story.end(pid)
     if end is None or pid in story.hurt:
         return None
-    faults = tuple(record for record in story.of("fault", pid) if str(record.get("kind")).startswith(_ENDING_FAULTS))
+    faults = tuple(record for record in story.of("fault", pid) if ends_its_program(record))
     reported = tuple(story.of("process_exited", child=pid))
-    return (*faults, *reported) if faults or (end.exit_code or 0) > 0 else None
+    return (*faults, *reported) if faults or end.exit_code > 0 else None
 
 
 def _truncated_as_complete(story: Story) -> Iterator[Finding]:
@@ -238,7 +233,7 @@ def _is_truncated(story: Story, inference: Exchange) -> bool:
 def _cascade_order(story: Story) -> Iterator[Finding]:
     for order, queen, hive in _shutdown_orders(story):
         end = story.end(queen)
-        if end is None or end.ns is None or end.exit_code != 0 or hive in story.hurt:
+        if end is None or end.exit_code != 0 or hive in story.hurt:
             continue
         finished = next(iter(story.of("shutdown_finished", hive)), None)
         if finished is None or finished["ns"] > end.ns:

@@ -61,6 +61,11 @@ def _event(record: dict[str, Any], came: dict[tuple[int, Any], dict[str, Any]]) 
     return None
 
 
+def ends_its_program(record: dict[str, Any]) -> bool:
+    """Whether this is the hit of a fault by which a program ends itself."""
+    return record.get("record") == "fault" and str(record.get("kind")).startswith(_ENDING_FAULTS)
+
+
 def is_probe(request: dict[str, Any]) -> bool:
     """Whether the library only looked."""
     return request.get("method") == "GET" and str(request.get("caller")).startswith(LIBRARY)
@@ -83,7 +88,7 @@ def open_ends(records: Sequence[dict[str, Any]]) -> list[str]:
 def _ordered_ends(records: Sequence[dict[str, Any]]) -> dict[str, int]:
     ordered = {}
     for record in records:
-        if record.get("record") == "fault" and str(record.get("kind")).startswith(_ENDING_FAULTS):
+        if ends_its_program(record):
             ordered[str(record["name"])] = record["ns"]
         elif record.get("record") == "signal_sent" and record.get("signal") == "SIGKILL":
             ordered[str(record.get("to"))] = record["ns"]

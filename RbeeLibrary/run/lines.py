@@ -1,6 +1,6 @@
 """A file that grows by whole lines, from several threads, and survives the SIGKILL of its writer.
 
-A line is stored into memory that the file shares, which costs a fifth of a `write`; the kernel keeps it, whatever becomes of the process.
+A line is stored into memory that the file shares, which costs about half of a `write`; the kernel keeps it, whatever becomes of the process.
 What is reserved and not used yet reads as empty lines.
 """
 
@@ -81,7 +81,8 @@ class MappedLines:
             end = at + len(line)
             if end > self._room:
                 self._reserve(max(len(line), min(self._room, _MOST)))
-                self._memory.resize(self._room)
+                self._memory.close()
+                self._memory = mmap.mmap(self._fd, self._room)  # `resize` is not there on every system
             self._memory[at:end] = line
             self._at = end
 

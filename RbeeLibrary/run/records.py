@@ -79,7 +79,12 @@ def entries(path: Path, *, tokens: bool = True) -> Iterator[dict[str, Any]]:
 
 def first_stamp(path: Path) -> int:
     """When a journal began, monotonic nanoseconds; 0 for one that is empty."""
-    return next((int(entry["ns"]) for entry in entries(path) if "ns" in entry), 0)
+    with path.open("rb") as file:
+        line = file.readline()
+    try:
+        return int(json.loads(line)["ns"])
+    except (ValueError, KeyError, TypeError):
+        return 0
 
 
 def requests(program: str, paths: Iterable[Path]) -> list[RequestRecord]:

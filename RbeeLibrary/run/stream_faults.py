@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from .faults import Cut, Fault, Place
 
+_END = b"data: [DONE]\n\n"
 _WHILE_STREAMING = ("idle", "busy", "draining")
 """A queen or a hub that streams is idle."""
 
@@ -191,22 +192,30 @@ class NoEndMarker(Fault):
 
     def events(self, events: Iterator[bytes], place: Place) -> Iterator[bytes]:
         for event in events:
-            if event == b"data: [DONE]\n\n" and self.acts(place):
+            if event == _END and self.acts(place):
                 return
             yield event
 
 
-class DoubleEnd(Fault):
-    """The end marker twice."""
+class EventAfterEnd(Fault):
+    """An event after the end marker."""
 
-    name, point, help = "double-end", "stream", "the end marker is sent twice"
+    name, point, help = "event-after-end", "stream", "an event is sent after the end marker"
     states = _WHILE_STREAMING
+    late = b'data: {"t":" late"}\n\n'
 
     def events(self, events: Iterator[bytes], place: Place) -> Iterator[bytes]:
         for event in events:
             yield event
-            if event == b"data: [DONE]\n\n" and self.acts(place):
-                yield event
+            if event == _END and self.acts(place):
+                yield self.late
+
+
+class DoubleEnd(EventAfterEnd):
+    """The end marker twice."""
+
+    name, help = "double-end", "the end marker is sent twice"
+    late = _END
 
 
 class MendStream(Fault):
@@ -218,20 +227,7 @@ class MendStream(Fault):
     def events(self, events: Iterator[bytes], place: Place) -> Iterator[bytes]:
         try:
             yield from events
-        except Exception:
+        except Cut:
             if not self.acts(place):
                 raise
-            yield b"data: [DONE]\n\n"
-
-
-class EventAfterEnd(Fault):
-    """An event after the end marker."""
-
-    name, point, help = "event-after-end", "stream", "an event is sent after the end marker"
-    states = _WHILE_STREAMING
-
-    def events(self, events: Iterator[bytes], place: Place) -> Iterator[bytes]:
-        for event in events:
-            yield event
-            if event == b"data: [DONE]\n\n" and self.acts(place):
-                yield b'data: {"t":" late"}\n\n'
+            yield _END
