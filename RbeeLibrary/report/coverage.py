@@ -85,8 +85,8 @@ class FaultCoverage:
             "th,td{border:1px solid #888;padding:3px 8px;text-align:left;vertical-align:top}"
             ".hit{background:#2e7d32;color:#fff}.no{opacity:.5}code{font-size:12px}"
             "</style></head><body><h1>State x fault coverage</h1>"
-            f"<p>{len(self.reached)} of {len(self.possible)} cells, {self.share:.0f} %, in {self.tests} tests. The line in an empty cell arms the fault; it hits when its program is asked, "
-            "streams, calls back or ends in that state.</p>"
+            f"<p>{len(self.reached)} of {len(self.possible)} cells, {self.share:.0f} %, in {self.tests} tests. "
+            "The line in an empty cell arms the fault; it hits when its program is asked, streams, calls back or ends in that state.</p>"
             f"<table><tr><th>fault</th>{head}</tr>{rows}</table></body></html>"
         )
 
