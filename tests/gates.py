@@ -66,7 +66,7 @@ GATES: dict[str, Callable[[], bool]] = {
     "ruff": lambda: tool("ruff", "check", "RbeeLibrary", "resources", "tests") and tool("ruff", "format", "--check", "RbeeLibrary", "resources", "tests"),
     "mypy": lambda: tool("mypy"),
     "robocop": lambda: tool("robocop", "check", "suites", "resources", "tests"),
-    "dryrun": lambda: tool("robot", "--dryrun", "--output", "NONE", "--console", "dotted", "suites"),
+    "dryrun": lambda: tool("robot", "--dryrun", "--output", "NONE", "--log", "NONE", "--report", "NONE", "--console", "dotted", "suites"),
     "suites": suites,
     "pytest": pytest,
 }

@@ -9,10 +9,12 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 import yaml
 from readme import README, blocks, command
+from readme_picture import PICTURE, drawn
 from running import ROOT, Run, robot, robot_env
 
 PATH = "/usr/bin:/bin"
@@ -77,6 +79,18 @@ def test_suite_passes(tmp_path, name):
     run = robot(tmp_path, "-v", f"WORKER:{worker}", "readme.robot", env={"PATH": f"{programs}:{PATH}"})
     assert failures(run) == {}
     assert "WARN" not in run.output
+
+
+def test_picture_is_the_librarys_own(tmp_path):
+    """The same lanes, style and words as the library draws now; times and places differ."""
+    assert f"]({PICTURE.relative_to(ROOT)})" in README.read_text()
+    shown, now = PICTURE.read_text(), drawn(tmp_path)
+    ElementTree.fromstring(shown)
+    style, text = re.compile(r"<style>.*?</style>"), re.compile(r"<text[^>]*>([^<]*)</text>")
+    assert style.findall(shown) == style.findall(now)
+    for words in ("test", "queen", "hive", "worker-1", "kill:after_tokens=12", "was ended by SIGKILL"):
+        assert words in text.findall(shown), words
+        assert words in text.findall(now), words
 
 
 def test_every_block_is_a_suite_that_runs():

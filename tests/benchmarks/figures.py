@@ -292,7 +292,7 @@ def keywords(report: Report, rounds: int) -> None:
         (base / "states.robot").write_text("*** Settings ***\nLibrary    RbeeLibrary\n*** Test Cases ***\nA\n" + states)
 
         def run(name: str) -> float:
-            words = [PYTHON, "-m", "robot", "--output", "NONE", "--console", "none", str(base / name)]
+            words = [PYTHON, "-m", "robot", "--output", "NONE", "--log", "NONE", "--report", "NONE", "--console", "none", str(base / name)]
             return timed(lambda: subprocess.run(words, check=True, cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)}))
 
         found = in_turns({"empty run of robot": lambda: run("empty.robot"), "with the library imported": lambda: run("imports.robot")}, rounds)
@@ -301,7 +301,7 @@ def keywords(report: Report, rounds: int) -> None:
         compare(report, "robot", both, "300 x No Operation", {})
         hundred = in_turns({"with the library imported": lambda: run("imports.robot"), "and 100 x Get State": lambda: run("states.robot")}, rounds)
         compare(report, "robot", hundred, "with the library imported", {})
-        dry = [PYTHON, "-m", "robot", "--dryrun", "--output", "NONE", "--console", "none", str(ROOT / "suites")]
+        dry = [PYTHON, "-m", "robot", "--dryrun", "--output", "NONE", "--log", "NONE", "--report", "NONE", "--console", "none", str(ROOT / "suites")]
         values = [timed(lambda: subprocess.run(dry, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})) for _ in range(3)]
         under = statistics.median(found["empty run of robot"])
         report.add(Row("robot", "dry run of suites/ / empty run", statistics.median(values) / under, spread(values), "", "", 3))
@@ -313,7 +313,11 @@ def suites(report: Report, rounds: int) -> None:
         env = {**os.environ, "PYTHONPATH": str(ROOT)}
         words = [PYTHON, "-m", "robot", "-d", folder, "--console", "none", str(ROOT / "suites")]
         whole = timed(lambda: subprocess.run(words, check=True, env=env, cwd=folder))
-        scenarios = timed(lambda: subprocess.run([*words[:-1], "--output", "NONE", "-i", "S??", "-i", "EC*", words[-1]], check=True, env=env, cwd=folder))
+        scenarios = timed(
+            lambda: subprocess.run(
+                [*words[:-1], "--output", "NONE", "--log", "NONE", "--report", "NONE", "-i", "S??", "-i", "EC*", words[-1]], check=True, env=env, cwd=folder
+            )
+        )
         size = (Path(folder) / "log.html").stat().st_size
         writing = timed(lambda: subprocess.run([PYTHON, "-m", "robot.rebot", "-d", folder, f"{folder}/output.xml"], stdout=subprocess.DEVNULL, env=env))
         report.add(Row("suites", "robot suites/ / 60 s", whole / 60, 0, f"{whole:.1f} s", "<= 1", 1))
