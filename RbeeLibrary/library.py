@@ -16,6 +16,7 @@ from .keywords.behaviour import BehaviourKeywords
 from .keywords.clock import TimeKeywords
 from .keywords.console import ConsoleTail
 from .keywords.context import RunContext, seconds
+from .keywords.contract import ContractKeywords
 from .keywords.coverage import CoverageKeeper
 from .keywords.endings import GRACE, Ended, Endings
 from .keywords.evidence import EvidenceTaker
@@ -117,6 +118,7 @@ class RbeeLibrary:
         self._evidence = EvidenceTaker(self._context, processes, journals, states)
         self._timeline = TimelineDrawer(self._context, journals)
         self._coverage = CoverageKeeper(min_fault_coverage)
+        self._contract = ContractKeywords(self._context)
         self._console = ConsoleTail(self._context) if console else None
         for group in (
             LifecycleKeywords(self._context, self._launcher, endings),
@@ -128,6 +130,7 @@ class RbeeLibrary:
             self._faults,
             journals,
             BehaviourKeywords(self._context, journals),
+            self._contract,
             self._time,
             processes,
             self._ports,
@@ -187,9 +190,12 @@ class RbeeLibrary:
             if (too_little := self._coverage.add(self._timeline.log(failed=result.failed))) is not None:
                 _fail_also(result, too_little)
             self._judge_faults(result)
+            watched = self._contract.watched()
             if self._settings.now.auto_stop is AutoStop.TEST:
                 self._judge(self._scopes.end_processes(GRACE), result)
                 self._context.drop_scratch()
+            if (broken := self._contract.broken(watched, self._context.scene_began)) is not None:
+                _fail_also(result, broken)
         self._close_scope()
 
     def end_suite(self, data: Any, result: Any) -> None:

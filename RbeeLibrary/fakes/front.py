@@ -14,12 +14,14 @@ import bottle
 
 from ..protocol.errors import RbeeError
 from ..protocol.options import DaemonOptions
+from ..protocol.routes import SERVICES, Route
 from ..protocol.sse import CONTENT_TYPE, compact, token_text
 from ..run.clock import Clock
 from ..run.faults import Cut, ErrorAnswer, FaultBox, Place
 from ..run.http import correlation
 from ..run.journal import Journal
 from .exchange import Exchange
+from .self_check import SelfCheck
 from .server import BODY_LIMIT, CHANNEL
 from .streams import Body, CutConnection, EventStream
 from .texts import printable
@@ -59,24 +61,38 @@ class Front:
         options: with the key that protects routes.
         clock: for start and end of requests.
         log: takes the lines of the access log.
+        service: whose routes of the contract it serves.
     """
 
-    def __init__(self, options: DaemonOptions, clock: Clock, log: Callable[[str], object]):
+    def __init__(self, options: DaemonOptions, clock: Clock, log: Callable[[str], object], service: str):
         self.app = bottle.Bottle(catchall=False)
         self.app.default_error_handler = self._error_answer
         self._options = options
         self._clock = clock
         self._log = log
+        self._routes = {(route.method, route.path): route for route in SERVICES.get(service, ())}
 
     def open(self, journal: Journal, faults: FaultBox) -> None:
         """Gives it what a program has only once it has joined its run."""
         self._journal, self._faults = journal, faults
+        self._self_check = SelfCheck(journal, self._log)
 
-    def route(self, method: str, path: str, handler: Handler, *, protected: bool = True) -> None:
-        """Lets a handler answer a route; it returns a dictionary, a `Reply` or an `EventStream`."""
-        self.app.route(path, method, lambda **parts: self._serve(handler, parts, protected))
+    def route(self, method: str, path: str, handler: Handler, *, protected: bool | None = None) -> None:
+        """Lets a handler answer a route of the contract and its aliases; it returns a dictionary, a `Reply` or an `EventStream`.
 
-    def _serve(self, handler: Handler, parts: dict[str, str], protected: bool) -> Any:
+        Args:
+            method: of HTTP.
+            path: as `protocol/routes.py` has it.
+            handler: gets the request, and the variable parts of the path by name.
+            protected: whether it needs a key, where that differs from the contract's default.
+        """
+        route = self._routes[method, path]
+        needs_key = route.protected if protected is None else protected
+        for one in route.paths:
+            rule = one.replace("{", "<").replace("}", ":path>" if route.greedy else ">")
+            self.app.route(rule, method, lambda **parts: self._serve(route, handler, parts, needs_key))
+
+    def _serve(self, route: Route, handler: Handler, parts: dict[str, str], protected: bool) -> Any:
         asked = bottle.request
         channel = asked.environ[CHANNEL]
         headers = {name.title(): value for name, value in asked.headers.items()}
@@ -91,18 +107,17 @@ class Front:
         key = headers.get("X-Request-Id") or exchange.correlation_id
         place = Place(asked.path, key, wake=stream.wake, gone=lambda: stream.client_gone, reset=channel.reset, is_token=_is_token)
         try:
-            result = self._result(request, handler, parts, protected, place)
+            reply = self._judged(route, request, self._result(request, handler, parts, protected, place))
         except RbeeError as error:
-            result = Reply(error.status, error.envelope(), error.headers)
+            reply = self._judged(route, request, Reply(error.status, error.envelope(), error.headers))
         except ErrorAnswer as error:
-            result = Reply(error.status, RbeeError(error.code, "a fault of the test", status=error.status).envelope())
+            reply = Reply(error.status, RbeeError(error.code, "a fault of the test", status=error.status).envelope())
         except Cut:
             stream.close()
             raise CutConnection from None
         except Exception:  # a fake never dies of a request; the traceback is in its output
             traceback.print_exc()
-            result = Reply(500, RbeeError("INTERNAL", "the program met an error of its own, see its output").envelope())
-        reply = result if isinstance(result, Reply) else Reply(200, result)
+            reply = self._judged(route, request, Reply(500, RbeeError("INTERNAL", "the program met an error of its own, see its output").envelope()))
         exchange.answered(reply.status, reply.headers.get("Retry-After"))
         answer_headers = {"X-Correlation-ID": exchange.correlation_id.encode("latin-1", "replace").decode("latin-1"), **reply.headers}
         if isinstance(reply.body, EventStream):
@@ -116,6 +131,15 @@ class Front:
             return bottle.HTTPResponse(Body(stream), _status(reply.status), answer_headers)
         stream.close()
         return self._plain(reply, answer_headers, place)
+
+    def _judged(self, route: Route, request: Request, result: Any) -> Reply:
+        reply = result if isinstance(result, Reply) else Reply(200, result)
+        if isinstance(reply.body, EventStream):
+            self._self_check.request(route, request.body, reply.status)
+            request.stream.changed_by(lambda events: self._self_check.events(route, reply.status, events))
+        else:
+            self._self_check.answer(route, request.body, reply.status, reply.body)
+        return reply
 
     def _result(self, request: Request, handler: Handler, parts: dict[str, str], protected: bool, place: Place) -> Any:
         try:

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..protocol.errors import RbeeError
-from ..protocol.messages import DownloadRequest, HiveHeartbeat, HiveReadyCallback, ShutdownRequest, SpawnRequest, read
+from ..protocol.fields import read
+from ..protocol.messages import DownloadRequest, HiveHeartbeat, HiveReadyCallback, ShutdownRequest, SpawnRequest
 from ..protocol.programs import HiveOptions
 from ..run.clock import Event
 from ..run.http import HttpFailure
@@ -42,7 +43,7 @@ class Hive(Service):
         if options.worker_ports != "0":
             port_range(options.worker_ports)
         self.options: HiveOptions = options
-        super().__init__("fake-hive", options, listener)
+        super().__init__("fake-hive", options, listener, "hive")
         self._queen = QueenLine(self, options)
         self._models = Models(self, options)
         self._restarts: dict[str, int] = {}
@@ -51,7 +52,6 @@ class Hive(Service):
         self.on_log = self._follow_log
         health_protected = options.auth_health == "on"
         self.route("GET", "/v1/health", self.health, protected=health_protected)
-        self.route("GET", "/health", self.health, protected=health_protected)
         self.route("POST", "/v1/workers/spawn", self.spawn_worker)
         self.route("POST", "/v1/workers/ready", self.worker_ready)
         self.route("GET", "/v1/workers/list", self.list_workers)
@@ -60,7 +60,6 @@ class Hive(Service):
         self.route("POST", "/v1/heartbeat", self.heartbeat)
         self.route("GET", "/v1/logs", self.logs)
         self.route("POST", "/v1/admin/shutdown", self.shutdown)
-        self.route("POST", "/v1/shutdown", self.shutdown)
 
     # --- start ---
 

@@ -28,13 +28,12 @@ class Hub(Service):
     def __init__(self, options: HubOptions, listener: socket.socket | None):
         self.options: HubOptions = options
         self._files = HubFiles(options, DEFAULT_FILE)
-        super().__init__("fake-hub", options, listener)
-        self.route("GET", "/health", self.health, protected=False)
-        self.route("GET", "/api/models/<org>/<repo>", self.model)
-        self.route("GET", "/api/models/<org>/<repo>/revision/<revision>", self.model)
+        super().__init__("fake-hub", options, listener, "hub")
+        self.route("GET", "/health", self.health)
+        self.route("GET", "/api/models/{org}/{repo}", self.model)
         for method in ("GET", "HEAD"):
-            self.route(method, "/<org>/<repo>/resolve/<revision>/<name>", self.resolve)
-            self.route(method, "/cdn/<org>/<repo>/<name>", self.serve)
+            self.route(method, "/{org}/{repo}/resolve/{revision}/{name}", self.resolve)
+            self.route(method, "/cdn/{org}/{repo}/{name}", self.serve)
 
     def prepare(self) -> None:
         self.set_state("idle")

@@ -32,8 +32,8 @@ class Leftover(Service):
 
     def __init__(self, options: LeftoverOptions, listener: socket.socket | None):
         self.options: LeftoverOptions = options
-        super().__init__("fake-worker-listener", options, listener)
-        self.route("GET", "/v1/health", self.health, protected=False)
+        super().__init__("fake-worker-listener", options, listener, "worker")
+        self.route("GET", "/v1/health", self.health)
 
     def prepare(self) -> None:
         self._say_ready()

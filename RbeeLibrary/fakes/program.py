@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from typing import NoReturn
+from collections.abc import Callable
+from typing import Any, NoReturn
 
 from ..protocol.options import DaemonOptions, masked, parse
 from ..run.title import set_title
@@ -14,7 +15,7 @@ from .service import Service
 
 
 def launch(
-    kind: type[Service],
+    kind: Callable[[Any, socket.socket | None], Service],
     options: type[DaemonOptions],
     program: str,
     argv: list[str] | None,
@@ -39,7 +40,7 @@ def launch(
     if argv is None:
         set_title([title or program, *masked(given, options)])
     try:
-        service = kind(parsed, listener)  # type: ignore[call-arg]
+        service = kind(parsed, listener)
     except (OSError, OverflowError, ValueError) as error:
         print(f"{program}: {error}", file=sys.stderr)
         exit_now(1)

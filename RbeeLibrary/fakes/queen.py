@@ -11,7 +11,8 @@ from typing import Any
 
 from ..protocol import sse
 from ..protocol.errors import RbeeError
-from ..protocol.messages import QueenReadyCallback, TaskRequest, WorkerHeartbeat, WorkerId, WorkerRegistration, WorkerRemoved, WorkerState, read
+from ..protocol.fields import read
+from ..protocol.messages import QueenReadyCallback, TaskRequest, WorkerHeartbeat, WorkerId, WorkerRegistration, WorkerRemoved, WorkerState
 from ..protocol.model_reference import check_model_reference
 from ..protocol.options import split_durations
 from ..protocol.programs import QueenOptions
@@ -47,7 +48,7 @@ class Queen(Service):
 
     def __init__(self, options: QueenOptions, listener: socket.socket | None):
         self.options: QueenOptions = options
-        super().__init__("fake-queen", options, listener)
+        super().__init__("fake-queen", options, listener, "queen")
         self._registry = WorkerRegistry(self.clock.now, self.clock.wall, options.heartbeat_timeout, options.stale_busy_timeout)
         self._hives = Hives(self, options)
         self._ssh = Ssh(self, options)
@@ -55,20 +56,19 @@ class Queen(Service):
         self._lock = threading.Lock()
         self._task_begins = Event()
         self._ending = False
-        self.route("GET", "/health", self.health, protected=False)
-        self.route("GET", "/v1/health", self.health, protected=False)
+        self.route("GET", "/health", self.health)
         self.route("GET", "/v2/workers/list", self.list_workers)
         self.route("GET", "/v2/workers/health", self.workers_health)
         self.route("POST", "/v2/workers/ready", self.worker_ready)
         self.route("POST", "/v2/workers/register", self.register_worker)
         self.route("POST", "/v1/workers/register", self.create_worker)
-        self.route("PATCH", "/v1/workers/<worker_id>", self.patch_worker)
-        self.route("POST", "/v1/workers/<worker_id>/heartbeat", self.heartbeat)
+        self.route("PATCH", "/v1/workers/{worker_id}", self.patch_worker)
+        self.route("POST", "/v1/workers/{worker_id}/heartbeat", self.heartbeat)
         self.route("POST", "/v2/workers/removed", self.worker_removed)
         self.route("POST", "/v2/workers/shutdown", self.shutdown_worker)
         self.route("POST", "/v2/tasks", self.task)
-        self.route("GET", "/v2/tasks/<request_id>/progress", self.task_progress)
-        self.route("DELETE", "/v2/tasks/<request_id>", self.cancel_task)
+        self.route("GET", "/v2/tasks/{request_id}/progress", self.task_progress)
+        self.route("DELETE", "/v2/tasks/{request_id}", self.cancel_task)
         self.route("GET", "/v2/logs", self.logs)
 
     def prepare(self) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 
 from ..protocol import sse
 from ..protocol.errors import RbeeError
-from ..protocol.messages import NodeName, NodeRegistration, read
+from ..protocol.fields import read
+from ..protocol.messages import NodeName, NodeRegistration
 from ..protocol.programs import QueenOptions
 from .front import Reply, Request
 from .queen_nodes import NodeRegistry

@@ -12,11 +12,12 @@ from collections.abc import Callable
 from typing import Any, NoReturn, Protocol
 
 from ..protocol.options import VERSION, DaemonOptions
+from ..protocol.sse import compact
 from ..run.fault_kinds import KINDS
 from ..run.faults import FaultBox, FaultSpec, Place
 from ..run.platform import portable, signal_at_parents_end
 from ..run.ports import listen
-from .front import Front, Handler
+from .front import Front, Handler, Reply
 from .party import Party, exit_now
 from .server import Server
 
@@ -46,9 +47,10 @@ class Service(Party):
         program: its name, for logs, journals and `User-Agent`.
         options: what it was started with.
         listener: a socket that listens already, or None to bind `--host` and `--port`.
+        service: whose routes it serves: queen, hive, worker or hub; none for a program that speaks no HTTP.
     """
 
-    def __init__(self, program: str, options: DaemonOptions, listener: socket.socket | None):
+    def __init__(self, program: str, options: DaemonOptions, listener: socket.socket | None, service: str = ""):
         super().__init__(program)
         self.options = options
         self.listener = listener or _inherited_listener() or listen(options.host, options.port)
@@ -59,7 +61,9 @@ class Service(Party):
         self.log_lines: list[str] = []
         self.on_log: Callable[[str], None] = lambda _: None
         self._first_faults = [FaultSpec.parse(text) for text in options.fault]
-        self._front = Front(options, self.clock, self.write_line)
+        self._front = Front(options, self.clock, self.write_line, service)
+        if service:
+            self.route("GET", "/openapi.json", lambda request: _description(service, options.report_version))
 
     @property
     def url(self) -> str:
@@ -79,8 +83,8 @@ class Service(Party):
 
     # --- words for fakes ---
 
-    def route(self, method: str, path: str, handler: Handler, *, protected: bool = True) -> None:
-        """Lets a handler answer a route; it returns a dictionary, a `Reply` or an `EventStream`."""
+    def route(self, method: str, path: str, handler: Handler, *, protected: bool | None = None) -> None:
+        """Lets a handler answer a route of the contract, see `Front.route`."""
         self._front.route(method, path, handler, protected=protected)
 
     def log(self, text: str) -> None:
@@ -197,6 +201,12 @@ class Service(Party):
         with self.clock.accounts.rest(), contextlib.suppress(psutil.Error):
             psutil.Process(parent).wait()
         self.shut_down("parent gone")
+
+
+def _description(service: str, version: str) -> Reply:
+    from ..protocol.openapi import document
+
+    return Reply(200, compact(document(service, version)).encode())
 
 
 def _inherited_listener() -> socket.socket | None:

@@ -13,8 +13,9 @@ from typing import Any
 
 from ..protocol import sse
 from ..protocol.errors import RbeeError
+from ..protocol.fields import read
 from ..protocol.gguf import BadModel, Model
-from ..protocol.messages import InferenceRequest, ReadyCallback, ShutdownRequest, read
+from ..protocol.messages import InferenceRequest, ReadyCallback, ShutdownRequest
 from ..protocol.programs import WorkerOptions
 from ..run.clock import Event
 from ..run.faults import Cut, FaultSpec, Place
@@ -67,22 +68,20 @@ class Worker(Service):
         self._model: Model | None = None
         self._leftover: Guarded | None = None
         self._answers = Answers(options)
-        super().__init__("fake-worker", options, listener)
+        super().__init__("fake-worker", options, listener, "worker")
         self._slots = threading.Lock()
         self._running: dict[str, Inference] = {}
         self._layers = 0 if options.load_time else options.layers
         self._loading = Feed()
         self._last_activity = self.clock.wall()
         self._callbacks = Callbacks(self, options, self._said_of_itself)
-        self.route("GET", "/v1/health", self.health, protected=False)
-        self.route("GET", "/health", self.health, protected=False)
-        self.route("GET", "/v1/ready", self.ready, protected=False)
+        self.route("GET", "/v1/health", self.health)
+        self.route("GET", "/v1/ready", self.ready)
         self.route("GET", "/v1/status", self.status)
         self.route("GET", "/v1/loading/progress", self.loading_progress)
         self.route("POST", "/v1/inference", self.inference)
-        self.route("DELETE", "/v1/inference/<request_id:path>", self.cancel)
+        self.route("DELETE", "/v1/inference/{request_id}", self.cancel)
         self.route("POST", "/v1/admin/shutdown", self.shutdown)
-        self.route("POST", "/v1/shutdown", self.shutdown)
 
     @property
     def url(self) -> str:

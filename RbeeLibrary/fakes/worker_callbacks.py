@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..protocol.messages import ReadyCallback, as_dict
+from ..protocol.fields import as_dict
+from ..protocol.messages import ReadyCallback
 from ..protocol.options import split_durations
 from ..protocol.programs import WorkerOptions
 from ..run.http import HttpFailure

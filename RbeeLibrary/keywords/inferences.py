@@ -46,7 +46,7 @@ class Inference:
         self.logged = False
         self.started_at = 0.0
         self._http = http
-        self._url = f"{to.url}{path}"
+        self.url = f"{to.url}{path}"
         self._cancel_url = f"{to.url}{cancel_path}"
         self._body = body
         self._auth = {"Authorization": f"Bearer {key}"} if key else {}
@@ -99,7 +99,7 @@ class Inference:
     def _run(self) -> None:
         headers = {**self._auth, "X-Request-Id": self.id}
         try:
-            stream = self._http.open("POST", self._url, self._body, limit=self._silence, headers=headers)
+            stream = self._http.open("POST", self.url, self._body, limit=self._silence, headers=headers)
         except NotConnected as error:
             self._end(InferenceState.refused, "UNREACHABLE", str(error))
             return
@@ -125,7 +125,9 @@ class Inference:
 
     def _read_refusal(self, stream: Stream) -> None:
         try:
-            error = envelope_error(stream.read_all().object()) or {}
+            said = stream.read_all()
+            self.raw = said.body
+            error = envelope_error(said.object()) or {}
         except HttpFailure as failure:
             error = {"message": str(failure)}
         self.error = error

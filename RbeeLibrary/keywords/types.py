@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from enum import Enum
 
-from ..protocol.messages import ID_PATTERN
+from ..protocol.fields import ID_PATTERN
 from ..run.fault_kinds import KINDS
 
 
@@ -119,6 +119,15 @@ class Quantization(Enum):
     Q4_K_M = "Q4_K_M"
     Q5_K_M = "Q5_K_M"
     Q8_0 = "Q8_0"
+
+
+class Service(Enum):
+    """Which service of rbee something is."""
+
+    queen = "queen"
+    hive = "hive"
+    worker = "worker"
+    hub = "hub"
 
 
 class OutputStream(Enum):

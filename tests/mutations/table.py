@@ -387,7 +387,7 @@ MUTATIONS = [
     Mutation("body over the limit taken", "fakes/front.py", "        if len(data) > BODY_LIMIT:", "        if False:", INPUT, "Two Megabytes"),
     Mutation(
         "ill-typed field taken",
-        "protocol/messages.py",
+        "protocol/fields.py",
         '        if not isinstance(value, self.kind):\n            return "type"\n',
         "",
         INPUT,

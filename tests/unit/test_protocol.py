@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from RbeeLibrary.protocol import messages
 from RbeeLibrary.protocol.errors import ERRORS, RbeeError, envelope_error
-from RbeeLibrary.protocol.messages import InferenceRequest, QueenReadyCallback, ReadyCallback, SpawnRequest, TaskRequest, WorkerRegistration, read
+from RbeeLibrary.protocol.fields import read
+from RbeeLibrary.protocol.messages import InferenceRequest, QueenReadyCallback, ReadyCallback, SpawnRequest, TaskRequest, WorkerRegistration
 from RbeeLibrary.protocol.model_reference import check_model_reference
 from RbeeLibrary.protocol.options import masked, parse, secret_environment, split_durations, to_argv
 from RbeeLibrary.protocol.programs import HiveOptions, QueenOptions, WorkerOptions

@@ -1,0 +1,138 @@
+"""Whether what is said is what the contract says: fakes judge themselves, a keyword judges any answer."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from robot.api import logger
+from robot.api.deco import keyword
+
+from ..assertions import UsageError
+from ..protocol.sse import CONTENT_TYPE, Parser
+from ..run.records import entries
+from .context import RunContext
+from .inferences import OVER, Inference
+from .journal import journals
+from .types import Daemon, Service
+
+if TYPE_CHECKING:
+    from requests import Response
+
+    from ..protocol.routes import Route
+
+_ROLES = {"queen": "queen", "hive": "hive", "worker": "worker", "hub": "hub"}
+_RECORD = b'"record":"off_contract"'
+
+
+class ContractKeywords:
+    """One keyword of the group Judgement.
+
+    Args:
+        context: the run.
+    """
+
+    def __init__(self, context: RunContext):
+        self._context = context
+
+    @keyword
+    def answer_should_match_contract(self, answer: Any, *, of: Service | Daemon | None = None, exact: bool | None = None) -> None:
+        """Checks an answer against the contract: status, fields, their types and order, events, error codes (sections 4 to 6, 9, 12, 13).
+
+        The description is the one that a fake serves at `/openapi.json`; order of fields, events and pairs of code and status are judged besides.
+
+        ```robotframework
+        ${answer} =    GET    ${real_hive}/v1/workers/list
+        Answer Should Match Contract    ${answer}    of=hive
+        ```
+
+        Args:
+            answer: An answer of RequestsLibrary, or an inference from `Submit Inference`.
+            of: Which service answered: queen, hive, worker, hub, or a program; default: the program of this run that has the port, else the only
+                service with such a route.
+            exact: Whether fields that the contract does not know, and another order, are wrong as well; default: yes for a fake of this run, no for all others.
+
+        Raises:
+            AssertionError: the answer is not what the contract says; all findings are in the message.
+        """
+        method, url, status, headers, body = _parts(answer)
+        daemon = self._context.find(of) if isinstance(of, Daemon) else self._asked(url)
+        service = of.value if isinstance(of, Service) else daemon.role if daemon is not None else None
+        route = _route(service, method, urlsplit(url).path)
+        if exact is None:
+            exact = daemon is not None
+        found = _wrong(route, status, headers, body, exact)
+        if found:
+            raise AssertionError("\n".join([f"{method} {urlsplit(url).path} {status} is off the contract ({route.section}), findings: {len(found)}", *found]))
+        logger.info(f"{method} {urlsplit(url).path} {status} is what the contract says ({route.section})")
+
+    def _asked(self, url: str) -> Daemon | None:
+        address = urlsplit(url).netloc
+        if not self._context.is_running:
+            return None
+        return next((one for role in _ROLES for one in self._context.daemons(role) if urlsplit(one.url).netloc == address), None)
+
+    def watched(self) -> list[tuple[str, Path]]:
+        """Names and journals of all programs, taken before they end and are forgotten."""
+        return [(name, path) for name in {process.name for process in self._context.supervisor.processes()} for path in journals(self._context, name)]
+
+    def broken(self, watched: list[tuple[str, Path]], since: int) -> str | None:
+        """What fakes have said against their contract since a moment (nanoseconds), for the message of a test; they noticed it themselves."""
+        found = [
+            (entry["ns"], f"  {name} {entry['method']} {entry['path']} {entry['status']}: {entry['problem']}")
+            for name, path in watched
+            if _RECORD in path.read_bytes()
+            for entry in entries(path, tokens=False)
+            if entry.get("record") == "off_contract" and entry["ns"] >= since
+        ]
+        if not found:
+            return None
+        return "\n".join(["off contract: a fake said what its contract does not", *dict.fromkeys(line for _, line in sorted(found))])
+
+
+def _parts(answer: Any) -> tuple[str, str, int, dict[str, str], bytes]:
+    if isinstance(answer, Inference):
+        if answer.state not in OVER or answer.status is None:
+            raise UsageError(f"{answer} is {answer.state.value}: wait until it ends")
+        return "POST", answer.url, answer.status, answer.headers, answer.raw
+    try:
+        said: Response = answer
+        headers = {name.lower(): value for name, value in said.headers.items()}
+        return str(said.request.method), str(said.request.url), said.status_code, headers, said.content
+    except AttributeError:
+        raise UsageError(f"a {type(answer).__name__} is no answer: expected one of RequestsLibrary, or an inference from Submit Inference") from None
+
+
+def _route(service: str | None, method: str, path: str) -> Route:
+    from ..protocol.routes import SERVICES, find_route
+
+    names = [service] if service in SERVICES else [name for name in SERVICES if name != "hub" and find_route(name, method, path)]
+    if not names:
+        raise UsageError(f"no service has a route {method} {path}; the contract lists them in sections 4.2, 5.2, 6.2 and 9.2")
+    if len(names) > 1:
+        raise UsageError(f"{method} {path} is a route of {' and of '.join(names)}: say which one answered, with of=")
+    route = find_route(names[0], method, path)
+    if route is None:
+        raise UsageError(f"a {names[0]} has no route {method} {path}")
+    return route
+
+
+def _wrong(route: Route, status: int, headers: dict[str, str], body: bytes, exact: bool) -> list[str]:
+    from ..protocol.conformity import wrong_answer
+
+    kind = headers.get("content-type", "")
+    if kind.startswith(CONTENT_TYPE):
+        parser = Parser()
+        events = parser.feed(body)
+        cut = [f"the stream broke off inside an event: {parser.rest[:80]}"] if parser.rest else []
+        return cut + wrong_answer(route, status, events, exact=exact)
+    if not body:
+        return wrong_answer(route, status, None, exact=exact)
+    if not kind.startswith("application/json"):
+        return wrong_answer(route, status, body, exact=exact)
+    try:
+        return wrong_answer(route, status, json.loads(body), exact=exact)
+    except ValueError as error:
+        return [f"the body is no JSON: {error}"]

@@ -1,0 +1,446 @@
+"""What services answer, as dataclasses: fields in the order of the wire (contract 4.2, 5.2, 6.2, 9.2, 12).
+
+They describe and check; nobody makes instances of them, so that a fake which is started on its own pays next to nothing for them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .fields import anything, flag, ids, integer, number, record, records, text
+from .messages import WORKER_STATES
+
+described = dataclass(init=False, repr=False, eq=False)
+_WORKER_SAYS = ("starting", "loading", "idle", "busy", "draining")
+
+
+# --- for all ---
+
+
+@described
+class ErrorObject:
+    """What went wrong (13)."""
+
+    code: str = text(1)
+    message: str = text(1)
+    slots_total: int = integer(1, default=None)
+    slots_busy: int = integer(0, default=None)
+    details: Any = anything()
+
+
+@described
+class Well:
+    """GET /health of queen and hub."""
+
+    status: str = text(choices=("ok",))
+    version: str = text(1)
+
+
+@described
+class Accepted:
+    """An order was taken."""
+
+    success: bool = flag()
+    message: str = text(1)
+
+
+@described
+class Done:
+    """An order was carried out."""
+
+    success: bool = flag()
+
+
+# --- queen ---
+
+
+@described
+class QueenWorker:
+    """One worker as the queen sees it (4.3)."""
+
+    worker_id: str = text(1)
+    node: str = text()
+    state: str = text(choices=WORKER_STATES)
+    model_ref: str = text(1)
+    url: str = text(1)
+    backend: str = text()
+    device: int = integer(0)
+    slots_total: int = integer(1)
+    slots_available: int = integer(0)
+    last_heartbeat_unix: int | None = integer(0, nullable=True)
+
+
+@described
+class QueenWorkers:
+    """GET /v2/workers/list."""
+
+    workers: list[QueenWorker] = records(QueenWorker)
+
+
+@described
+class WorkerHealth:
+    """What one worker says about its readiness."""
+
+    worker_id: str = text(1)
+    state: str = text(choices=(*_WORKER_SAYS, "unreachable"))
+    ready: bool = flag()
+
+
+@described
+class WorkersHealth:
+    """GET /v2/workers/health."""
+
+    status: str = text(choices=("ok",))
+    workers: list[WorkerHealth] = records(WorkerHealth)
+
+
+@described
+class WorkerAccepted(Accepted):
+    """A worker was registered."""
+
+    worker_id: str = text(1)
+
+
+@described
+class WorkerPatched:
+    """PATCH /v1/workers/<id>."""
+
+    success: bool = flag()
+    worker_id: str = text(1)
+    state: str = text(choices=WORKER_STATES)
+
+
+@described
+class TaskPlace:
+    """POST /v2/tasks with `direct`: where the hive is."""
+
+    node: str = text(1)
+    hive_url: str = text(1)
+
+
+@described
+class NodeAccepted(Accepted):
+    """POST /v2/registry/beehives/add."""
+
+    node_name: str = text(1)
+
+
+@described
+class NodeRow:
+    """One row of `beehives` (10.1)."""
+
+    node_name: str = text(1)
+    ssh_host: str = text(1)
+    ssh_port: int = integer(1, 65535)
+    ssh_user: str = text(1)
+    ssh_key_path: str | None = text(nullable=True)
+    git_repo_url: str = text(1)
+    git_branch: str = text(1)
+    install_path: str = text(1)
+    last_connected_unix: int | None = integer(0, nullable=True)
+    last_error: str | None = text(nullable=True)
+    status: str = text(choices=("unknown", "reachable", "unreachable"))
+    backends: str | None = text(nullable=True)
+    devices: str | None = text(nullable=True)
+
+
+@described
+class Nodes:
+    """GET /v2/registry/beehives/list."""
+
+    nodes: list[NodeRow] = records(NodeRow)
+
+
+# --- hive ---
+
+
+@described
+class HiveHealth:
+    """GET /v1/health of a hive."""
+
+    status: str = text(choices=("alive",))
+    version: str = text(1)
+    api_version: str = text(choices=("v1",))
+
+
+@described
+class Spawned:
+    """POST /v1/workers/spawn."""
+
+    worker_id: str = text(1)
+    url: str = text(1)
+    state: str = text(choices=("loading",))
+
+
+@described
+class HiveWorker:
+    """One worker of a hive (5.3)."""
+
+    worker_id: str = text(1)
+    url: str = text(1)
+    state: str = text(choices=("starting", *WORKER_STATES))
+    id: str = text(1)
+    pid: int | None = integer(1, nullable=True)
+    model_ref: str = text(1)
+    backend: str = text()
+    device: int = integer(0)
+    slots_total: int = integer(1)
+    slots_available: int = integer(0)
+    last_activity: str = text(1)
+
+
+@described
+class HiveWorkers:
+    """GET /v1/workers/list."""
+
+    workers: list[HiveWorker] = records(HiveWorker)
+
+
+@described
+class DownloadBegun:
+    """POST /v1/models/download."""
+
+    download_id: str = text(1)
+    local_path: str | None = text(nullable=True)
+
+
+@described
+class HeartbeatTaken:
+    """POST /v1/heartbeat."""
+
+    message: str = text(1)
+
+
+# --- worker ---
+
+
+@described
+class WorkerWell:
+    """GET /v1/health of a worker."""
+
+    status: str = text(choices=("healthy",))
+    state: str = text(choices=_WORKER_SAYS)
+
+
+@described
+class Readiness:
+    """GET /v1/ready."""
+
+    ready: bool = flag()
+    state: str = text(choices=_WORKER_SAYS)
+    progress_url: str = text(1, default=None)
+    model_loaded: bool = flag(default=None)
+
+
+@described
+class Gguf:
+    """What the header of a model file says."""
+
+    architecture: str | None = text(nullable=True)
+    vocab_size: int | None = integer(0, nullable=True)
+    eos_token_id: int | None = integer(0, nullable=True)
+    quantization: str | None = text(nullable=True)
+    size_bytes: int = integer(0)
+
+
+@described
+class WorkerStatus:
+    """GET /v1/status."""
+
+    worker_id: str = text(1)
+    pid: int = integer(1)
+    url: str = text(1)
+    state: str = text(choices=_WORKER_SAYS)
+    model_ref: str = text()
+    model_path: str | None = text(nullable=True)
+    backend: str = text()
+    device: int = integer(0)
+    slots_total: int = integer(1)
+    slots_available: int = integer(0)
+    last_activity: str = text(1)
+    requests: list[str] = ids()
+    layers_loaded: int = integer(0)
+    layers_total: int = integer(0)
+    vram_mb: int = integer(0)
+    gguf: Gguf | None = record(Gguf, nullable=True)
+
+
+@described
+class ShutdownBegun(Accepted):
+    """POST /v1/admin/shutdown of a worker."""
+
+    state: str = text(choices=("draining",))
+
+
+# --- hub ---
+
+
+@described
+class Lfs:
+    """Checksum of a large file."""
+
+    sha256: str = text(64, 64)
+    size: int = integer(0)
+    pointerSize: int = integer(0)  # noqa: N815 (the hub's own name)
+
+
+@described
+class Sibling:
+    """A file of a repository."""
+
+    rfilename: str = text(1)
+    size: int = integer(0)
+    lfs: Lfs = record(Lfs, default=None)
+
+
+@described
+class Repository:
+    """GET /api/models/<org>/<repo>."""
+
+    id: str = text(1)
+    sha: str = text(40, 40)
+    siblings: list[Sibling] = records(Sibling)
+
+
+# --- events (12) ---
+
+
+@described
+class PlainToken:
+    """A token, shape `plain`."""
+
+    t: str = text()
+
+
+@described
+class IndexedToken:
+    """A token, shape `indexed`."""
+
+    token: str = text()
+    index: int = integer(0)
+
+
+@described
+class IndexedEnd:
+    """After the last token, shape `indexed`."""
+
+    done: bool = flag()
+    total_tokens: int = integer(0)
+    duration_ms: int = integer(0)
+
+
+@described
+class TypedStart:
+    """Before the first token, shape `typed`."""
+
+    type: str = text(choices=("started",))
+    job_id: str = text(1)
+    model: str = text()
+    started_at: str = text(1)
+
+
+@described
+class TypedToken:
+    """A token, shape `typed`."""
+
+    type: str = text(choices=("token",))
+    t: str = text()
+    i: int = integer(0)
+
+
+@described
+class TypedEnd:
+    """After the last token, shape `typed`."""
+
+    type: str = text(choices=("end",))
+    tokens_out: int = integer(0)
+    decode_time_ms: int = integer(0)
+    stop_reason: str = text(choices=("MAX_TOKENS", "EOS", "STOP_SEQUENCE", "CANCELLED", "ERROR"))
+    stop_sequence_matched: str = text(1, default=None)
+
+
+@described
+class TypedError:
+    """Instead of the end, shape `typed`."""
+
+    type: str = text(choices=("error",))
+    code: str = text(choices=("VRAM_OOM", "CANCELLED", "TIMEOUT", "INVALID_REQUEST", "INFERENCE_FAILED"))
+    message: str = text(1)
+
+
+@described
+class LayersLoaded:
+    """Loading goes on."""
+
+    stage: str = text(choices=("loading_to_vram",))
+    layers_loaded: int = integer(0)
+    layers_total: int = integer(0)
+    vram_mb: int = integer(0)
+
+
+@described
+class LoadingEnded:
+    """Loading is done."""
+
+    stage: str = text(choices=("ready",))
+
+
+@described
+class Downloading:
+    """A download goes on."""
+
+    stage: str = text(choices=("downloading",))
+    bytes_downloaded: int = integer(0)
+    bytes_total: int = integer(0)
+    speed_mbps: float = number(0, 1e12)
+
+
+@described
+class Retrying:
+    """A download begins again."""
+
+    stage: str = text(choices=("retrying",))
+    attempt: int = integer(2)
+    max_attempts: int = integer(1)
+    delay_ms: int = integer(0)
+    error: str = text(1)
+    bytes_downloaded: int = integer(0)
+    bytes_total: int = integer(0)
+
+
+@described
+class DownloadComplete:
+    """A download is done."""
+
+    stage: str = text(choices=("complete",))
+    local_path: str = text(1)
+
+
+@described
+class StageError:
+    """What was under way has failed."""
+
+    stage: str = text(choices=("error",))
+    code: str = text(1)
+    message: str = text(1)
+    details: Any = anything()
+
+
+@described
+class Connecting:
+    """One more attempt to reach somebody."""
+
+    stage: str = text(choices=("connecting",))
+    target: str = text(1)
+    attempt: int = integer(1)
+    max_attempts: int = integer(1)
+    delay_ms: int = integer(0)
+    timeout_s: float = number(0, 1e9)
+
+
+@described
+class InstallStage:
+    """An installation goes on."""
+
+    stage: str = text(choices=("cloning", "building", "done"))
