@@ -65,7 +65,8 @@ class Front:
     """
 
     def __init__(self, options: DaemonOptions, clock: Clock, log: Callable[[str], object], service: str):
-        self.app = bottle.Bottle(catchall=False)
+        self.app = bottle.Bottle()
+        self.app.config["catchall"] = False
         self.app.default_error_handler = self._error_answer
         self._options = options
         self._clock = clock

@@ -50,8 +50,7 @@ class ContractKeywords:
 
         Args:
             answer: An answer of RequestsLibrary, or an inference from `Submit Inference`.
-            of: Which service answered: queen, hive, worker, hub, or a program; default: the program of this run that has the port, else the only
-                service with such a route.
+            of: Queen, hive, worker, hub, or a program: who answered. Default: the program of this run that was asked, else the only service with such a route.
             exact: Whether fields that the contract does not know, and another order, are wrong as well; default: yes for a fake of this run, no for all others.
 
         Raises:

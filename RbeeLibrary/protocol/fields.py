@@ -35,7 +35,7 @@ class Rule:
 
     def problem(self, value: Any) -> str | None:
         """Why the value is refused, or None."""
-        if isinstance(value, bool) and self.kind is not bool:
+        if isinstance(value, bool) and self.kind not in (bool, object):
             return "type"
         if not isinstance(value, self.kind):
             return "type"

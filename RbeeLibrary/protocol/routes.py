@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from . import answers as a
+from . import events as e
 from . import messages as m
 from .fields import text
 
@@ -115,13 +116,13 @@ class DownloadId:
     id: str | None = text(default=None)
 
 
-_LOADING = (a.LayersLoaded, a.LoadingEnded)
-_DOWNLOAD = (a.Downloading, a.Retrying, a.DownloadComplete, a.StageError)
-_INFERENCE = Events((a.PlainToken, a.IndexedToken, a.IndexedEnd, a.TypedStart, a.TypedToken, a.TypedEnd, a.TypedError))
+_LOADING = (e.LayersLoaded, e.LoadingEnded)
+_DOWNLOAD = (e.Downloading, e.Retrying, e.DownloadComplete, e.StageError)
+_INFERENCE = Events((e.PlainToken, e.IndexedToken, e.IndexedEnd, e.TypedStart, e.TypedToken, e.TypedEnd, e.TypedError))
 _MODEL_ERRORS = ("MODEL_NOT_FOUND", "MODEL_ACCESS_DENIED", "INSUFFICIENT_DISK", "DOWNLOAD_FAILED", "DOWNLOAD_TIMEOUT")
 _SSH_ERRORS = ("SSH_TIMEOUT", "SSH_AUTH_FAILED", "SSH_FAILED", "HIVE_NOT_INSTALLED")
 _OLD = ("success", "message")
-_DESCRIPTION = Route("GET", "/openapi.json", "Describes the service (OpenAPI 3.1).", "1.5", {200: DOCUMENT}, protected=False)
+_DESCRIPTION = Route("GET", "/openapi.json", "Describes the service (OpenAPI 3.1).", "1.6", {200: DOCUMENT}, protected=False)
 
 QUEEN = (
     _DESCRIPTION,
@@ -143,7 +144,7 @@ QUEEN = (
         "/v2/registry/beehives/install",
         "Installs rbee on a node and says how far it is.",
         "4.2",
-        {200: Events((a.InstallStage, a.StageError))},
+        {200: Events((e.InstallStage, e.StageError))},
         m.NodeName,
         errors=("NODE_NOT_FOUND", "INTERNAL"),
     ),
@@ -187,7 +188,7 @@ QUEEN = (
         "/v2/tasks/{request_id}/progress",
         "Says how far a task is.",
         "4.2",
-        {200: Events((*_LOADING, *_DOWNLOAD, a.Connecting))},
+        {200: Events((*_LOADING, *_DOWNLOAD, e.Connecting))},
         errors=("TASK_NOT_FOUND",),
     ),
     Route("DELETE", "/v2/tasks/{request_id}", "Cancels a task; also again, and for an unknown id.", "4.2", {204: NOTHING}),

@@ -1200,4 +1200,28 @@ MUTATIONS = [
         "suites/network/lines.robot",
         "Long Request Does Not Hold Time Up",
     ),
+    Mutation(
+        "answer has another type than its contract",
+        "fakes/hive_workers.py",
+        '            "device": self.device,\n            "slots_total"',
+        '            "device": str(self.device),\n            "slots_total"',
+        "suites/contract/answers.robot",
+        "Answers Of All Programs Match The Contract",
+    ),
+    Mutation(
+        "answer is judged by no description",
+        "keywords/contract.py",
+        "        found = _wrong(route, status, headers, body, exact)\n",
+        "        found: list[str] = []\n",
+        "suites/contract/answers.robot",
+        "Cut Answer Is Off The Contract",
+    ),
+    Mutation(
+        "stream is not judged to its end",
+        "protocol/conformity.py",
+        'return found or ([] if body and body[-1].is_done else ["the stream has no [DONE] at its end"])',
+        "return found",
+        "suites/contract/answers.robot",
+        "Stream Without Its End Is Off The Contract",
+    ),
 ]
