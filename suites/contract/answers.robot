@@ -89,6 +89,7 @@ Program Describes Itself
 
 *** Keywords ***
 Start A Fleet With A Hub
+    [Documentation]    One fleet for all tests: none of them changes it.
     Start Model Hub
     Start Fleet    workers=1
 
