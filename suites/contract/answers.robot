@@ -1,8 +1,8 @@
 *** Settings ***
 Documentation       What programs say is what the contract says: status, fields and their order, events, error codes.
 ...
-...                 Fakes judge every answer of theirs, and a test fails if one is off; here answers are judged by a test, as those of
-...                 real programs would be.
+...                 Fakes judge every answer of theirs, and a test fails if one is off; here a test judges, as for
+...                 real programs.
 
 Library             Collections
 Library             RequestsLibrary
