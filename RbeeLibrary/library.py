@@ -13,6 +13,7 @@ from robot.libraries.BuiltIn import BuiltIn
 from robot.running.context import EXECUTION_CONTEXTS
 
 from .keywords.behaviour import BehaviourKeywords
+from .keywords.chaos import ChaosKeywords
 from .keywords.clock import TimeKeywords
 from .keywords.console import ConsoleTail
 from .keywords.context import RunContext, seconds
@@ -120,8 +121,9 @@ class RbeeLibrary:
         self._coverage = CoverageKeeper(min_fault_coverage)
         self._contract = ContractKeywords(self._context)
         self._console = ConsoleTail(self._context) if console else None
+        lifecycle = LifecycleKeywords(self._context, self._launcher, endings)
         for group in (
-            LifecycleKeywords(self._context, self._launcher, endings),
+            lifecycle,
             SurroundingsKeywords(self._context, self._launcher),
             StoreKeywords(self._context),
             KeeperKeywords(self._context, self._launcher, endings),
@@ -131,6 +133,7 @@ class RbeeLibrary:
             journals,
             BehaviourKeywords(self._context, journals),
             self._contract,
+            ChaosKeywords(self._context, lifecycle, endings, self._inferences, journals),
             self._time,
             processes,
             self._ports,

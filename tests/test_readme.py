@@ -94,7 +94,7 @@ def test_picture_is_the_librarys_own(tmp_path):
 
 
 def test_every_block_is_a_suite_that_runs():
-    assert len(suites()) == len(blocks("robotframework")) == 7
+    assert len(suites()) == len(blocks("robotframework")) == 8
 
 
 def test_tutorial_passes(tmp_path):

@@ -74,6 +74,7 @@ class Hive(Service):
             exit_now(1)
         self.set_state("idle")
         if self.control is not None:
+            self.control.on("workers-order", lambda order: self.workers.put_in_order(order["worker_ids"]))
             self.control.on("worker-argv", lambda order: self.workers.give_argv(order["worker_id"], order["argv"]))
 
     def started(self) -> None:

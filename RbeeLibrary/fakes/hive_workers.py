@@ -112,6 +112,12 @@ class Workers:
         """Further words for the next worker of this id (the library's orders; a client has no say in it)."""
         self._extra_argv[worker_id] = argv
 
+    def put_in_order(self, worker_ids: list[str]) -> None:
+        """Lists these first, in this order, as if they had been started one after the other."""
+        with self._lock:
+            first = {name: self._rows[name] for name in worker_ids if name in self._rows}
+            self._rows = {**first, **self._rows}
+
     def close(self) -> None:
         """No new workers from now on."""
         with self._lock:

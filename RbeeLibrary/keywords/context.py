@@ -91,6 +91,8 @@ class RunContext:
         self._scenes = 0
         self.known_keys: dict[str, str] = {}
         self.faults = FaultBook()
+        self.recipe: dict[str, Any] | None = None
+        """The arguments of the last `Start Fleet`."""
         self.stores: dict[str, str] = {}
         """Name of a queen or hive -> path of its SQLite file."""
 
@@ -134,6 +136,11 @@ class RunContext:
             self._steps = Journal(os.path.join(folder, f"{OWN_JOURNAL}-{os.getpid()}.jsonl"), OWN_JOURNAL, self.coordinator.clock, alone=True)
         assert self._steps is not None
         self._steps.record(record, **fields)
+
+    @property
+    def folder(self) -> Path:
+        """Where the artifacts of the run are."""
+        return self._folder
 
     @property
     def is_running(self) -> bool:

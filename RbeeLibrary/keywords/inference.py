@@ -263,6 +263,10 @@ class InferenceKeywords:
 
     # --- for the library ---
 
+    def all(self) -> list[Inference]:
+        """All inferences of the test."""
+        return list(self._inferences)
+
     def abandon_all(self) -> None:
         """Ends what still runs: its clients leave, so that draining workers have nothing to wait for."""
         for inference in self._inferences:

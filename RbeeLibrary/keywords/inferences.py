@@ -49,6 +49,9 @@ class Inference:
         self.url = f"{to.url}{path}"
         self._cancel_url = f"{to.url}{cancel_path}"
         self._body = body
+        self.prompt = str(body["prompt"])
+        self.wanted: int | None = body.get("max_tokens")
+        self.seed: int | None = body.get("seed")
         self._auth = {"Authorization": f"Bearer {key}"} if key else {}
         self._silence = silence
         self._changed = threading.Condition()

@@ -68,6 +68,7 @@ class LifecycleKeywords:
             AssertionError: something did not start or did not get idle; the message has its exit code and last lines.
         """
         given = option_values({**options, "api_key": api_key})
+        self._context.recipe = {"hives": hives, "workers": workers, "slots": slots, "api_key": api_key, "prefix": prefix, "timeout": timeout, **options}
         deadline = self._deadline(timeout)
         hive_options = split_options(given, HiveOptions)
         worker_options = split_options(
@@ -84,6 +85,10 @@ class LifecycleKeywords:
         with ThreadPoolExecutor(max_workers=max(1, min(16, len(jobs)))) as pool:
             started = list(pool.map(lambda job: self._launcher.spawn_worker(job[0], job[1], worker_options, {**request, "slots": slots}, deadline), jobs))
         self._launcher.await_all(started, State.idle, deadline)
+        for hive in begun:  # started at the same time, they would be listed by chance, and the first one idle gets the request
+            mine = [worker.name for worker in started if worker.owner == hive.daemon.name]
+            if len(mine) > 1:
+                self._context.supervisor.control(hive.process, {"op": "workers-order", "worker_ids": mine})
         fleet = Fleet(queen.daemon, [hive.daemon for hive in begun], started)
         logger.info(f"started {fleet.queen}, {', '.join(str(daemon) for daemon in [*fleet.hives, *fleet.workers]) or 'no hive'}")
         return fleet

@@ -121,6 +121,13 @@ class Quantization(Enum):
     Q8_0 = "Q8_0"
 
 
+class TokenTexts(Enum):
+    """Which texts tokens have: those that a worker generates (contract 6.5), or any, such as those of `answer=` and `Set Answer`."""
+
+    any = "any"
+    generated = "generated"
+
+
 class Service(Enum):
     """Which service of rbee something is."""
 

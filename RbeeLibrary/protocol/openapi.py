@@ -75,7 +75,7 @@ def _responses(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
 def _content(option: Answer, schemas: dict[str, Any]) -> dict[str, Any]:
     if isinstance(option, Events):
         kinds = [_reference(kind, schemas) for kind in option.kinds]
-        return {CONTENT_TYPE: {"schema": {"type": "string", "description": "Ends with data: [DONE]."}, "x-event-schema": {"oneOf": kinds}}}
+        return {CONTENT_TYPE: {"x-event-schema": {"oneOf": kinds}, "x-last-event": "[DONE]"}}
     if isinstance(option, Raw):
         if option.empty:
             return {}

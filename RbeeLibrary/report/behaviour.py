@@ -244,11 +244,11 @@ def _cascade_order(story: Story) -> Iterator[Finding]:
 
 def _shutdown_orders(story: Story) -> Iterator[tuple[Record, int, int]]:
     """What queens told hives: the record, the queen's pid, the hive's pid."""
-    hives = {str(record.get("port")): record["pid"] for record in story.of("bound", program="fake-hive")}
     for order in story.of("request_out", program="fake-queen", method="POST", path="/v1/admin/shutdown"):
-        pid = hives.get(str(order.get("target")).rpartition(":")[2])
-        if pid is not None:
-            yield order, order["pid"], pid
+        port = str(order.get("target")).rpartition(":")[2]
+        bound = [record for record in story.of("bound", program="fake-hive") if str(record.get("port")) == port and record["ns"] < order["ns"]]
+        if bound:
+            yield order, order["pid"], bound[-1]["pid"]  # one that was started again later has the same port
     for order in story.of("ssh", program="fake-queen"):
         words = str((order.get("argv") or [""])[-1]).split()
         if words[:2] == ["kill", "-TERM"] and words[-1].isdigit():

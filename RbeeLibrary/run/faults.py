@@ -7,16 +7,14 @@ users, is the same for all of them and stands here.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from .clock import Clock, Event
+from .draws import draw
 from .journal import Journal
-
-_DRAW_RANGE = 2**64
 
 
 class Cut(Exception):
@@ -167,8 +165,7 @@ class Fault:
 
     def draw(self, key: str) -> float:
         """A number from 0 to 1 that depends on seed, program, kind of fault and request, and on nothing else: not on how many tests ran before."""
-        text = "\0".join((str(self.spec.seed), self._node, self.spec.kind, key)).encode("utf-8", "replace")
-        return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big") / _DRAW_RANGE
+        return draw(self.spec.seed, self._node, self.spec.kind, key)
 
     def hold(self, place: Place, seconds: float | None) -> None:
         """Waits on the run's clock, or, for None, until the fault is cleared; raises Cut if the client leaves meanwhile."""

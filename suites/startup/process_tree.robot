@@ -1,6 +1,7 @@
 *** Settings ***
 Documentation       Who started whom, as `ps -ef --forest` shows it: robot, warden, nursery, queen and hive, workers.
 
+Library             RequestsLibrary
 Resource            ../../resources/rbee.resource
 
 Test Teardown       Fleet Should Have Behaved
@@ -23,6 +24,13 @@ Output Of Every Program Is In Its Own File
     Get Output    hive    contains    fake-hive 0.1.0 serves on
     Get Output    queen    contains    fake-queen 0.1.0 serves on
     Get Output    queen    ==    ${EMPTY}    stream=stdout
+
+Workers Are Listed In The Order Of Their Numbers
+    [Documentation]    They start at the same time; the first idle one of the list gets the request, so it must not be one by chance.
+    ${fleet} =    Start Fleet    workers=6
+    ${list} =    GET    ${fleet.hives[0].url}/v1/workers/list    timeout=5
+    VAR    @{names}    @{{ [row['worker_id'] for row in $list.json()['workers']] }}
+    Should Be Equal    ${names}    ${{ [f'worker-{number}' for number in range(1, 7)] }}
 
 
 *** Keywords ***

@@ -51,6 +51,7 @@ FITS = "suites/preflight/model_fits.robot"
 REGISTRATION = "suites/nodes/registration.robot"
 OVER_SSH = "suites/nodes/hive_over_ssh.robot"
 LINES = "suites/network/lines.robot"
+CHAOS = "suites/faults/chaos.robot"
 HUB_FAULTS = "suites/faults/hub_faults.robot"
 K_SETUP = "suites/keeper/setup_nodes.robot"
 K_INFER = "suites/keeper/infer.robot"
@@ -1223,5 +1224,29 @@ MUTATIONS = [
         "return found",
         "suites/contract/answers.robot",
         "Stream Without Its End Is Off The Contract",
+    ),
+    Mutation(
+        "chaos judges no tokens",
+        "report/tokens.py",
+        "    return [text for one in asked for text in _wrong(one,",
+        "    return [text for one in asked[:0] for text in _wrong(one,",
+        CHAOS,
+        "Token That Is Left Out Is Noticed",
+    ),
+    Mutation(
+        "seed of chaos draws nothing",
+        "keywords/schedule.py",
+        '        at = _rounded(duration * draw(seed, number, "at"))',
+        '        at = _rounded(duration * draw(id(found), number, "at"))',
+        CHAOS,
+        "Same Seed Is The Same Schedule",
+    ),
+    Mutation(
+        "workers of a fleet are listed by chance",
+        "fakes/hive_workers.py",
+        "            self._rows = {**first, **self._rows}",
+        "            self._rows = {**dict(reversed(first.items())), **self._rows}",
+        "suites/startup/process_tree.robot",
+        "Workers Are Listed In The Order Of Their Numbers",
     ),
 ]

@@ -1,0 +1,45 @@
+*** Settings ***
+Documentation       Twenty schedules of chaos over fleets of four shapes: whatever is killed, frozen, ended, cut or refused,
+...                 the fleet behaves and no token is lost or made up.
+...
+...                 Out by default; `robot -v CHAOS:none suites/chaos.robot` brings it in. It takes about ten seconds.
+
+Resource            ../resources/rbee.resource
+
+Test Tags           chaos    ${CHAOS}
+Test Template       Fleet Should Withstand Chaos
+
+
+*** Variables ***
+${CHAOS}            robot:exclude
+
+
+*** Test Cases ***    SEED    HIVES    WORKERS    SLOTS
+Seed 1    1    1    2    1
+Seed 2    2    2    1    1
+Seed 3    3    1    3    2
+Seed 4    4    2    2    2
+Seed 5    5    1    2    1
+Seed 6    6    2    1    1
+Seed 7    7    1    3    2
+Seed 8    8    2    2    2
+Seed 9    9    1    2    1
+Seed 10    10    2    1    1
+Seed 11    11    1    3    2
+Seed 12    12    2    2    2
+Seed 13    13    1    2    1
+Seed 14    14    2    1    1
+Seed 15    15    1    3    2
+Seed 16    16    2    2    2
+Seed 17    17    1    2    1
+Seed 18    18    2    1    1
+Seed 19    19    1    3    2
+Seed 20    20    2    2    2
+
+
+*** Keywords ***
+Fleet Should Withstand Chaos
+    [Documentation]    One schedule over a fresh fleet.
+    [Arguments]    ${seed}    ${hives}    ${workers}    ${slots}
+    Start Fleet    hives=${hives}    workers=${workers}    slots=${slots}    token_delay=500ms
+    Unleash Chaos    seed=${seed}
