@@ -1,12 +1,13 @@
 """Generated requests against all services: `python tests/fuzz.py [how many]`, 20,000 if nothing is said. Ends with 1 if something was found.
 
-Schemathesis makes the cases of what a service says of itself at `/openapi.json`, half of them as described, half of them not. Every answer has to be one that the
-description has, with a body that fits it; an error code has to be one of the route's; the program lives on, is well, and has the processes that it lists.
+Schemathesis makes the cases of what a service says of itself at `/openapi.json`, half of them as described, half of them not. Every answer has to be one that
+the description has, with a body that fits it; an error code has to be one of the route's; the program lives on, is well, and has the processes that it lists.
 """
 
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -32,6 +33,8 @@ from RbeeLibrary.protocol.sse import Parser
 
 load_all_checks()
 LIMIT = 20.0
+MOST_PROBLEMS = 20
+MOST_TOKENS = 50
 ENDS_IT = ("/v1/admin/shutdown", "/v1/shutdown")
 WORKER = ("fake-worker", "--port", "0", "--worker-id", "fuzzed", "--fault", "ignore-shutdown", "--slots", "2")
 HIVE = ("fake-hive", "--port", "0", "--provision", "off", "--worker-ports", "8900-8904", "--queen-url", "http://127.0.0.1:9")
@@ -50,6 +53,12 @@ class Outcome:
     growth: int = 0
     """KiB of PSS between the first tenth and the end."""
 
+    def take(self, case: Case, port: int, session: requests.Session) -> None:
+        """Sends one case and judges its answer."""
+        self.cases += 1
+        if len(self.problems) < MOST_PROBLEMS:
+            self.problems += _send(case, self, f"http://127.0.0.1:{port}", session)
+
     def __str__(self) -> str:
         said = ", ".join(f"{count} x {status}" for status, count in sorted(self.statuses.items()))
         return f"{self.service}: {self.cases} cases, {said}; {len(self.problems)} problems; PSS grew by {self.growth} KiB"
@@ -61,63 +70,55 @@ def fuzz(service: str, count: int, folder: Path, draw: int = 1) -> Outcome:
     with ExitStack() as stack:
         words = {"worker": WORKER, "hive": HIVE, "queen": (*QUEEN, "--database", str(folder / "beehives.db")), "hub": HUB}[service]
         if service == "queen":
-            hive = stack.enter_context(program(*HIVE))
+            hive = stack.enter_context(program(*HIVE, output=subprocess.DEVNULL))
             words = (*words, "--hive-url", f"*=http://127.0.0.1:{hive.ready['port']}")
-        process = stack.enter_context(program(*words, env={"MOCK_SSH": "1", "HOME": str(folder)}))
-        stack.enter_context(drained(process))
+        process = stack.enter_context(program(*words, env={"MOCK_SSH": "1", "HOME": str(folder)}, output=subprocess.DEVNULL))
         port = process.ready["port"]
         schema = schemathesis.openapi.from_url(f"http://127.0.0.1:{port}/openapi.json")
         operations = [found.ok() for found in schema.get_all_operations()]
         operations = [one for one in operations if service != "hive" or one.path not in ENDS_IT]
         session = stack.enter_context(requests.Session())
         early = 0
-        for operation in operations:
-            for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
-                portion = max(1, round(count / len(operations) / 2))
-                if service == "hive" and operation.path == "/v1/workers/spawn":
-                    portion = min(portion, 300)  # each is a process
-
-                @seed(draw)
-                @settings(max_examples=portion, deadline=None, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
-                @given(operation.as_strategy(generation_mode=mode))
-                def one(case: Case) -> None:
-                    if outcome.problems[20:]:
-                        return
-                    outcome.problems += _send(case, service, f"http://127.0.0.1:{port}", session, outcome)
-
-                try:
-                    one()
-                except Exception as error:  # e.g. nothing negative can be made of an operation without parameters
-                    if "Unsatisfiable" not in type(error).__name__ and "SkipTest" not in type(error).__name__:
-                        raise
+        weights = {one.label: 1 if one.method.upper() in ("GET", "HEAD") else 6 for one in operations}
+        modes = {one.label: [GenerationMode.POSITIVE, GenerationMode.NEGATIVE] for one in operations}
+        while outcome.cases < count:  # of small spaces there are fewer cases than were asked for
+            left = count - outcome.cases
+            for operation in operations:
+                portion = max(1, round(left * weights[operation.label] / sum(weights.values()) / 2))
+                for mode in modes[operation.label]:
+                    if not _send_all(operation, mode, portion, draw, lambda case: outcome.take(case, port, session)):
+                        modes[operation.label] = [GenerationMode.POSITIVE]  # nothing is wrong for a path that takes any text
                 if process.poll() is not None:
                     outcome.problems.append(f"{service} ended with {process.returncode} in {operation.label}")
                     return outcome
                 early = early or (_pss(process.pid) if outcome.cases >= count / 10 else 0)
+            draw += 1
         outcome.growth = _pss(process.pid) - early
         outcome.problems += _health(service, port, process.pid)
     return outcome
 
 
-def drained(process):
-    """Reads what the program prints, so that its pipes never fill."""
-    import threading
-    from contextlib import contextmanager
+def _send_all(operation, mode: GenerationMode, portion: int, draw: int, take) -> bool:
+    @seed(draw)
+    @settings(max_examples=portion, deadline=None, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+    @given(operation.as_strategy(generation_mode=mode))
+    def one(case: Case) -> None:
+        take(case)
 
-    @contextmanager
-    def reading():
-        for pipe in (process.stdout, process.stderr):
-            threading.Thread(target=lambda pipe=pipe: [None for _ in iter(lambda: pipe.read(65536), "")], daemon=True).start()
-        yield
-        process.kill()
+    try:
+        one()
+    except Exception as error:
+        if type(error).__name__ not in ("Unsatisfiable", "SkipTest"):
+            raise
+        return False
+    return True
 
-    return reading()
 
-
-def _send(case: Case, service: str, url: str, session: requests.Session, outcome: Outcome) -> list[str]:
+def _send(case: Case, outcome: Outcome, url: str, session: requests.Session) -> list[str]:
     if isinstance(case.query, dict) and "follow" in case.query:
         case.query = {**case.query, "follow": "false"}  # else it never ends
-    outcome.cases += 1
+    if isinstance(case.body, dict) and type(tokens := case.body.get("max_tokens")) is int and MOST_TOKENS < tokens <= 2048:
+        case.body = {**case.body, "max_tokens": 1 + tokens % MOST_TOKENS}  # schemathesis reads no more than some hundred events
     try:
         response = case.call(base_url=url, session=session, timeout=LIMIT, allow_redirects=False)
     except requests.exceptions.InvalidURL:
@@ -128,7 +129,7 @@ def _send(case: Case, service: str, url: str, session: requests.Session, outcome
     told = _told(response)
     if told in ("NOT_FOUND", "METHOD_NOT_ALLOWED") and response.status_code in (404, 405):
         return []  # a path that was generated for this route leads to another one, or to none
-    route = find_route(service, case.operation.method.upper(), case.operation.path)
+    route = find_route(outcome.service, case.operation.method.upper(), case.operation.path)
     found = wrong_answer(route, response.status_code, _body(response, case.operation.method.upper()), exact=True)
     try:
         case.validate_response(response, checks=[content_type_conformance, response_schema_conformance])

@@ -24,7 +24,7 @@ MODULES = {"fake-queen": "queen", "fake-hive": "hive", "fake-worker": "worker", 
 
 
 @contextmanager
-def program(name: str, *arguments: str, env: dict[str, str] | None = None, fds: tuple[int, ...] = ()):
+def program(name: str, *arguments: str, env: dict[str, str] | None = None, fds: tuple[int, ...] = (), output: int = subprocess.PIPE):
     """A program that serves; its ready line is read from a pipe."""
     read, write = os.pipe()
     words = [sys.executable, "-m", f"RbeeLibrary.fakes.{MODULES[name]}", *arguments]
@@ -32,8 +32,8 @@ def program(name: str, *arguments: str, env: dict[str, str] | None = None, fds: 
         words,
         env={**robot_env(env), "RBEE_READY_FD": str(write)},
         pass_fds=(write, *fds),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stdout=output,
+        stderr=output,
         text=True,
         start_new_session=True,
     )

@@ -29,6 +29,7 @@ CHANNEL = "rbee.channel"
 BODY_LIMIT = 1048576
 _FIRST_THREADS, _MOST_THREADS = 4, 600
 _READ_LIMIT = 16 * BODY_LIMIT
+_HEADER_LIMIT = 65536
 _LOOP_TIMEOUT = 30.0
 _LOOP_LIMIT = 5.0
 _BACKLOG = 1024
@@ -191,6 +192,7 @@ class Server:
             channel_request_lookahead=1,
             connection_limit=20000,
             max_request_body_size=_READ_LIMIT,
+            max_request_header_size=_HEADER_LIMIT,
             backlog=_BACKLOG,
             log_socket_errors=False,
         )
