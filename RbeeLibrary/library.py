@@ -133,7 +133,7 @@ class RbeeLibrary:
             journals,
             BehaviourKeywords(self._context, journals),
             self._contract,
-            ChaosKeywords(self._context, lifecycle, endings, self._inferences, journals),
+            ChaosKeywords(self._context, lifecycle, endings, self._inferences, journals, self._faults, self._time),
             self._time,
             processes,
             self._ports,

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import html
+import inspect
 import time
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, get_type_hints
 
-from robot.api import logger
+from robot.api import TypeInfo, logger
 from robot.api.deco import keyword
 from robot.errors import ExecutionFailed
 from robot.libraries.BuiltIn import BuiltIn
+from robot.utils import printable_name
 
 from ..assertions import UsageError
 from ..report.behaviour import Rule, Story, misbehaviour
@@ -36,6 +38,10 @@ _TRIES_OF_A_RACE = 4
 _REPLAYS = 3
 
 
+class StepFailed(Exception):
+    """A step could not be done."""
+
+
 class ChaosKeywords:
     """Two keywords of the group Judgement.
 
@@ -45,19 +51,26 @@ class ChaosKeywords:
         endings: ends it before.
         inferences: knows what was asked.
         journals: reads what the programs wrote.
+        others: more groups whose keywords are steps.
     """
 
-    def __init__(self, context: RunContext, lifecycle: LifecycleKeywords, endings: Endings, inferences: InferenceKeywords, journals: JournalKeywords):
+    def __init__(
+        self, context: RunContext, lifecycle: LifecycleKeywords, endings: Endings, inferences: InferenceKeywords, journals: JournalKeywords, *others: object
+    ):
         self._context = context
         self._lifecycle = lifecycle
+        self._methods = {printable_name(name, code_style=True): method for group in (lifecycle, inferences, *others) for name, method in _keywords_of(group)}
+        self._is_shrinking = False
         self._endings = endings
         self._inferences = inferences
         self._journals = journals
 
     @keyword
     def tokens_should_add_up(self, *, texts: TokenTexts = TokenTexts.any, since: Mark | None = None) -> None:
-        """Judges the tokens of all inferences of the test, one by one: nobody has a token that no worker wrote, none was written twice or left out, an
-        inference that is done has all of them, one worker answered it, and it has ended. Contract 6.5, 7.4.
+        """Judges the tokens of all inferences of the test, one by one. Contract 6.5, 7.4.
+
+        Nobody has a token that no worker wrote, none was written twice or left out, an inference that is done has all of them, one worker answered it, and it
+        has ended.
 
         Args:
             texts: `generated`: the texts have to be those that workers generate from prompt, seed and index as well; `any`: they answer something else.
@@ -133,26 +146,25 @@ class ChaosKeywords:
         """Runs a schedule; returns the steps that could be done, and what is wrong."""
         began = time.monotonic_ns()
         here = {process.pid for process in self._context.supervisor.alive()}
-        run = BuiltIn().run_keyword
         old_rate = self._context.coordinator.set_rate(0)
         variables: dict[str, Inference] = {}
         done: list[Step] = []
         now = 0.0
         try:
             for step in steps:
-                run("Advance Time", f"{step.at - now:.3f} s")
+                self._perform("Advance Time", f"{step.at - now:.3f} s")
                 now = step.at
                 if self._is_possible(step, variables) and self._do(step, variables):
                     done.append(step)
-            run("Advance Time", f"{end - now:.3f} s")
+            self._perform("Advance Time", f"{end - now:.3f} s")
             thaw = [Step(end, "Resume", (name,)) for name in self._frozen()]
             done += [step for step in thaw if self._do(step, variables)]
             for line in _calm(end, end):
-                run(*line)
+                self._perform(*line)
             limit = self._context.settings.now.within
             for inference in variables.values():
                 inference.await_change(lambda inference=inference: inference.state in OVER, limit)  # type: ignore[misc]
-        except ExecutionFailed as error:
+        except StepFailed as error:
             return done, [f"time stands still: {error}"]
         finally:
             self._context.coordinator.set_rate(old_rate)
@@ -162,13 +174,30 @@ class ChaosKeywords:
     def _do(self, step: Step, variables: dict[str, Inference]) -> bool:
         args = [variables[arg[2:-1]] if arg.startswith("${") else arg for arg in step.args]
         try:
-            result = BuiltIn().run_keyword(step.keyword, *args)
-        except ExecutionFailed as error:  # it could not be done: the chaos before it was in the way
+            result = self._perform(step.keyword, *args)
+        except StepFailed as error:  # it could not be done: the chaos before it was in the way
             logger.info(f"left out: {step}: {error}")
             return False
         if step.assign:
             variables[step.assign] = result
         return True
+
+    def _perform(self, name: str, *args: Any) -> Any:
+        """Runs a keyword: the log shows it, but for the many runs of a schedule that is being shrunk."""
+        try:
+            if not self._is_shrinking:
+                return BuiltIn().run_keyword(name, *args)
+            method = self._methods[name]
+            kinds = get_type_hints(method)
+            positional = list(inspect.signature(method).parameters)
+            values: dict[str, Any] = {}
+            for position, arg in enumerate(args):
+                key, equals, text = arg.partition("=") if isinstance(arg, str) else ("", "", "")
+                key, value = (key, text) if equals and key in kinds else (positional[position], arg)
+                values[key] = TypeInfo.from_type_hint(kinds[key]).convert(value, allow_unknown=True) if isinstance(value, str) else value
+            return method(**values)
+        except (ExecutionFailed, AssertionError, UsageError) as error:
+            raise StepFailed(str(error)) from None
 
     def _is_possible(self, step: Step, variables: dict[str, Inference]) -> bool:
         if step.keyword == "Submit Inference":
@@ -242,9 +271,15 @@ class ChaosKeywords:
 
         if not limit:
             return best
-        tries = 1 if fails_now(steps) and fails_now(steps) else _TRIES_OF_A_RACE
-        shrunk(steps, fails, may_go_on)
-        recurred = sum(fails_now(best[0]) for _ in range(_REPLAYS))  # last of all: the timeline of the test shows the last run
+        self._is_shrinking = True
+        level = BuiltIn().set_log_level("WARN")
+        try:
+            tries = 1 if fails_now(steps) and fails_now(steps) else _TRIES_OF_A_RACE
+            shrunk(steps, fails, may_go_on)
+            recurred = sum(fails_now(best[0]) for _ in range(_REPLAYS))  # last of all: the timeline of the test shows the last run
+        finally:
+            self._is_shrinking = False
+            BuiltIn().set_log_level(level)
         logger.info(f"shrunk from {len(steps)} to {len(best[0])} steps in {trials} runs; these failed again in {recurred} of {_REPLAYS} runs")
         return best
 
@@ -289,6 +324,10 @@ def as_test(seed: int, steps: Sequence[Step], end: float, start: str, texts: Tok
 def _calm(now: float, end: float) -> list[tuple[str, ...]]:
     """What comes after the last step: no fault holds anybody up any more, and all limits pass."""
     return [("Advance Time", f"{end - now + _MILLISECOND:.3f} s"), ("Clear Faults",), ("Advance Time", f"{_SETTLE:g} s")]
+
+
+def _keywords_of(group: object) -> list[tuple[str, Any]]:
+    return [(name, method) for name, method in inspect.getmembers(group, inspect.ismethod) if hasattr(method, "robot_name")]
 
 
 def _allowed(steps: Sequence[Step]) -> list[Rule]:
