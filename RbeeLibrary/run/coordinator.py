@@ -177,7 +177,8 @@ class Coordinator:
         with self._watching(eager=True):
             while True:
                 for seat in self._seats.values():
-                    if seat.name == program and seat.report is not None:
+                    # What was reported before this wait began may be long over, and its program dead.
+                    if seat.name == program and seat.report is not None and (seat.frozen or seat.report.handled >= seat.asked):
                         for _, due, name in seat.report.timers:
                             if name == timer:
                                 return max(0.0, due - self._page.now())
