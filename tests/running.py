@@ -53,8 +53,13 @@ def robot_env(env: dict[str, str] | None = None, package: Path = ROOT) -> dict[s
     return {**clean, "PYTHONPATH": str(package), MARK_VARIABLE: MARK, **(env or {})}
 
 
-def leftovers(since: float) -> list[str]:
-    """Programs that these tests have started after a time and that are alive: `pid words`."""
+def leftovers(since: float, *, everything: bool = False) -> list[str]:
+    """Programs that these tests have started after a time and that are alive: `pid words`.
+
+    Args:
+        since: the time.
+        everything: whatever carries their mark, not only programs of this library.
+    """
     found = []
     for process in psutil.process_iter(["pid", "cmdline", "create_time", "status"]):
         if process.info["status"] == psutil.STATUS_ZOMBIE or process.info["create_time"] < since - 0.5:
@@ -64,17 +69,17 @@ def leftovers(since: float) -> list[str]:
             ours = process.environ().get(MARK_VARIABLE) == MARK
         except psutil.Error:
             continue
-        if ours and (words.startswith(("rbee-", "fake-", "mock-worker")) or "RbeeLibrary.f" in words):
+        if ours and (everything or words.startswith(("rbee-", "fake-", "mock-worker")) or "RbeeLibrary.f" in words):
             found.append(f"{process.info['pid']} {words[:80]}")
     return found
 
 
-def await_none_left(since: float, limit: float = 10.0) -> list[str]:
+def await_none_left(since: float, limit: float = 10.0, *, everything: bool = False) -> list[str]:
     """Waits until nothing is left; returns what is."""
     import time
 
     deadline = time.monotonic() + limit
-    while (left := leftovers(since)) and time.monotonic() < deadline:
+    while (left := leftovers(since, everything=everything)) and time.monotonic() < deadline:
         processes = []
         for line in left:
             try:

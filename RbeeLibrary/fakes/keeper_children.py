@@ -87,10 +87,7 @@ class Owned:
             raise RbeeError("INTERNAL", f"the {self._role} ended while starting, exit code {self._child.code}")
 
     def end(self, limit: float) -> None:
-        """SIGTERM, and SIGKILL after a limit; returns when it is gone, whoever began to end it.
-
-        The thread that started it must wait here too: with it goes what it has started.
-        """
+        """SIGTERM, and SIGKILL after a limit; returns when it is gone, whoever began to end it."""
         clock = self._keeper.clock
         with self._lock:
             first, self._ending = not self._ending, True

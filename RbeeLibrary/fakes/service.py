@@ -24,6 +24,7 @@ from .server import Server
 READY_VARIABLE = "RBEE_READY_FD"
 LISTEN_VARIABLE = "RBEE_LISTEN_FD"
 _FLUSH_LIMIT = 1.0
+_PARENT_GONE = "parent gone"
 
 
 class Serving(Protocol):
@@ -189,9 +190,16 @@ class Service(Party):
 
     def _die_with_parent(self) -> None:
         parent = os.getppid()
-        signal_at_parents_end(signal.SIGTERM)
+
+        def look(*_: object) -> None:
+            if os.getppid() != parent:
+                self._lifecycle.put((_PARENT_GONE, 0))
+
+        # Not SIGTERM: the kernel signals once for every thread of the parent that had the child for a while, and a second SIGTERM ends the waiting.
+        signal.signal(signal.SIGCONT, look)
+        signal_at_parents_end(signal.SIGCONT)
         if os.getppid() != parent:
-            self.shut_down("parent gone")
+            self.shut_down(_PARENT_GONE)
         if portable():
             self.spawn(self._await_end_of, parent, name="parent")
 
@@ -200,7 +208,7 @@ class Service(Party):
 
         with self.clock.accounts.rest(), contextlib.suppress(psutil.Error):
             psutil.Process(parent).wait()
-        self.shut_down("parent gone")
+        self.shut_down(_PARENT_GONE)
 
 
 def _description(service: str, version: str) -> Reply:
