@@ -193,6 +193,8 @@ class RbeeLibrary:
             if (too_little := self._coverage.add(self._timeline.log(failed=result.failed))) is not None:
                 _fail_also(result, too_little)
             self._judge_faults(result)
+            if self._context.lost is not None:
+                _fail_also(result, f"{self._context.lost}: what the library did is not known any more. Free some room, or set artifacts= of the import")
             watched = self._contract.watched()
             if self._settings.now.auto_stop is AutoStop.TEST:
                 self._judge(self._scopes.end_processes(GRACE), result)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..fleet.children import Child, Reaper, Spawner, SpawnFailed, start_executed
-from ..fleet.launch import FORKED_VARIABLE, Program
+from ..fleet.launch import FORKED_VARIABLE, Program, of_descriptors
 from ..protocol.errors import RbeeError
 from ..protocol.messages import SpawnRequest
 from ..protocol.model_reference import NO_MODEL
@@ -141,6 +141,11 @@ class Workers:
             except RbeeError:
                 self._drop(row)
                 raise
+            except OSError as error:
+                self._drop(row)
+                if row.child is not None:
+                    row.child.signal(signal.SIGKILL)
+                raise _not_started(row, f"{error}{of_descriptors(error)}") from error
 
     def _reserve(self, asked: SpawnRequest, tried: set[int]) -> WorkerRow:
         with self._lock:
@@ -185,9 +190,7 @@ class Workers:
         try:
             child = self._spawner.start(program) if self._spawner and program.module else start_executed(program)
         except SpawnFailed as error:
-            raise RbeeError(
-                "WORKER_CRASHED", f"worker {row.worker_id} could not be started: {error}", {"pid": None, "exit_code": None, "signal": None}
-            ) from None
+            raise _not_started(row, str(error)) from None
         with self._lock:
             row.child = child
             row.port = child.port or row.port
@@ -321,6 +324,11 @@ class Workers:
             child.signal(signal.SIGKILL)
         for child in children:
             self._await_end(child, _KILL_LIMIT)
+
+
+def _not_started(row: WorkerRow, why: str) -> RbeeError:
+    nothing = {"pid": None, "exit_code": None, "signal": None}
+    return RbeeError("WORKER_CRASHED", f"worker {row.worker_id} could not be started: {why}", nothing)
 
 
 def _port_said(line: str) -> int | None:

@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 from ..protocol.options import VERSION
 from ..run.accounts import Rest
 from ..run.clock import Clock, ClockPage, Event
-from ..run.control import open_control
+from ..run.control import Control, open_control
 from ..run.http import HttpClient
 from ..run.journal import Journal, close_journals, journal_path
 from ..run.lifeline import NAME_VARIABLE, RunIsOver, hold_on, run_address
@@ -62,6 +62,7 @@ class Party:
         self._wakeup, self._waker = os.pipe()
         os.set_blocking(self._waker, False)
         self._lifeline: socket.socket | None = None
+        self.control: Control | None = None
         self._run = run_address()
         self.clock = Clock(ClockPage.of_run(os.path.dirname(self._run)) if self._run else None)
         self.real_clock = Clock(accounts=self.clock.accounts)
@@ -89,7 +90,8 @@ class Party:
     def write_line(self, text: str) -> str:
         """Writes one line to standard error, with its time."""
         line = f"{iso_time(time.time())} {printable(text)}"
-        os.write(2, f"{line}\n".encode("utf-8", "replace"))
+        with contextlib.suppress(OSError):  # a disk that is full: the journal tells
+            os.write(2, f"{line}\n".encode("utf-8", "replace"))
         return line
 
     # --- life ---
@@ -134,17 +136,22 @@ class Party:
         if self._run is not None:
             try:
                 self._lifeline = hold_on(self._run, self.name, self.program.partition("-")[2], self.port)
+                self.control = open_control(self._run, self.clock.accounts)
             except RunIsOver as error:
                 print(error, file=sys.stderr)
                 exit_now(1)
             with contextlib.suppress(OSError):
                 Member(os.path.dirname(self._run), self.name, self.port, self.clock)
-        self.control = open_control(self._run, self.clock.accounts)
-        self.journal = Journal(journal_path(journal, self.name), self.program, self.clock, alone=not journal)
+        self.journal = Journal(journal_path(journal, self.name), self.program, self.clock, alone=not journal, on_lost=self._end_without_journal)
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self.client = HttpClient(self.clock, f"{self.program}/{VERSION}", self.journal, headers)
         self.prober = HttpClient(self.clock, f"{self.program}/{VERSION}", self.journal, headers, self.real_clock)
         """For looks at others that somebody waits for who has no part in the run's clock, which may stand still."""
+
+    def _end_without_journal(self, why: str) -> None:
+        # Whatever is checked against a journal with gaps proves nothing: better no program than one that cannot say what it did.
+        self.write_line(f"{why}; {self.program} ends, because nobody could tell what it does: free some room, or give it another file")
+        os._exit(1)
 
 
 def exit_now(code: int) -> NoReturn:

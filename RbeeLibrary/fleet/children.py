@@ -7,6 +7,7 @@ ends at once, and the kernel hands the child to the daemon, which is a subreaper
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import select
@@ -24,10 +25,10 @@ from ..run.accounts import Accounts, ChildAccount
 from ..run.clock import Event
 from ..run.lifeline import NAME_VARIABLE
 from ..run.platform import portable, signal_at_parents_end
-from ..run.ports import PortTaken, listen
+from ..run.ports import PortTaken
 from ..run.title import set_title
 from . import kernel
-from .launch import FORKED_VARIABLE, LISTEN_VARIABLE, READY_VARIABLE, Program, close_all_but, fork, module_command
+from .launch import FORKED_VARIABLE, LISTEN_VARIABLE, READY_VARIABLE, Program, close_all_but, fork, module_command, of_descriptors, prepare, private
 
 _REQUEST_LIMIT = 262144
 OWN_GROUP: dict[str, Any] = {"process_group": 0} if sys.version_info >= (3, 11) else {"start_new_session": True}
@@ -119,6 +120,10 @@ class Spawner:
             raise PortTaken(answer["taken"])
         if "error" in answer:
             raise SpawnFailed(answer["error"])
+        if not fds:
+            kernel.kill(answer["pid"])  # there was no descriptor left to take its ready pipe over with
+            lost = OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+            raise SpawnFailed(f"{lost.strerror}{of_descriptors(lost)}")
         return Child(answer["pid"], answer["port"], fds[0])
 
 
@@ -148,18 +153,20 @@ def _serve_spawns(connection: socket.socket, parent: int, name: str) -> None:
 
 def _spawn(program: Program, parent: int) -> tuple[dict[str, Any], list[int]]:
     listener = None
-    if program.port is not None:
-        try:
-            listener = listen(program.host, program.port)
-        except PortTaken:
-            return {"taken": program.port}, []
-        except (OSError, OverflowError) as error:
-            return {"error": str(error)}, []
+    pipes: list[int] = []
+    try:
+        listener = prepare(program)
+        for _ in range(3):
+            pipes += os.pipe()
+        ready, ready_in_child, gate_in_child, gate, answer_fd, answer_in_middle = pipes
+        middle = os.fork()
+    except (OSError, OverflowError) as error:
+        for fd in pipes:
+            os.close(fd)
+        if listener is not None:
+            listener.close()
+        return {"taken": program.port} if isinstance(error, PortTaken) else {"error": f"{error}{of_descriptors(error)}"}, []
     port = listener.getsockname()[1] if listener else None
-    ready, ready_in_child = os.pipe()
-    gate_in_child, gate = os.pipe()
-    answer_fd, answer_in_middle = os.pipe()
-    middle = os.fork()
     if middle == 0:
         try:
             pid = fork(program, listener, ready_in_child, keep=set(), before=lambda: _wait_at_gate(gate_in_child, gate), die_with=None)
@@ -194,11 +201,14 @@ def start_executed(program: Program) -> Child:
         PortTaken: its port is taken.
         SpawnFailed: it cannot be started.
     """
-    listener = None
-    if program.port is not None:
-        listener = listen(program.host, program.port)
+    try:
+        listener, pipe = prepare(program), os.pipe()
+    except PortTaken:
+        raise
+    except OSError as error:
+        raise SpawnFailed(f"{program.name} cannot be started: {error}{of_descriptors(error)}") from error
     port = listener.getsockname()[1] if listener else None
-    ready, ready_in_child = os.pipe()
+    ready, ready_in_child = pipe
     env = {**os.environ, **program.env, NAME_VARIABLE: program.name, READY_VARIABLE: str(ready_in_child)}
     env.pop(FORKED_VARIABLE, None)
     fds = [ready_in_child]
@@ -209,11 +219,11 @@ def start_executed(program: Program) -> Child:
     command = module_command(program.module, words) if program.module else words
     try:
         with contextlib.ExitStack() as files:
-            out, err = (files.enter_context(open(path, "ab")) if path else None for path in (program.stdout, program.stderr))
+            out, err = (files.enter_context(open(path, "ab", opener=private)) if path else None for path in (program.stdout, program.stderr))
             started = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, pass_fds=fds, env=env, cwd=program.cwd, **OWN_GROUP)
     except OSError as error:
         os.close(ready)
-        raise SpawnFailed(f"{command[0]} cannot be started: {error.strerror}") from error
+        raise SpawnFailed(f"{command[0]} cannot be started: {error.strerror}{of_descriptors(error)}") from error
     finally:
         os.close(ready_in_child)
         if listener is not None:

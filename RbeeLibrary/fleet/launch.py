@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import importlib
 import os
+import resource
 import signal
 import socket
 import sys
@@ -15,6 +17,7 @@ from typing import Any
 
 from ..run.lifeline import NAME_VARIABLE
 from ..run.platform import signal_at_parents_end
+from ..run.ports import listen
 from ..run.title import set_title
 
 READY_VARIABLE = "RBEE_READY_FD"
@@ -75,7 +78,11 @@ def fork(program: Program, listener: socket.socket | None, ready: int, *, keep: 
         die_with: pid of the parent whose end ends the child, None = it may outlive it.
     """
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-    pid = os.fork()
+    try:
+        pid = os.fork()
+    except OSError:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        raise
     if pid:
         _own_group(pid)
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
@@ -106,10 +113,10 @@ def _become(program: Program, listener: socket.socket | None, ready: int, keep: 
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCONT, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
+    fds = {0, 1, 2, ready, *keep} | ({listener.fileno()} if listener else set())
+    close_all_but(fds)  # first: of what the parent holds, there may be no descriptor left to open a file with
     _redirect(program.stdout, 1)
     _redirect(program.stderr, 2)
-    fds = {0, 1, 2, ready, *keep} | ({listener.fileno()} if listener else set())
-    close_all_but(fds)
     if program.cwd:
         os.chdir(program.cwd)
     os.environ.update(program.env)
@@ -155,9 +162,33 @@ def _exec(program: Program, listener: socket.socket | None, ready: int) -> None:
 def _redirect(path: str | None, target: int) -> None:
     if path is None:
         return
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    fd = private(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(fd, target)
     os.close(fd)
+
+
+def prepare(program: Program) -> socket.socket | None:
+    """What a program needs before it is forked: its files for output can be written, and its port is bound; returns the socket.
+
+    Raises:
+        OSError: they cannot.
+    """
+    for path in (program.stdout, program.stderr):
+        if path is not None:
+            os.close(private(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND))
+    return listen(program.host, program.port) if program.port is not None else None
+
+
+def private(path: str, flags: int) -> int:
+    """Opens a file of the run, for `open`: nobody but its owner reads it."""
+    return os.open(path, flags | os.O_CLOEXEC, 0o600)
+
+
+def of_descriptors(error: Exception) -> str:
+    """What to do about an error that comes of too few file descriptors; an empty text for other errors."""
+    if not isinstance(error, OSError) or error.errno not in (errno.EMFILE, errno.ENFILE):
+        return ""
+    return f". At most {resource.getrlimit(resource.RLIMIT_NOFILE)[0]} may be open at once; allow more with ulimit -n"
 
 
 def close_all_but(keep: set[int]) -> None:

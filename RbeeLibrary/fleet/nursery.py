@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import encodings.idna  # noqa: F401  a forked child must not import them later
 import encodings.latin_1  # noqa: F401
+import errno
 import gc
 import importlib
 import json
@@ -19,11 +20,11 @@ import signal
 import socket
 from typing import Any
 
+from ..run.lifeline import FULL
 from ..run.platform import portable
-from ..run.ports import listen
 from ..run.title import set_title
 from .kernel import become_subreaper, end_children
-from .launch import Program, fork
+from .launch import Program, fork, of_descriptors, prepare
 
 
 def main(connection: int, address: str, preload: str) -> None:
@@ -63,6 +64,7 @@ class Nursery:
         self._controls: dict[int, Lines] = {}
         self._waiting: dict[int, int] = {}
         self._ready: dict[int, tuple[int, bytes]] = {}
+        self._spare = os.open(os.devnull, os.O_RDONLY)
         self._wakeup, wakeup = os.pipe()
         os.set_blocking(self._wakeup, False)
         os.set_blocking(wakeup, False)
@@ -118,22 +120,25 @@ class Nursery:
                 self._running = False
 
     def _start(self, message: dict[str, Any]) -> None:
-        program = Program(**message["program"])
-        listener = None
+        listener: socket.socket | None = None
+        port: int | None = None
+        pipe: tuple[int, ...] = ()
         try:
-            if program.port is not None:
-                listener = listen(program.host, program.port)
+            program = Program(**message["program"])
+            listener, pipe = prepare(program), os.pipe()
+            read, write = pipe
+            pid = fork(program, listener, write, keep=set(), before=lambda: None, die_with=self._pid)
         except (OSError, OverflowError) as error:
-            self._tell(reply=message["id"], error=str(error))
+            for fd in pipe:
+                os.close(fd)
+            self._tell(reply=message["id"], error=f"{error}{of_descriptors(error)}")
             return
-        read, write = os.pipe()
-        os.set_blocking(read, False)
-        pid = fork(program, listener, write, keep=set(), before=lambda: None, die_with=self._pid)
+        finally:
+            if listener is not None:
+                port = listener.getsockname()[1]
+                listener.close()
         os.close(write)
-        port = None
-        if listener is not None:
-            port = listener.getsockname()[1]
-            listener.close()
+        os.set_blocking(read, False)
         self._ready[read] = (pid, b"")
         self._poll.register(read, select.POLLIN)
         self._tell(reply=message["id"], pid=pid, port=port)
@@ -167,11 +172,20 @@ class Nursery:
     def _welcome(self) -> None:
         try:
             connection, _ = self._listener.accept()
-        except OSError:
-            return  # gone again before it was let in
+        except OSError as error:
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                self._send_away()
+            return  # else it was gone again before it was let in
         connection.setblocking(True)
         self._guests[connection.fileno()] = Lines(connection)
         self._poll.register(connection, select.POLLIN)
+
+    def _send_away(self) -> None:
+        # Left where it is, who waits would keep this loop busy and learn nothing.
+        os.close(self._spare)
+        with contextlib.suppress(OSError), self._listener.accept()[0] as connection:
+            connection.send(FULL)
+        self._spare = os.open(os.devnull, os.O_RDONLY)
 
     def _hear_guest(self, fd: int) -> None:
         guest = self._guests[fd]

@@ -22,11 +22,22 @@ from ..run.lifeline import RUN_VARIABLE
 from ..run.platform import portable, require_supported
 from ..run.title import ROOM
 from . import kernel
-from .launch import Program, module_command
+from .launch import Program, module_command, of_descriptors, private
+
+_PLAIN = "/tmp"
+_LONGEST = 103 if sys.platform == "darwin" else 107
+"""Bytes of a unix socket's path."""
+_ROOM_FOR_NAMES = len("/clock.sock")
 
 
 class StartFailed(Exception):
     """A program did not start; the message says why."""
+
+
+class NoRun(Exception):
+    """There can be no run here; the message says what is missing, where, and what to do."""
+
+    ROBOT_SUPPRESS_NAME = True
 
 
 @dataclass(eq=False)
@@ -64,11 +75,14 @@ class Supervisor:
     Args:
         preload: modules that the nursery imports before it forks.
         logs: folder for the output of warden and nursery.
+
+    Raises:
+        NoRun: there is no folder for its sockets, or its first process cannot be started.
     """
 
     def __init__(self, preload: list[str], logs: str):
         require_supported()
-        self.folder = tempfile.mkdtemp(prefix="rbee-")
+        self.folder = socket_folder()
         self.address = os.path.join(self.folder, "run")
         self._changed = threading.Condition()
         self._processes: dict[int, Process] = {}
@@ -77,19 +91,12 @@ class Supervisor:
         self._next = 0
         self._over = False
         self._closing = False
-        ours, theirs = socket.socketpair()
-        with open(os.path.join(logs, "nursery.log"), "ab") as log:
-            os.fchmod(log.fileno(), 0o600)
-            self._warden = subprocess.Popen(
-                [sys.executable, "-m", "RbeeLibrary.fleet.warden", str(os.getpid()), str(theirs.fileno()), ",".join(preload), " " * ROOM],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                pass_fds=[theirs.fileno()],
-                env={**os.environ, RUN_VARIABLE: self.address},
-            )
-        theirs.close()
-        self._connection = ours
+        self._log = os.path.join(logs, "nursery.log")
+        try:
+            self._warden, self._connection = self._start_warden(preload)
+        except OSError as error:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise NoRun(f"the nursery, which starts all programs of a run, cannot be started: {error}{of_descriptors(error)}") from None
         threading.Thread(target=self._listen, name="nursery", daemon=True).start()
         atexit.register(self.close)
 
@@ -97,6 +104,13 @@ class Supervisor:
     def root(self) -> int:
         """pid of the topmost process of the run."""
         return self._warden.pid
+
+    def _start_warden(self, preload: list[str]) -> tuple[subprocess.Popen[bytes], socket.socket]:
+        ours, theirs = socket.socketpair()
+        with theirs, open(self._log, "ab", opener=private) as log:
+            words = [sys.executable, "-m", "RbeeLibrary.fleet.warden", str(os.getpid()), str(theirs.fileno()), ",".join(preload), " " * ROOM]
+            env = {**os.environ, RUN_VARIABLE: self.address}
+            return subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[theirs.fileno()], env=env), ours
 
     # --- starting ---
 
@@ -322,13 +336,33 @@ class Supervisor:
             process.ended = time.monotonic()
 
     def _why_no_answer(self) -> str:
-        return f"the nursery of this run ended with {self._warden.poll()}" if self._over else "the nursery did not answer in time"
+        return f"the nursery of this run ended; {self._log} may say why" if self._over else "the nursery did not answer in time"
 
     def _end_by_hand(self) -> None:
         # The nursery is gone: what is known, and what carries the mark of this run, ends here.
         for process in self.alive():
             kernel.kill(process.pid)
         kernel.end_marked(self.address, spare={os.getpid(), self._warden.pid})
+
+
+def socket_folder() -> str:
+    """Makes the folder for the run's sockets: where temporary files are, or in /tmp where that path is too long for a socket.
+
+    Raises:
+        NoRun: neither can be used.
+    """
+    reasons = []
+    for place in (None, _PLAIN):
+        try:
+            folder = tempfile.mkdtemp(prefix="rbee-", dir=place)
+        except OSError as error:
+            reasons.append(str(error))
+            continue
+        if len(os.fsencode(folder)) + _ROOM_FOR_NAMES <= _LONGEST:
+            return folder
+        os.rmdir(folder)
+        reasons.append(f"{folder} is too long for a unix socket, whose path has at most {_LONGEST} bytes")
+    raise NoRun(f"there is no folder for the sockets of a run: {'; '.join(reasons)}. Set TMPDIR to a short path of a folder that can be written to")
 
 
 def ending(code: int) -> str:

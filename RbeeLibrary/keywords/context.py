@@ -17,7 +17,8 @@ from robot.api import logger
 
 from ..assertions import UsageError, Verifier
 from ..fleet import kernel
-from ..fleet.supervisor import Process, Supervisor
+from ..fleet.launch import of_descriptors, private
+from ..fleet.supervisor import NoRun, Process, Supervisor
 from ..run.clock import Clock
 from ..run.coordinator import Coordinator, Look
 from ..run.faults import FaultSpec
@@ -89,6 +90,8 @@ class RunContext:
         self.scene_began = time.monotonic_ns()
         """When the present test or suite began."""
         self._scenes = 0
+        self.lost: str | None = None
+        """Why the library's own journal of this test has gaps."""
         self.known_keys: dict[str, str] = {}
         self.faults = FaultBook()
         self.recipe: dict[str, Any] | None = None
@@ -104,7 +107,12 @@ class RunContext:
         if self._supervisor is None:
             self._folder = claim_folder(self._artifacts())
             self._supervisor = Supervisor(PRELOAD, str(self._folder))
-            self._coordinator = Coordinator(self._supervisor.folder, self.clock.accounts, _look, self._supervisor.signals_to, self.note)
+            try:
+                self._coordinator = Coordinator(self._supervisor.folder, self.clock.accounts, _look, self._supervisor.signals_to, self.note)
+            except OSError as error:
+                self._supervisor.close()
+                self._supervisor = None
+                raise NoRun(f"the clock of the run cannot be made: {error}{of_descriptors(error)}") from None
         return self._supervisor
 
     @property
@@ -128,12 +136,7 @@ class RunContext:
 
     def note(self, record: str, **fields: Any) -> None:
         """Records what the library itself does: steps of the clock, signals."""
-        folder = self.outputs()
-        if self._steps_folder != folder:
-            if self._steps is not None:
-                self._steps.close()
-            self._steps_folder = folder
-            self._steps = Journal(os.path.join(folder, f"{OWN_JOURNAL}-{os.getpid()}.jsonl"), OWN_JOURNAL, self.coordinator.clock, alone=True)
+        self.outputs()
         assert self._steps is not None
         self._steps.record(record, **fields)
 
@@ -148,8 +151,9 @@ class RunContext:
         return self._supervisor is not None
 
     def warm_up(self) -> None:
-        """Starts the nursery without waiting for it."""
-        _ = self.supervisor
+        """Starts the nursery without waiting for it. What is in its way is told by the first keyword that needs it, where a test fails with it."""
+        with contextlib.suppress(NoRun):
+            _ = self.supervisor
 
     def close(self) -> None:
         """Ends everything."""
@@ -162,16 +166,41 @@ class RunContext:
     def open_scene(self, name: str) -> None:
         """From now on output goes to a folder of its own."""
         self._scenes += 1
+        self.lost = None
         self.scene_began = time.monotonic_ns()
         slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40]
         self._scene = f"{self._scenes:03d}-{slug}"
 
     def outputs(self) -> str:
-        """Folder for the output of what is started now."""
+        """Folder for the output of what is started now.
+
+        Raises:
+            NoRun: nothing can be written there.
+        """
         _ = self.supervisor
-        folder = self._folder / self._scene
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return str(folder)
+        folder = str(self._folder / self._scene)
+        if self._steps_folder != folder:
+            self._steps_folder = ""
+            try:
+                os.makedirs(folder, mode=0o700, exist_ok=True)
+                self._begin_steps(folder)
+            except OSError as error:
+                raise not_writable(Path(folder), error) from None
+            self._steps_folder = folder
+        return folder
+
+    def _begin_steps(self, folder: str) -> None:
+        """The library's own journal; that there is room for it also says that there is some for the programs."""
+        if self._steps is not None:
+            self._steps.close()
+            self._steps = None
+        self._steps = Journal(os.path.join(folder, f"{OWN_JOURNAL}-{os.getpid()}.jsonl"), OWN_JOURNAL, self.coordinator.clock, alone=True, on_lost=self._lose)
+        why, self.lost = self.lost, None
+        if why is not None:
+            raise OSError(why)
+
+    def _lose(self, why: str) -> None:
+        self.lost = self.lost or why
 
     def scratch(self, name: str) -> Path:
         """A folder for what nobody looks at later, such as model files; it goes with its test, and with the run in any case."""
@@ -266,19 +295,38 @@ def claim_folder(wanted: Path) -> Path:
     """Makes a folder for this run and clears what an earlier run has left there, and nothing else.
 
     A second library of the same robot process gets a folder beside it.
+
+    Raises:
+        NoRun: nothing can be written there.
     """
     folder, number = wanted, 1
-    while (folder / _CLAIM).exists() and (folder / _CLAIM).read_text() == str(os.getpid()):
-        number += 1
-        folder = wanted.with_name(f"{wanted.name}-{number}")
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for old in folder.iterdir():
-        if old.is_dir() and _SCENE.match(old.name):
-            shutil.rmtree(old, ignore_errors=True)
-    (folder / "nursery.log").unlink(missing_ok=True)
-    (folder / _CLAIM).touch(mode=0o600)
-    (folder / _CLAIM).write_text(str(os.getpid()))
+    try:
+        while (folder / _CLAIM).exists() and (folder / _CLAIM).read_text() == str(os.getpid()):
+            number += 1
+            folder = wanted.with_name(f"{wanted.name}-{number}")
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for old in folder.iterdir():
+            if old.is_dir() and _SCENE.match(old.name):
+                shutil.rmtree(old, ignore_errors=True)
+        (folder / "nursery.log").unlink(missing_ok=True)
+        write_private(folder / _CLAIM, str(os.getpid()))
+    except OSError as error:
+        raise not_writable(folder, error) from None
     return folder
+
+
+def not_writable(folder: Path, error: Exception) -> NoRun:
+    """What is wrong with the folder for the output of programs, and what to do."""
+    return NoRun(
+        f"{folder}, the folder for the output and journals of the programs, cannot be written to: {error}. "
+        "Expected is a folder of yours with some room; give another output folder (robot -d), or another one for this (artifacts= of the import)"
+    )
+
+
+def write_private(path: Path, text: str) -> None:
+    """Writes a file that nobody but its owner can read, not even for a moment."""
+    with open(path, "w", encoding="utf-8", opener=private) as file:
+        file.write(text)
 
 
 def is_none(name: str | None) -> bool:

@@ -134,6 +134,9 @@ def _why(records: Sequence[dict[str, Any]], who: str, at: int) -> str:
     hit = next((r for r in reversed(records) if r.get("record") == "fault" and r["name"] == who and r["ns"] <= at), None)
     if hit is not None:
         return f" because of the fault {hit.get('kind')}"
+    lost = next((r for r in records if r.get("record") == "journal_lost" and r["name"] == who), None)
+    if lost is not None:
+        return f" because its journal could not be written ({lost.get('reason')})"
     sent = next((r for r in reversed(records) if r.get("record") == "signal_sent" and r.get("to") == who and r.get("signal") in _DEADLY), None)
     if sent is not None:
         return " by the test"

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .accounts import Accounts
-from .lifeline import RunIsOver, connect
+from .lifeline import RunIsFull, RunIsOver, connect
 
 Handler = Callable[[dict[str, Any]], Any]
 
@@ -60,10 +60,16 @@ class Control:
 
 
 def open_control(address: str | None, accounts: Accounts) -> Control | None:
-    """The control connection of this process, or None outside a run."""
+    """The control connection of this process, or None outside a run.
+
+    Raises:
+        RunIsFull: the run has no room for it; without it nobody could tell this process what to do.
+    """
     if address is None:
         return None
     try:
         return Control(address, accounts)
+    except RunIsFull:
+        raise
     except (OSError, RunIsOver):
         return None

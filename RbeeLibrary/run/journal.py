@@ -5,6 +5,7 @@ A record is in the file before what it tells has left the process: a SIGKILL los
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -38,20 +39,29 @@ class Journal:
         program: who writes.
         clock: the run's.
         alone: whether the file is this journal's alone, which makes a record cheaper; others may follow it and write to it otherwise.
+        on_lost: is told why the file cannot be written, and then nothing is; without it the error is raised.
+            What is checked against a journal with gaps proves nothing.
     """
 
-    def __init__(self, path: str | None, program: str, clock: Clock, *, alone: bool = False):
+    def __init__(self, path: str | None, program: str, clock: Clock, *, alone: bool = False, on_lost: Callable[[str], object] | None = None):
         self._who = f'"program":{json.dumps(program)},"pid":{os.getpid()},'
         self._epoch = time.time() - time.monotonic()
         self._clock = clock
-        self._lines = open_lines(path, alone=alone) if path else None
+        self._path = path
+        self._on_lost = on_lost
+        self._lines: Lines | None = None
+        try:
+            self._lines = open_lines(path, alone=alone) if path else None
+        except OSError as error:
+            self._lose(error)
         if self._lines is not None:
             _open.append(self._lines)
 
     def close(self) -> None:
         """Keeps nothing from now on."""
         if self._lines is not None:
-            _open.remove(self._lines)
+            with contextlib.suppress(ValueError):
+                _open.remove(self._lines)
             self._lines.close()
             self._lines = None
 
@@ -60,10 +70,23 @@ class Journal:
         lines = self._lines
         if lines is None:
             return
+        try:
+            lines.add(self._line(record, fields))
+        except OSError as error:
+            lines.add_last(self._line("journal_lost", {"reason": str(error.strerror)}))
+            self._lose(error)
+
+    def _line(self, record: str, fields: dict[str, Any]) -> bytes:
         ns = time.monotonic_ns()
         head = b'{"ns":%d,"clock":%.6f,"wall":%.6f,' % (ns, self._clock.now(), self._epoch + ns * 1e-9)
         tail = "".join([f',"{name}":{_simple(value)}' for name, value in fields.items()])
-        lines.add(head + f'{self._who}"record":"{record}"{tail}}}\n'.encode())
+        return head + f'{self._who}"record":"{record}"{tail}}}\n'.encode()
+
+    def _lose(self, error: OSError) -> None:
+        if self._on_lost is None:
+            raise error
+        self._lines = None
+        self._on_lost(f"the journal {self._path} cannot be written: {error.strerror}")
 
     def series(self, record: str, **fields: Any) -> Callable[[int], None]:
         """A short way for records that come by the thousand and differ in their `index` only, such as tokens: what they have in common is written once."""
@@ -72,10 +95,15 @@ class Journal:
         line = b'{"ns":%d,"clock":%.6f,' + rest + b"%d}\n"
         if self._lines is None:
             return lambda index: None
-        write, now, monotonic = self._lines.add, self._clock.now, time.monotonic_ns
+        lines, now, monotonic = self._lines, self._clock.now, time.monotonic_ns
+        write = lines.add
 
         def add(index: int) -> None:
-            write(line % (monotonic(), now(), index))
+            try:
+                write(line % (monotonic(), now(), index))
+            except OSError as error:
+                lines.add_last(self._line("journal_lost", {"reason": str(error.strerror)}))
+                self._lose(error)
 
         return add
 

@@ -6,9 +6,11 @@ connection. Nothing is ever sent on it after the acknowledgement, so its end of 
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
+import resource
 import signal
 import socket
 import sys
@@ -19,10 +21,16 @@ from .platform import portable
 RUN_VARIABLE = "RBEE_RUN"
 NAME_VARIABLE = "RBEE_NAME"
 LIMIT = 10.0
+FULL = b"full\n"
+"""What a run says that has no descriptor left for one more process."""
 
 
 class RunIsOver(Exception):
     """The run that this process belongs to has ended."""
+
+
+class RunIsFull(RunIsOver):
+    """The run that this process belongs to takes no more connections."""
 
 
 def run_address() -> str | None:
@@ -36,11 +44,16 @@ def connect(address: str, hello: dict[str, object]) -> socket.socket:
     connection.settimeout(LIMIT)
     try:
         connection.connect(address)
-        connection.sendall(json.dumps(hello).encode() + b"\n")
-        answer = connection.recv(3)
+        with contextlib.suppress(BrokenPipeError):  # whoever is sent away is told why, and may be gone before this is sent
+            connection.sendall(json.dumps(hello).encode() + b"\n")
+        answer = connection.recv(len(FULL))
     except OSError as error:
         connection.close()
         raise RunIsOver(f"the run at {address} does not answer: {error}") from error
+    if answer == FULL:
+        connection.close()
+        limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        raise RunIsFull(f"the run at {address} takes no more processes: Too many open files. At most {limit} may be open at once; allow more with ulimit -n")
     if answer != b"ok\n":
         connection.close()
         raise RunIsOver(f"the run at {address} did not accept this process")

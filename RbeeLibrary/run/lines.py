@@ -6,6 +6,7 @@ What is reserved and not used yet reads as empty lines.
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import threading
@@ -13,13 +14,18 @@ from typing import Protocol
 
 _ROOM = 8192
 _MOST = 1 << 16
+_SPARE = 512
+"""Kept free for a last line: that the file cannot grow."""
 
 
 class Lines(Protocol):
     """Takes lines."""
 
     def add(self, line: bytes) -> None:
-        """Appends a line, its newline included; it is in the file when this returns."""
+        """Appends a line, its newline included; it is in the file when this returns. OSError if there is no room for it."""
+
+    def add_last(self, line: bytes) -> None:
+        """Appends a short line where there was no room for another one, as far as that can be done, and takes nothing from now on."""
 
     def close(self) -> None:
         """Takes nothing from now on."""
@@ -51,6 +57,12 @@ class WrittenLines:
         if self._fd is not None:
             os.write(self._fd, line)
 
+    def add_last(self, line: bytes) -> None:
+        """Appends a line if there is room for it, and takes nothing from now on."""
+        with contextlib.suppress(OSError):
+            self.add(line)
+        self.close()
+
     def close(self) -> None:
         """Takes nothing from now on."""
         if self._fd is not None:
@@ -79,12 +91,20 @@ class MappedLines:
                 return
             at = self._at
             end = at + len(line)
-            if end > self._room:
+            if end > self._room - _SPARE:
                 self._reserve(max(len(line), min(self._room, _MOST)))
                 self._memory.close()
                 self._memory = mmap.mmap(self._fd, self._room)  # `resize` is not there on every system
             self._memory[at:end] = line
             self._at = end
+
+    def add_last(self, line: bytes) -> None:
+        """Appends a line of at most 512 bytes, for which room was kept, and takes nothing from now on."""
+        with self._lock:
+            if self._open and self._at + len(line) <= self._room:
+                self._memory[self._at : self._at + len(line)] = line
+                self._at += len(line)
+        self.close()
 
     def close(self) -> None:
         """Takes nothing from now on, and gives back what was reserved; in a fork of its owner it does nothing."""
