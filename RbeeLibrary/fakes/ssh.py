@@ -5,6 +5,7 @@ It imports nothing of this package: it starts as fast as an interpreter does, an
 
 from __future__ import annotations
 
+import getopt
 import json
 import os
 import subprocess
@@ -12,7 +13,8 @@ import sys
 import time
 from typing import Any
 
-_OPTIONS_WITH_VALUE = "-BbcDEeFIiJLlmOopQRSWw"
+_OPTIONS = "1246ab:c:e:fgi:kl:m:no:p:qstvxAB:CD:E:F:GI:J:KL:MNO:P:Q:R:S:TVw:W:XYy"
+"""As OpenSSH has them: a letter with a colon takes a value."""
 _SSH_FAILED = 255
 _NOT_FOUND = 127
 
@@ -32,21 +34,23 @@ class Call:
         self.port = "22"
         self.user = os.environ.get("USER") or "root"
         self.connect_timeout = 10.0
-        words = list(argv)
-        while words and words[0].startswith("-"):
-            word = words.pop(0)
-            if word[1:2] not in _OPTIONS_WITH_VALUE:
-                continue
-            value = word[2:] or (words.pop(0) if words else None)
-            if value is None:
-                raise UsageError(f"option requires an argument -- {word[1:]}")
-            self._take(word[:2], value)
+        words = self._take_options(argv)
         if not words:
             raise UsageError("usage: ssh [-i KEY] [-o K=V] [-p PORT] [-l USER] [USER@]HOST [COMMAND]")
         user, at, host = words.pop(0).rpartition("@")
         self.host = host
         self.user = user if at else self.user
-        self.command = " ".join(words) if words else None
+        command = " ".join(self._take_options(words))  # options may stand behind the host as well, but not behind the command
+        self.command = command or None
+
+    def _take_options(self, argv: list[str]) -> list[str]:
+        try:
+            options, words = getopt.getopt(argv, _OPTIONS)
+        except getopt.GetoptError as error:
+            raise UsageError(f"ssh: {error.msg}") from None
+        for name, value in options:
+            self._take(name, value)
+        return list(words)
 
     def _take(self, option: str, value: str) -> None:
         if option == "-p":

@@ -37,7 +37,7 @@ async def serve(listener: socket.socket, options: argparse.Namespace, ready: str
             env=env,
             cwd=env.get("HOME", "/"),
         )
-        await process.redirect(stdin=command.stdin, stdout=command.stdout, stderr=command.stderr)
+        await process.redirect(stdin=command.stdin, stdout=command.stdout, stderr=command.stderr, send_eof=False)
         code = await command.wait()
         await process.stdout.drain()
         process.exit(code if code >= 0 else 128 - code)
