@@ -16,7 +16,7 @@ from ..protocol.sse import compact
 from ..run.fault_kinds import KINDS
 from ..run.faults import FaultBox, FaultSpec, Place
 from ..run.platform import portable, signal_at_parents_end
-from ..run.ports import listen
+from ..run.ports import is_loopback, listen
 from .front import Front, Handler, Reply
 from .party import Party, exit_now
 from .server import Server
@@ -114,8 +114,8 @@ class Service(Party):
         self._server.start()
         self.faults.at("port", Place(refuse=self._server.refuse, accept=self._server.accept))
         self.journal.record("bound", port=self.port)
-        if self.options.host not in ("127.0.0.1", "::1", "localhost"):
-            self.log(f"warning: listening on {self.options.host}, which other machines may reach")
+        if not is_loopback(self.options.host):
+            self.log(f"warning: listening on {self.options.host}, which other machines may reach{'' if self.options.api_key else ', and no key is asked for'}")
         self.log(f"{self.program} {VERSION} serves on {self.url}")
         if self.options.die_with_parent == "on":
             self._die_with_parent()

@@ -10,13 +10,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from robot.api import logger
+
 from ..assertions import UsageError
 from ..fleet.launch import Program
 from ..fleet.supervisor import Process, StartFailed
 from ..protocol.options import MASK, DaemonOptions, secret_environment, to_argv
 from ..protocol.programs import HiveOptions, HubOptions, QueenOptions, RelayOptions, WorkerOptions
 from ..run.http import HttpFailure
-from ..run.ports import free_range
+from ..run.ports import free_range, is_loopback
 from .context import RunContext
 from .declared import split_options
 from .nodes import NodeBook
@@ -75,6 +77,8 @@ class Launcher:
         options = {key: value for key, value in options.items() if value is not None}
         options["fault"] = [*options.get("fault", []), *self._context.faults.take_waiting(name)]
         port = int(options.pop("port", 0))
+        if not is_loopback(str(options.get("host", "127.0.0.1"))):
+            logger.warn(f"{name} listens on {options['host']}, which other machines may reach{'' if options.get('api_key') else ', and no key is asked for'}")
         declared = _OPTIONS[role]
         secrets = secret_environment(options, declared)
         shown = {key: MASK if key in _secret_names(declared) else value for key, value in options.items()}

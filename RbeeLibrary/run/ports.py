@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import ipaddress
 import os
 import random
 import socket
@@ -71,6 +72,14 @@ def free_range(count: int, low: int = 20000, high: int = 30000) -> int:
             listener.close()
         return first
     raise OSError(f"no {count} free ports in a row between {low} and {high}")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def holder(port: int) -> str:
