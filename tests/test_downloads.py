@@ -1,4 +1,4 @@
-"""A hive that is killed in the middle of a download loses nothing."""
+"""A hive that is killed in the middle of a download loses nothing, and gives its token to nobody but the hub."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ import os
 import random
 import signal
 import sqlite3
+import threading
 import time
-from contextlib import closing
+from contextlib import closing, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.request import urlopen
 
 from test_programs import ask, program
 
@@ -63,3 +66,49 @@ def test_killed_at_thirty_random_moments(tmp_path):
             path.unlink()
     assert len(sums) == 1
     assert len([offset for offset in offsets if offset]) >= 5, f"hardly any kill hit the download: {offsets}"
+
+
+class _Mirror(BaseHTTPRequestHandler):
+    """Stands between a hive and its hub: a hub whose files are elsewhere, at another port of this machine."""
+
+    def do_GET(self) -> None:
+        self.server.seen.append(self.headers.get("Authorization"))
+        if "/resolve/" in self.path and self.server.elsewhere:
+            self.send_response(302)
+            self.send_header("Location", f"http://127.0.0.1:{self.server.elsewhere}{self.path}")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        with urlopen(f"http://127.0.0.1:{self.server.hub}{self.path}") as answer:
+            body = answer.read()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        return
+
+
+@contextmanager
+def mirror(hub: int, elsewhere: int | None = None):
+    """A server that remembers the Authorization headers that it has seen."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Mirror)
+    server.hub, server.elsewhere, server.seen = hub, elsewhere, []
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_token_of_the_hub_is_sent_to_nobody_else(tmp_path):
+    """As Hugging Face's own client does it: a redirect to another host goes there without the token."""
+    with program("fake-hub", "--port", "0") as hub, mirror(hub.ready["port"]) as stranger, mirror(hub.ready["port"], stranger.server_port) as asked:
+        words = ["--models-db", str(tmp_path / "models.db"), "--models-dir", str(tmp_path / "models"), "--hub-url", f"http://127.0.0.1:{asked.server_port}"]
+        with program("fake-hive", "--port", "0", *words, env={"HF_TOKEN": "hub-token"}) as hive:
+            events = download(hive.ready["port"])
+    assert events[-1]["stage"] == "complete", events
+    assert set(asked.seen) == {"Bearer hub-token"}
+    assert set(stranger.seen) == {None}, "the token of the hub went to another host"

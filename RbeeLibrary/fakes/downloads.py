@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 from ..protocol.errors import RbeeError
 from ..protocol.programs import HiveOptions
@@ -199,7 +199,10 @@ class Downloader:
             if stream.status not in (301, 302, 307, 308):
                 return stream
             stream.close()
-            url = urljoin(url, stream.headers.get("location", ""))
+            there = urljoin(url, stream.headers.get("location", ""))
+            if urlsplit(there)[:2] != urlsplit(url)[:2]:
+                headers.pop("Authorization", None)  # the token is the hub's, and nobody else's
+            url = there
         raise _Failed(f"the hub redirects more than {_REDIRECTS} times")
 
     def _write(self, download: Download, stream: Stream, offset: int) -> None:

@@ -119,7 +119,7 @@ class Hives:
     def _start(self, row: dict[str, Any], url: str) -> None:
         node = str(row["node_name"])
         self._queen.log(f"the hive of {node} does not accept: starting it over ssh")
-        result = self._ssh.run(row, self._start_command(row, url.rpartition(":")[2]))
+        result = self._ssh.run(row, self._start_command(row, url.rpartition(":")[2]), self._key)
         if result.exit_code in _NOT_INSTALLED:
             last = result.stderr.strip().splitlines()[-1:] or ["command not found"]
             said = last[0] if "command not found" in last[0] else f"command not found: {last[0]}"
@@ -133,13 +133,17 @@ class Hives:
         with self._queen.clock.accounts.birth(pid):
             self._await_start(node, url)
 
+    @property
+    def _key(self) -> str | None:
+        """The key of the hives: what they are started with, and what they are sent."""
+        return self._options.hive_api_key or self._options.api_key
+
     def _start_command(self, row: dict[str, Any], port: str) -> str:
         env = {"RBEE_QUEEN_URL": self._queen.url, "RBEE_NODE_NAME": str(row["node_name"])}
-        if self._options.api_key:
-            env["RBEE_API_KEY"] = self._options.api_key
+        key = "IFS= read -r RBEE_API_KEY; export RBEE_API_KEY; " if self._key else ""
         words = " ".join(f"{name}={shlex.quote(value)}" for name, value in env.items())
         return (
-            f"cd {remote_path(str(row['install_path']))} || exit 2; "
+            f"{key}cd {remote_path(str(row['install_path']))} || exit 2; "
             "if [ -x ./rbee-hive ]; then hive=./rbee-hive; elif [ -x ./target/release/rbee-hive ]; then hive=./target/release/rbee-hive; "
             "else echo 'rbee-hive: command not found' >&2; exit 127; fi; mkdir -p ~/.rbee/logs; "
             f'{words} nohup "$hive" daemon --addr 127.0.0.1:{port} >> ~/.rbee/logs/rbee-hive.log 2>&1 < /dev/null & echo $!'
@@ -193,6 +197,5 @@ class Hives:
         if owned is not None and owned.pid:
             self._ssh.run(owned.node, f"kill -TERM {owned.pid}")
             return
-        key = self._options.hive_api_key or self._options.api_key
-        headers = {"Authorization": f"Bearer {key}"} if key else None
+        headers = {"Authorization": f"Bearer {self._key}"} if self._key else None
         self._queen.client.call("POST", f"{url}/v1/admin/shutdown", limit=_SHUTDOWN_LIMIT, headers=headers, timer="cascade-ask")

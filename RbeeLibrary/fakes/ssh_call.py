@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import signal
 import subprocess
@@ -12,12 +13,20 @@ from typing import Any
 
 from ..fleet.children import OWN_GROUP
 from ..protocol.errors import RbeeError
-from ..protocol.programs import QueenOptions
+from ..protocol.programs import HiveOptions, HubOptions, QueenOptions
 from ..run.lifeline import NAME_VARIABLE
 from .service import Service
 
 _OWN_VARIABLES = ("RBEE_FORKED", "RBEE_READY_FD", "RBEE_LISTEN_FD", NAME_VARIABLE)
 """What describes the queen's own process and nobody below it."""
+_SECRETS = tuple(
+    name
+    for options in (QueenOptions, HiveOptions, HubOptions)
+    for field in dataclasses.fields(options)
+    if field.metadata["secret"]
+    for name in field.metadata["env"]
+)
+"""What ssh does not carry to another machine, and nobody between here and there needs."""
 _REASONS = (
     ("timed out", "Connection timeout", "SSH_TIMEOUT"),
     ("Permission denied", "Permission denied (publickey)", "SSH_AUTH_FAILED"),
@@ -64,11 +73,17 @@ class Ssh:
         self._queen = queen
         self._options = options
 
-    def run(self, node: dict[str, Any], command: str) -> SshResult:
-        """Runs one command; raises SSH_FAILED if there is no ssh program."""
-        process = self._begun(self._argv(node, command), subprocess.DEVNULL)
+    def run(self, node: dict[str, Any], command: str, secret: str | None = None) -> SshResult:
+        """Runs one command; raises SSH_FAILED if there is no ssh program.
+
+        Args:
+            node: its row in the registry.
+            command: for the node's shell.
+            secret: what the command reads from standard input: argv is seen by everybody, and recorded.
+        """
+        process = self._begun(self._argv(node, command), subprocess.DEVNULL if secret is None else subprocess.PIPE)
         with process, self._queen.real_clock.limit(self._options.ssh_timeout, lambda: _end_group(process), "ssh") as timer:
-            out, err = process.communicate()
+            out, err = process.communicate(None if secret is None else f"{secret}\n".encode())
         result = SshResult(None if timer.fired else process.returncode, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"))
         self._record(process.args, None, result)
         return result
@@ -101,7 +116,7 @@ class Ssh:
         return [self._options.ssh_program, *key, *words, "-p", str(node["ssh_port"]), target, *([command] if command is not None else [])]
 
     def _begun(self, argv: list[str], stdin: int) -> subprocess.Popen[bytes]:
-        env = {name: value for name, value in os.environ.items() if name not in _OWN_VARIABLES}
+        env = {name: value for name, value in os.environ.items() if name not in (*_OWN_VARIABLES, *_SECRETS)}
         try:
             return subprocess.Popen(argv, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, **OWN_GROUP)
         except OSError:

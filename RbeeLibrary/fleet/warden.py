@@ -27,6 +27,7 @@ def main() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, everything)
     signal.signal(signal.SIGCONT, lambda *_: None)
     os.setsid()
+    os.umask(0o077)  # what the programs of a run write is for its owner only
     become_subreaper()
     signal_at_parents_end(signal.SIGCONT)
     if os.getppid() != runner:

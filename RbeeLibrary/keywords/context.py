@@ -204,9 +204,7 @@ class RunContext:
 
     def scratch(self, name: str) -> Path:
         """A folder for what nobody looks at later, such as model files; it goes with its test, and with the run in any case."""
-        folder = Path(self.supervisor.folder) / "scratch" / self._scene / name
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return folder
+        return private_folder(Path(self.supervisor.folder) / "scratch" / self._scene / name)
 
     def drop_scratch(self) -> None:
         """Removes what the present test or suite has there."""
@@ -321,6 +319,14 @@ def not_writable(folder: Path, error: Exception) -> NoRun:
         f"{folder}, the folder for the output and journals of the programs, cannot be written to: {error}. "
         "Expected is a folder of yours with some room; give another output folder (robot -d), or another one for this (artifacts= of the import)"
     )
+
+
+def private_folder(path: Path) -> Path:
+    """Makes a folder, and those above it that are missing, for nobody but their owner."""
+    for folder in (*reversed(path.parents), path):
+        if not folder.exists():
+            folder.mkdir(mode=0o700, exist_ok=True)
+    return path
 
 
 def write_private(path: Path, text: str) -> None:

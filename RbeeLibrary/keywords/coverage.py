@@ -6,10 +6,12 @@ import os
 from pathlib import Path
 from typing import Any
 
+from robot.api import logger
 from robot.libraries.BuiltIn import BuiltIn
 
 from ..report.coverage import FaultCoverage
 from ..run.fault_kinds import KINDS
+from .context import write_private
 
 _TITLE = "State x fault coverage"
 _PAGE = "coverage.html"
@@ -45,8 +47,10 @@ class CoverageKeeper:
             return
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         page = folder / _PAGE
-        page.write_text(self._coverage.as_page(), encoding="utf-8")
-        page.chmod(0o600)
+        try:
+            write_private(page, self._coverage.as_page())
+        except OSError as error:
+            logger.warn(f"{page} cannot be written: {error.strerror}")
         variable = BuiltIn().get_variable_value
         shown = os.path.relpath(page, variable("${OUTPUT DIR}", "."))
         result.metadata[_TITLE] = self._coverage.as_metadata(shown, alone=variable("${PABOTQUEUEINDEX}") is None)

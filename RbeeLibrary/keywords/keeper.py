@@ -17,6 +17,8 @@ from robot.api.types import Secret
 from ..assertions import UsageError
 from ..fleet.launch import Program
 from ..fleet.supervisor import ending
+from ..protocol.keeper import KeeperOptions
+from ..protocol.options import take_secrets
 from .context import RunContext, seconds
 from .endings import Endings
 from .launching import Launcher, read_output
@@ -80,7 +82,8 @@ class KeeperKeywords:
             self._endings.force(process)
             raise AssertionError(f"the keeper did not end within {limit:g} s and got SIGKILL; its last lines:\n{self._launcher.last_lines(process)}")
         shown = f"<pre>{escape(out[-_SHOWN:])}</pre><pre>{escape(err[-_SHOWN:])}</pre>"
-        logger.info(f"rbee-keeper {escape(shlex.join(arguments))}: {ending(code)}{shown}", html=True)
+        words, _ = take_secrets(list(arguments), KeeperOptions)
+        logger.info(f"rbee-keeper {escape(shlex.join(words))}: {ending(code)}{shown}", html=True)
         return KeeperResult(code, out, err)
 
     @keyword
@@ -124,14 +127,15 @@ class KeeperKeywords:
             **({"RBEE_API_KEY": api_key.value if isinstance(api_key, Secret) else api_key} if api_key else {}),
             **(env or {}),
         }
-        words = list(arguments)
+        words, keys = take_secrets(list(arguments), KeeperOptions)
+        environment.update(keys)
         planned = (
             Program(name, command=[program, *words], port=None, stdout=out, stderr=err, env=environment)
             if program
             else Program(name, module="RbeeLibrary.fakes.keeper", argv=words, title="fake-keeper", port=None, stdout=out, stderr=err, env=environment)
         )
         daemon = self._launcher.begin_program(planned, "keeper", deadline)
-        logger.info(f"started {name}, pid {daemon.pid}: rbee-keeper {shlex.join(arguments)}")
+        logger.info(f"started {name}, pid {daemon.pid}: rbee-keeper {shlex.join(words)}")
         return daemon
 
     def _queen_url(self) -> dict[str, str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .context import RunContext
+from .context import RunContext, private_folder, write_private
 from .types import Node, SshOutcome, SshServer
 
 _PACKAGE = Path(__file__).parent.parent
@@ -54,13 +54,14 @@ class NodeBook:
     _hosts: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
-    def _folder(self) -> Path:
-        return Path(self.context.supervisor.folder) / "ssh"
+    def folder(self) -> Path:
+        """What the run's `ssh` reads and writes; it goes with the run."""
+        return private_folder(Path(self.context.supervisor.folder) / "ssh")
 
     def environment(self) -> dict[str, str]:
         """What a program needs to find the nodes, now or later."""
-        path = f"{self._folder / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-        return {"PATH": path, "FAKE_SSH_HOSTS": str(self._folder / "hosts.json"), "FAKE_SSH_LOG": str(self._folder / "ssh.jsonl")}
+        path = f"{self.folder / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+        return {"PATH": path, "FAKE_SSH_HOSTS": str(self.folder / "hosts.json"), "FAKE_SSH_LOG": str(self.folder / "ssh.jsonl")}
 
     def urls(self) -> list[str]:
         """NODE=URL of the hives of all nodes."""
@@ -71,8 +72,7 @@ class NodeBook:
         self._nodes[node.name] = node
         told = "real" if server is SshServer.real else outcome.value
         self._hosts[node.host] = {"outcome": told, "delay": delay, "env": env, "client": client}
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        write_program(self._folder / "bin" / "ssh", _SSH)
+        write_program(self.folder / "bin" / "ssh", _SSH)
         self._write()
 
     def names(self) -> set[str]:
@@ -87,7 +87,7 @@ class NodeBook:
         if not gone:
             return
         if not self._nodes:
-            for path in (self._folder / "bin" / "ssh", self._folder / "ssh.jsonl"):
+            for path in (self.folder / "bin" / "ssh", self.folder / "ssh.jsonl"):
                 with contextlib.suppress(FileNotFoundError):
                     path.unlink()
         self._write()
@@ -98,7 +98,7 @@ class NodeBook:
 
     def calls(self, host: str | None) -> list[SshCall]:
         """The calls of `ssh` so far, to one host or to all."""
-        path = self._folder / "ssh.jsonl"
+        path = self.folder / "ssh.jsonl"
         lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
         calls = [SshCall(**json.loads(line)) for line in lines]
         return [call for call in calls if host in (None, call.host)]
@@ -106,18 +106,17 @@ class NodeBook:
     def _write(self) -> None:
         if not self.context.is_running:
             return
-        (self._folder / "hosts.json").write_text(json.dumps(self._hosts), encoding="utf-8")
+        write_private(self.folder / "hosts.json", json.dumps(self._hosts))
 
 
 def furnish(home: Path, install_path: Path, installed: bool) -> None:
     """Makes the folder of a node: its key, `git` and `cargo` that only note what they were asked for, and, if it is installed, a hive."""
     for program, text in (("bin/git", _GIT), ("bin/cargo", _CARGO), ("built/rbee-hive", _HIVE)):
         write_program(home / program, text)
-    install_path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_folder(install_path)
     if installed:
         write_program(install_path / "rbee-hive", _HIVE)
-    logs = home / ".rbee" / "logs"
-    logs.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_folder(home / ".rbee" / "logs")
     key = home / "id_ed25519"
     if not key.exists():
         key.touch(mode=0o600)
@@ -125,7 +124,7 @@ def furnish(home: Path, install_path: Path, installed: bool) -> None:
 
 def write_program(path: Path, text: str) -> None:
     """Writes a script that this interpreter's programs are found by."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_folder(path.parent)
     filled = text.format(python=shlex.quote(sys.executable), package=shlex.quote(str(_PACKAGE))) if "{python}" in text else text
-    path.write_text(filled, encoding="utf-8")
+    write_private(path, filled)
     path.chmod(0o700)

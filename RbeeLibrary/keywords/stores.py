@@ -6,15 +6,17 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from robot.api import logger
 from robot.api.deco import keyword
 from robot.utils import DotDict
 
 from ..assertions import Check, UsageError
+from ..fleet.launch import private
 from ..protocol.gguf import write_header
 from ..protocol.units import ByteSize
-from .context import RunContext
+from .context import RunContext, private_folder
 from .declared import asserting
 from .types import Daemon, Quantization
 
@@ -52,8 +54,8 @@ class StoreKeywords:
             The absolute path.
         """
         file = path if path.is_absolute() else self._context.scratch("files") / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("wb") as opened:
+        private_folder(file.parent)
+        with open(file, "wb", opener=private) as opened:
             opened.write(write_header(architecture=architecture, vocab_size=vocab_size, eos_token_id=eos_token_id, quantization=quantization.value))
             opened.truncate(max(opened.tell(), int(ByteSize.parse(size))))
         logger.info(f"{file} has {file.stat().st_size} bytes, {quantization.value}")
@@ -147,7 +149,7 @@ class StoreKeywords:
             raise UsageError(f"{name} has no file {path} yet: is provisioning off, or was it never started?")
         condition = " AND ".join(f'"{column}" IS ?' for column in where) or "1"
         try:
-            with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=_BUSY_LIMIT)) as connection:
+            with closing(sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True, timeout=_BUSY_LIMIT)) as connection:
                 connection.row_factory = sqlite3.Row
                 found = connection.execute(f'SELECT * FROM "{table}" WHERE {condition} ORDER BY rowid', tuple(where.values())).fetchall()
         except sqlite3.Error as error:
@@ -158,7 +160,7 @@ class StoreKeywords:
         path = self._path(name)
         marks = ", ".join("?" * len(values))
         try:
-            with closing(sqlite3.connect(path, timeout=_BUSY_LIMIT)) as connection, connection:
+            with closing(sqlite3.connect(f"file:{quote(path)}?mode=rw", uri=True, timeout=_BUSY_LIMIT)) as connection, connection:
                 number = connection.execute(f"INSERT OR REPLACE INTO {table} ({', '.join(columns)}) VALUES ({marks})", values).lastrowid
         except sqlite3.Error as error:
             raise UsageError(f"{path} of {name} cannot be written: {error}; start {name} first, it makes the file") from None

@@ -19,10 +19,10 @@ from robot.api.types import Secret
 
 from ..assertions import Check, UsageError
 from ..fleet.launch import Program
-from ..protocol.options import to_argv
+from ..protocol.options import masked, secret_environment, to_argv
 from ..protocol.programs import HiveOptions, HubOptions, RelayOptions, WorkerOptions
 from ..run.ports import free_range
-from .context import RunContext, seconds
+from .context import RunContext, seconds, write_private
 from .declared import asserting, option_values, takes_options
 from .launching import Launcher, for_hive_and_workers
 from .nodes import SshCall, furnish
@@ -137,7 +137,8 @@ class SurroundingsKeywords:
             "HOME": str(home),
             "PATH": f"{home / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
             "RBEE_NAME": hive,
-            "RBEE_HIVE_ARGS": shlex.join(to_argv({**hive_options, "fault": faults})),
+            "RBEE_HIVE_ARGS": shlex.join(masked(to_argv({**hive_options, "fault": faults}), HiveOptions)),
+            **secret_environment(hive_options, HiveOptions),
             **worker_env,
             "RBEE_OUTPUTS": self._context.outputs(),
             "RBEE_JOURNALS": self._context.outputs(),
@@ -190,15 +191,16 @@ class SurroundingsKeywords:
             raise UsageError(f"a real SSH server cannot be {outcome.value}: use ok or denied, or Occupy Port with mode=ignore for a host that does not answer")
         for key in ("id_ed25519", "another_key"):
             (home / key).unlink(missing_ok=True)
-            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(home / key)], check=True, timeout=10)
+            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(home / key)], check=True, timeout=10, umask=0o077)
         allowed = home / ("id_ed25519.pub" if outcome is SshOutcome.ok else "another_key.pub")
-        (home / "environment.json").write_text(json.dumps(env), encoding="utf-8")
+        environment = self._launcher.nodes.folder / f"{node.name}-environment.json"  # keys may be in it: it goes with the run
+        write_private(environment, json.dumps(env))
         config = home / "ssh_config"
-        config.write_text(_CONFIG.format(host=node.host, known_hosts=home / "known_hosts"), encoding="utf-8")
+        write_private(config, _CONFIG.format(host=node.host, known_hosts=home / "known_hosts"))
         outputs = Path(self._context.outputs())
         name = f"{node.name}-sshd"
         out, err = (str(outputs / f"{name}.{kind}") for kind in ("stdout", "stderr"))
-        words = ["--port", "{port}", "--authorized-keys", str(allowed), "--env", str(home / "environment.json")]
+        words = ["--port", "{port}", "--authorized-keys", str(allowed), "--env", str(environment)]
         daemon = self._launcher.begin_other(
             Program(name, module="RbeeLibrary.fakes.sshd", argv=words, title="fake-sshd", stdout=out, stderr=err), "sshd", deadline
         )

@@ -212,6 +212,19 @@ def masked(argv: list[str], options: type[Any]) -> list[str]:
     return shown
 
 
+def take_secrets(argv: list[str], options: type[Any]) -> tuple[list[str], dict[str, str]]:
+    """argv as it may be shown, and the environment variables that carry the secrets that were in it."""
+    fields = {f"--{field.name.replace('_', '-')}": field for field in dataclasses.fields(options) if field.metadata["secret"]}
+    found: dict[str, str] = {}
+    for number, word in enumerate(argv):
+        name, has_value, value = word.partition("=")
+        if name in fields and (has_value or number + 1 < len(argv)):
+            said = value if has_value else argv[number + 1]
+            if said != MASK:
+                found[fields[name].metadata["env"][0]] = said
+    return masked(argv, options), found
+
+
 def secret_environment(values: Mapping[str, Any], options: type[Any]) -> dict[str, str]:
     """The secrets among option values, as the environment variables that carry them instead of argv."""
     return {field.metadata["env"][0]: str(values[field.name]) for field in dataclasses.fields(options) if field.metadata["secret"] and values.get(field.name)}

@@ -107,6 +107,7 @@ class Coordinator:
         self._number = 0
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listener.bind(os.path.join(folder, SOCKET_NAME))
+        os.chmod(os.path.join(folder, SOCKET_NAME), 0o600)
         self._listener.listen(_BACKLOG)
         self._listener.setblocking(False)
         self._wakeup, self._waker = os.pipe()
