@@ -54,10 +54,10 @@ def test_keys_are_nowhere_and_files_are_for_their_owner_only(tmp_path, generous,
     assert {name for name in FAIL if tests[name].passed} == set()
     names = {path.name for path in tmp_path.rglob("*")}
     assert {"log.html", "output.xml", "rbee-hive.log", "environment-of-git", "keeper.stderr"} <= names
-    assert files_with(tmp_path, key, token) == []
+    assert files_with(tmp_path, key, token) == [], "a key or a token is in these files"
     assert key not in run.output and token not in run.output
     paths = [tmp_path / "rbee", *(tmp_path / "rbee").rglob("*")]
-    assert [f"{path} {path.stat().st_mode:o}" for path in paths if not path.is_symlink() and path.stat().st_mode & 0o077] == []
+    assert [f"{path} {path.stat().st_mode:o}" for path in paths if not path.is_symlink() and path.stat().st_mode & 0o077] == [], "others can reach these"
 
 
 def test_key_that_a_test_types_is_in_robots_own_files_only(tmp_path):
@@ -65,4 +65,4 @@ def test_key_that_a_test_types_is_in_robots_own_files_only(tmp_path):
     run = robot(tmp_path, str(ROOT / "tests/trials/secrets_in_argv.robot"), env={"RBEE_TEST_KEY": key})
     assert {name: test.message for name, test in run.tests().items() if not test.passed} == {}
     assert (tmp_path / "rbee").is_dir()
-    assert files_with(tmp_path / "rbee", key) == []
+    assert files_with(tmp_path / "rbee", key) == [], "the key is in these files"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -10,15 +11,16 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from running import ROOT, robot
+from running import LIMIT, ROOT, robot, robot_env
 
 from mutations.table import MUTATIONS, Mutation
 
 
 def patched_copy(mutation: Mutation, folder: Path) -> Path:
     """A copy of the project with the behaviour broken."""
-    for part in ("RbeeLibrary", "suites", "resources", "tests/must_fail"):
+    for part in ("RbeeLibrary", "suites", "resources", "tests"):
         shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", folder)
     path = folder / "RbeeLibrary" / mutation.file
     text = path.read_text()
     found = text.count(mutation.old)
@@ -32,6 +34,8 @@ def outcome(mutation: Mutation) -> tuple[bool, str]:
     """Runs the test that names the behaviour; says whether it failed, and its message."""
     with tempfile.TemporaryDirectory(prefix="rbee-mutation-") as name:
         folder = patched_copy(mutation, Path(name))
+        if mutation.suite.endswith(".py"):
+            return _outcome_of_pytest(mutation, folder)
         results = folder / "results"
         results.mkdir()
         run = robot(results, "--test", mutation.test, str(folder / mutation.suite), package=folder)
@@ -39,6 +43,15 @@ def outcome(mutation: Mutation) -> tuple[bool, str]:
         if test is None:
             return False, f"there is no test {mutation.test!r}: {run.output[-500:]}"
         return test.status == "FAIL", test.message
+
+
+def _outcome_of_pytest(mutation: Mutation, folder: Path) -> tuple[bool, str]:
+    words = [sys.executable, "-m", "pytest", "-q", "--tb=short", "-p", "no:xdist", "-W", "ignore", f"{mutation.suite}::{mutation.test}"]
+    done = subprocess.run(words, cwd=folder, env=robot_env(package=folder), capture_output=True, text=True, timeout=LIMIT)
+    if done.returncode not in (0, 1):
+        return False, f"there is no test {mutation.test!r}: {done.stdout[-500:]}{done.stderr[-500:]}"
+    said = [line[1:].strip() for line in done.stdout.splitlines() if line.startswith("E  ")]
+    return done.returncode == 1, "\n".join(said)
 
 
 def main() -> int:

@@ -12,7 +12,7 @@ class Mutation:
         file: below RbeeLibrary/.
         old: text that stands there exactly once.
         new: what replaces it.
-        suite: suite below the project's root.
+        suite: suite below the project's root, or a file of tests in Python.
         test: the test that must fail.
     """
 
@@ -53,6 +53,11 @@ OVER_SSH = "suites/nodes/hive_over_ssh.robot"
 LINES = "suites/network/lines.robot"
 CHAOS = "suites/faults/chaos.robot"
 HUB_FAULTS = "suites/faults/hub_faults.robot"
+SCARCITY = "tests/test_scarcity.py"
+EVERYWHERE = "tests/test_leftovers_everywhere.py"
+SECURITY = "tests/test_security.py"
+SECRETS = "tests/test_secrets.py"
+SSH_WORDS = "tests/test_ssh_words.py"
 K_SETUP = "suites/keeper/setup_nodes.robot"
 K_INFER = "suites/keeper/infer.robot"
 K_BUSY = "suites/keeper/busy_worker.robot"
@@ -326,6 +331,206 @@ MUTATIONS = [
         "options.api_key",
         STARTUP,
         "Spawned Worker Shows Its Flags In The Process Table",
+    ),
+    Mutation(
+        "journal takes no last word",
+        "run/lines.py",
+        "            if self._open and self._at + len(line) <= self._room:\n",
+        "            if False:\n",
+        SCARCITY,
+        "test_journal_that_cannot_grow_ends_its_program_and_is_the_cause",
+    ),
+    Mutation(
+        "program whose journal is lost ends as if all were well",
+        "fakes/party.py",
+        "        os._exit(1)\n",
+        "        os._exit(0)\n",
+        SCARCITY,
+        "test_program_whose_journal_has_no_room_ends_and_says_so[queen]",
+    ),
+    Mutation(
+        "lost journal of the library passes",
+        "library.py",
+        "            if self._context.lost is not None:\n",
+        "            if False:\n",
+        SCARCITY,
+        "test_journal_of_the_library_that_cannot_grow_fails_the_test",
+    ),
+    Mutation(
+        "import fails where the output folder cannot be used",
+        "keywords/context.py",
+        "        with contextlib.suppress(NoRun):\n            _ = self.supervisor\n",
+        "        _ = self.supervisor\n",
+        SCARCITY,
+        "test_output_folder_that_cannot_be_used_fails_the_tests_that_need_it[a file]",
+    ),
+    Mutation(
+        "sockets go to a folder whose path is too long",
+        "fleet/supervisor.py",
+        "        if len(os.fsencode(folder)) + _ROOM_FOR_NAMES <= _LONGEST:\n",
+        "        if folder:\n",
+        SCARCITY,
+        "test_temporary_folder_that_cannot_be_used_is_done_without[too long]",
+    ),
+    Mutation(
+        "nursery dies when descriptors run out",
+        "fleet/nursery.py",
+        "        except (OSError, OverflowError) as error:\n            for fd in pipe:",
+        "        except OverflowError as error:\n            for fd in pipe:",
+        SCARCITY,
+        "test_sixty_four_descriptors_are_enough_for_a_small_fleet_and_explained_where_not",
+    ),
+    Mutation(
+        "run that is full does not say so",
+        "fleet/nursery.py",
+        "            connection.send(FULL)\n",
+        "                pass\n",
+        SCARCITY,
+        "test_sixty_four_descriptors_are_enough_for_a_small_fleet_and_explained_where_not",
+    ),
+    Mutation(
+        "end of the parent is told by SIGTERM, several times",
+        "fakes/service.py",
+        "            if os.getppid() != parent:\n                self._lifecycle.put((_PARENT_GONE, 0))\n",
+        '            self._lifecycle.put(("SIGTERM", 15))\n            self._lifecycle.put(("SIGTERM", 15))\n',
+        EVERYWHERE,
+        "test_killed_keeper_leaves_neither_its_hive_nor_its_queen",
+    ),
+    Mutation(
+        "warden leaves what never registered",
+        "fleet/warden.py",
+        "    end_children()\n    for _ in range(_SWEEPS):\n",
+        "    for _ in range(0):\n",
+        EVERYWHERE,
+        "test_sudden_end_leaves_nothing[scripted-kill_both-keeper]",
+    ),
+    Mutation(
+        "other machines are let in without a word",
+        "fakes/service.py",
+        "        if not is_loopback(self.options.host):\n",
+        "        if False:\n",
+        SECURITY,
+        "test_program_listens_on_loopback_and_warns_where_it_was_told_otherwise[fake-queen]",
+    ),
+    Mutation(
+        "library does not warn of a program that others may reach",
+        "keywords/launching.py",
+        '        if not is_loopback(str(options.get("host", "127.0.0.1"))):\n',
+        "        if False:\n",
+        SECURITY,
+        "test_library_warns_of_a_program_that_others_may_reach",
+    ),
+    Mutation(
+        "every address counts as loopback",
+        "run/ports.py",
+        "        return ipaddress.ip_address(host).is_loopback\n",
+        "        return bool(ipaddress.ip_address(host))\n",
+        SECURITY,
+        "test_loopback_is_told_from_the_rest",
+    ),
+    Mutation(
+        "key compared by ==",
+        "fakes/hub.py",
+        'hmac.compare_digest(said.encode(), f"Bearer {self.options.token}".encode())',
+        'said == f"Bearer {self.options.token}"',
+        SECURITY,
+        "test_nothing_but_compare_digest_compares_a_secret",
+    ),
+    Mutation(
+        "route open to everybody",
+        "fakes/worker.py",
+        '        self.route("GET", "/v1/status", self.status)\n',
+        '        self.route("GET", "/v1/status", self.status, protected=False)\n',
+        SECURITY,
+        "test_every_route_but_the_open_ones_needs_the_key[worker]",
+    ),
+    Mutation(
+        "route that the contract does not know",
+        "fakes/hive.py",
+        '        self.route("GET", "/v1/logs", self.logs)\n',
+        '        self.route("GET", "/v1/logs", self.logs)\n        self.route("GET", "/v1/debug", self.logs)\n',
+        SECURITY,
+        "test_routes_are_those_of_the_contract[hive]",
+    ),
+    Mutation(
+        "command given to a shell",
+        "fakes/keeper_files.py",
+        'subprocess.run(["ssh", host, command], stdin',
+        'subprocess.run(f"ssh {host} {command}", shell=True, stdin',
+        SECURITY,
+        "test_no_shell_runs_but_that_of_the_fake_ssh[fakes/keeper_files.py]",
+    ),
+    Mutation(
+        "key in the argv of ssh",
+        "fakes/queen_hives.py",
+        '"IFS= read -r RBEE_API_KEY; export RBEE_API_KEY; " if self._key else ""',
+        'f"RBEE_API_KEY={self._key}; export RBEE_API_KEY; " if self._key else ""',
+        SECRETS,
+        "test_keys_are_nowhere_and_files_are_for_their_owner_only[scripted]",
+    ),
+    Mutation(
+        "ssh gets the keys of the queen",
+        "fakes/ssh_call.py",
+        "(*_OWN_VARIABLES, *_SECRETS)",
+        "_OWN_VARIABLES",
+        SECRETS,
+        "test_keys_are_nowhere_and_files_are_for_their_owner_only[scripted]",
+    ),
+    Mutation(
+        "key of a keeper in its command line",
+        "keywords/keeper.py",
+        "        words, keys = take_secrets(list(arguments), KeeperOptions)\n",
+        "        words, keys = list(arguments), {}\n",
+        SECRETS,
+        "test_key_that_a_test_types_is_in_robots_own_files_only",
+    ),
+    Mutation(
+        "programs write for everybody",
+        "fleet/warden.py",
+        "    os.umask(0o077)",
+        "    os.umask(0)",
+        SECRETS,
+        "test_keys_are_nowhere_and_files_are_for_their_owner_only[scripted]",
+    ),
+    Mutation(
+        "socket of the clock open to everybody",
+        "run/coordinator.py",
+        "        os.chmod(os.path.join(folder, SOCKET_NAME), 0o600)\n",
+        "",
+        SECRETS,
+        "test_keys_are_nowhere_and_files_are_for_their_owner_only[scripted]",
+    ),
+    Mutation(
+        "token follows a redirect to another host",
+        "fakes/downloads.py",
+        '                headers.pop("Authorization", None)',
+        "                pass",
+        "tests/test_downloads.py",
+        "test_token_of_the_hub_is_sent_to_nobody_else",
+    ),
+    Mutation(
+        "words trimmed on their way through ssh",
+        "fakes/ssh.py",
+        '        command = " ".join(self._take_options(words))',
+        '        command = " ".join(word.strip() for word in self._take_options(words))',
+        SSH_WORDS,
+        "test_scripted_ssh_passes_the_words_on",
+    ),
+    Mutation(
+        "options behind the host are part of the command",
+        "fakes/ssh.py",
+        '        command = " ".join(self._take_options(words))',
+        '        command = " ".join(words)',
+        SSH_WORDS,
+        "test_options_behind_the_host_are_those_of_ssh",
+    ),
+    Mutation(
+        "exit code lost behind the end of the output",
+        "fakes/sshd.py",
+        ", send_eof=False)",
+        ")",
+        SSH_WORDS,
+        "test_exit_code_is_never_lost[real]",
     ),
     Mutation(
         "idle worker not used again",

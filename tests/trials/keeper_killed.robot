@@ -10,8 +10,8 @@ Killed Keeper Takes Its Hive With It
     Start Keeper    infer    --ephemeral-hive    --model    mock-model    --prompt    x
     ...    env=${{ {"RBEE_WORKER_ARGS": "--token-delay 5s", "RBEE_HIVE_ARGS": "--worker-ports 0"} }}
     Kill When Tokens Come
-    Get Exit Code    hive    ==    0    within=10s
-    Get Exit Code    mock-worker-1    ==    0    within=10s
+    Get Exit Code    hive    ==    0    within=5s
+    Get Exit Code    mock-worker-1    ==    0    within=5s
     No Process Should Be Left
 
 Killed Keeper Takes Its Queen And What That Started With It
@@ -25,9 +25,9 @@ Killed Keeper Takes Its Queen And What That Started With It
     Start Keeper    infer    --node    workstation    --model    mock-model    --prompt    x    --ephemeral
     ...    --queen-url    http://127.0.0.1:${port}
     Kill When Tokens Come
-    Get Exit Code    queen    ==    0    within=10s
-    Get Exit Code    hive    ==    0    within=10s
-    Get Exit Code    mock-worker-1    ==    0    within=10s
+    Get Exit Code    queen    ==    0    within=5s
+    Get Exit Code    hive    ==    0    within=5s
+    Get Exit Code    mock-worker-1    ==    0    within=5s
     No Process Should Be Left
 
 

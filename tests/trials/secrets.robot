@@ -29,7 +29,7 @@ Fleet With A Key Works
     Log Process Tree
 
 Keys Go To A Hive That Is Started Over Ssh
-    [Documentation]    The key by the command's standard input, the token in the node's environment; no call of ssh has them in its argv.
+    [Documentation]    The key by the command's standard input, the token in the node's environment; no argv of ssh has them.
     Start Model Hub    gated=TheBloke/TinyLlama-1.1B-Chat-v1.0-GGUF    token=${TOKEN}
     ${node} =    Start Node    server=${SERVER}    hf_token=${TOKEN}
     Start Queen    api_key=${KEY}

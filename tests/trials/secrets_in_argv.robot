@@ -1,5 +1,5 @@
 *** Settings ***
-Documentation       A keeper gets its key in its command line, as a user may type it: robot's log has what the test says, but nothing else does.
+Documentation       A keeper gets its key in its command line, as a user may type it: robot's log has it, and nothing else.
 
 Library             command_lines.py
 Resource            ../../resources/rbee.resource
