@@ -17,6 +17,9 @@ from running import ROOT, Run, await_none_left, robot_command, robot_env
 
 from RbeeLibrary.fleet import supervisor
 from RbeeLibrary.fleet.supervisor import NoRun, socket_folder
+from RbeeLibrary.keywords.context import RunContext
+from RbeeLibrary.keywords.settings import Settings, SettingsStack
+from RbeeLibrary.keywords.types import AutoStop, OnLeak, OnUnusedFault
 
 SCARCE = ROOT / "tests/trials/scarce.robot"
 IS_ROOT = os.geteuid() == 0
@@ -190,6 +193,24 @@ def test_output_folder_that_cannot_be_used_fails_the_tests_that_need_it(tmp_path
     assert tests["Without A Fleet"].passed
     assert "Traceback" not in done.stdout + done.stderr and "ERROR" not in done.stderr
     assert await_none_left(began, everything=True) == [], "these are left alive"
+
+
+def test_run_that_cannot_begin_is_tried_again_in_the_same_folder(tmp_path, monkeypatch):
+    """By every test that needs it: the second one may find what the first one missed."""
+    (tmp_path / "file").touch()
+    context = RunContext(SettingsStack(Settings(10, 2, AutoStop.TEST, OnLeak.FAIL, OnUnusedFault.WARN)), lambda: tmp_path / "rbee")
+    with monkeypatch.context() as without:
+        without.setattr(tempfile, "tempdir", str(tmp_path / "file"))
+        without.setattr(supervisor, "_PLAIN", str(tmp_path / "file"))
+        context.warm_up()
+        for _ in range(2):
+            with pytest.raises(NoRun, match="there is no folder for the sockets of a run"):
+                context.outputs()
+    assert not context.is_running
+    context.open_scene("again")
+    assert context.outputs() == str(tmp_path / "rbee" / "001-again")
+    context.close()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "rbee"]
 
 
 # --- descriptors ---

@@ -105,7 +105,8 @@ class RunContext:
     def supervisor(self) -> Supervisor:
         """All processes; the nursery is started on first use, or by `warm_up`."""
         if self._supervisor is None:
-            self._folder = claim_folder(self._artifacts())
+            if self._folder == Path():  # else a run that could not begin is tried again
+                self._folder = claim_folder(self._artifacts())
             self._supervisor = Supervisor(PRELOAD, str(self._folder))
             try:
                 self._coordinator = Coordinator(self._supervisor.folder, self.clock.accounts, _look, self._supervisor.signals_to, self.note)
