@@ -145,7 +145,7 @@ def test_answer_of_compare_digest_is_the_answer(monkeypatch, answer):
         return answer
 
     monkeypatch.setattr(front_module.hmac, "compare_digest", compare)
-    front = Front(DaemonOptions(api_key=KEY), Clock(), lambda line: None)
+    front = Front(DaemonOptions(api_key=KEY), Clock(), lambda line: None, "worker")
     for said in (f"Bearer {KEY}", "Bearer wrong", "", "x" * 10000, "Bearer \xe4"):
         try:
             front._check_key({"Authorization": said})
@@ -174,10 +174,11 @@ SERVICES = {
     "hive": (Hive, HiveOptions(provision="off"), "5.2", ["--provision", "off", "--worker-ports", "0"]),
     "worker": (Worker, WorkerOptions(worker_id="w"), "6.2", ["--worker-id", "w"]),
 }
+DESCRIPTION = ("GET", "/openapi.json")
 OPEN = {
-    "queen": {("GET", "/health"), ("GET", "/v1/health")},
-    "hive": {("GET", "/health"), ("GET", "/v1/health")},
-    "worker": {("GET", "/health"), ("GET", "/v1/health"), ("GET", "/v1/ready")},
+    "queen": {DESCRIPTION, ("GET", "/health"), ("GET", "/v1/health")},
+    "hive": {DESCRIPTION, ("GET", "/health"), ("GET", "/v1/health")},
+    "worker": {DESCRIPTION, ("GET", "/health"), ("GET", "/v1/health"), ("GET", "/v1/ready")},
 }
 """Contract 14: a key is needed on everything but these."""
 NAMES = {"queen": "fake-queen", "hive": "fake-hive", "worker": "mock-worker"}
@@ -191,7 +192,8 @@ PROTECTED = {"queen": "/v2/workers/list", "hive": "/v1/workers/list", "worker": 
 def contract_routes(section: str) -> set[tuple[str, str]]:
     """Methods and paths of the table of endpoints in a section of the contract."""
     text = CONTRACT.partition(f"### {section} ")[2].partition("\n### ")[0]
-    found = set()
+    assert "GET `/openapi.json` of queen, hive, worker and hub: 200, OpenAPI 3.1 of the service, without a key" in CONTRACT
+    found = {DESCRIPTION}
     for method, path, more in re.findall(r"^\| (GET|POST|PATCH|DELETE) `([^`]+)`([^|]*)\|", text, re.MULTILINE):
         for one in [path, *re.findall(r"alias `([^`]+)`", more)]:
             found.add((method, re.sub(r"<[^>]*>", "<id>", re.split(r"[?[]", one)[0])))
@@ -215,7 +217,7 @@ def test_routes_are_those_of_the_contract(role, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("role", SERVICES)
 def test_every_route_but_the_open_ones_needs_the_key(role, tmp_path, monkeypatch):
-    assert "needed on everything but health (and the worker's `/v1/ready`)" in CONTRACT
+    assert "needed on everything but health (and the worker's `/v1/ready`) and the description of 1.6" in CONTRACT
     routes = sorted(registered_routes(role, tmp_path, monkeypatch), key=lambda route: ("shutdown" in route[1], route))
     assert len(routes) > 8
     env = {"HOME": str(tmp_path), "RBEE_API_KEY": KEY}
@@ -250,7 +252,7 @@ def test_key_of_a_hub_protects_all_but_health(tmp_path):
         routes = {(route.method, re.sub(r"<[^>]*>", "id", route.rule)) for route in Hub(HubOptions(), listener)._front.app.routes}
     with program("fake-hub", "--port", "0", env={"RBEE_API_KEY": KEY}) as process:
         refused = {(method, path) for method, path in routes if ask(process.ready["port"], method, path)[0] == 401}
-    assert routes - refused == {("GET", "/health")}
+    assert routes - refused == {("GET", "/health"), DESCRIPTION}
 
 
 # --- no shell ---

@@ -446,11 +446,11 @@ MUTATIONS = [
     ),
     Mutation(
         "route that the contract does not know",
-        "fakes/hive.py",
-        '        self.route("GET", "/v1/logs", self.logs)\n',
-        '        self.route("GET", "/v1/logs", self.logs)\n        self.route("GET", "/v1/debug", self.logs)\n',
+        "protocol/routes.py",
+        '"Says whether the queen is well.", "4.2", {200: a.Well}, aliases=("/v1/health",)',
+        '"Says whether the queen is well.", "4.2", {200: a.Well}, aliases=("/v1/health", "/v1/healthz")',
         SECURITY,
-        "test_routes_are_those_of_the_contract[hive]",
+        "test_routes_are_those_of_the_contract[queen]",
     ),
     Mutation(
         "command given to a shell",
