@@ -88,3 +88,14 @@ def await_none_left(since: float, limit: float = 10.0, *, everything: bool = Fal
                 continue
         psutil.wait_procs(processes, timeout=0.1)
     return left
+
+
+def assert_none_left(since: float) -> None:
+    """Fails if anything is left alive, and ends it: it is nobody else's to find."""
+    left = await_none_left(since, everything=True)
+    for line in left:
+        try:
+            psutil.Process(int(line.split()[0])).kill()
+        except psutil.NoSuchProcess:
+            continue
+    assert left == [], "these are left alive"

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from running import ROOT, await_none_left, robot, robot_command, robot_env
+from running import ROOT, assert_none_left, robot, robot_command, robot_env
 from test_leftovers import LIMIT, _await_end, await_file, below
 
 EVERYTHING = ROOT / "tests/trials/everything.robot"
@@ -80,7 +80,7 @@ def test_sudden_end_leaves_nothing(tmp_path: Path, server: str, end: Callable[[s
     process = started(tmp_path, server, freeze)
     end(process)
     assert process.wait(LIMIT) != 0
-    assert await_none_left(began, everything=True) == [], "these are left alive"
+    assert_none_left(began)
 
 
 def test_ctrl_c_twice_leaves_nothing(tmp_path):
@@ -101,7 +101,7 @@ def test_ctrl_c_twice_leaves_nothing(tmp_path):
     finally:
         os.close(terminal)
     assert os.waitstatus_to_exitcode(status) != 0
-    assert await_none_left(began, everything=True) == [], "these are left alive"
+    assert_none_left(began)
 
 
 def test_killed_keeper_leaves_neither_its_hive_nor_its_queen(tmp_path):
@@ -110,7 +110,7 @@ def test_killed_keeper_leaves_neither_its_hive_nor_its_queen(tmp_path):
     run = robot(tmp_path, str(ROOT / "tests/trials/keeper_killed.robot"))
     assert {name: test.message for name, test in run.tests().items() if not test.passed} == {}
     assert len(run.tests()) == 2
-    assert await_none_left(began, everything=True) == [], "these are left alive"
+    assert_none_left(began)
 
 
 def test_keeper_killed_in_a_shell_leaves_nothing(tmp_path):
@@ -125,7 +125,7 @@ def test_keeper_killed_in_a_shell_leaves_nothing(tmp_path):
     keeper.kill()
     keeper.wait(LIMIT)
     keeper.stdout.close()
-    assert await_none_left(began, everything=True) == [], "these are left alive"
+    assert_none_left(began)
 
 
 # --- pabot ---
@@ -179,7 +179,7 @@ def test_killed_robot_of_a_pabot_leaves_nothing_and_the_other_one_alone(tmp_path
     (tmp_path / "go").touch()
     assert pabot.wait(LIMIT) != 0
     assert "PASSED" in (tmp_path / "console").read_text(), "the other robot's test did not pass"
-    assert await_none_left(began, everything=True) == [], "these are left alive"
+    assert_none_left(began)
 
 
 def test_robots_whose_pabot_was_killed_end_their_fleets_with_their_tests(tmp_path):
@@ -194,7 +194,7 @@ def test_robots_whose_pabot_was_killed_end_their_fleets_with_their_tests(tmp_pat
     (tmp_path / "go").touch()
     gone, alive = psutil.wait_procs(robots, timeout=LIMIT)
     assert alive == []
-    assert await_none_left(began, everything=True) == [], "these are left alive"
+    assert_none_left(began)
 
 
 def test_ctrl_c_of_pabot_leaves_nothing(tmp_path):
@@ -203,7 +203,7 @@ def test_ctrl_c_of_pabot_leaves_nothing(tmp_path):
     pabot = start_pabot(tmp_path)
     pabot.send_signal(signal.SIGINT)
     pabot.wait(LIMIT)
-    assert await_none_left(began, everything=True) == [], "these are left alive"
+    assert_none_left(began)
 
 
 def test_pabot_that_is_killed_with_its_robots_leaves_nothing(tmp_path):
@@ -213,4 +213,4 @@ def test_pabot_that_is_killed_with_its_robots_leaves_nothing(tmp_path):
     for process in [psutil.Process(pabot.pid), *robots_of(pabot)]:
         process.kill()
     pabot.wait(LIMIT)
-    assert await_none_left(began, everything=True) == [], "these are left alive"
+    assert_none_left(began)

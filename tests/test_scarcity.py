@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
-from running import ROOT, Run, await_none_left, robot_command, robot_env
+from running import ROOT, Run, assert_none_left, robot_command, robot_env
 
 from RbeeLibrary.fleet import supervisor
 from RbeeLibrary.fleet.supervisor import NoRun, socket_folder
@@ -41,7 +41,7 @@ def scarce(folder: Path, test: str, *options: str, limits: dict[int, tuple[int, 
     began = time.time()
     words = [*AS_OWNER, *robot_command(folder, *options, *(word for name in test.split("|") for word in ("--test", name)), str(SCARCE))]
     done = subprocess.run(words, cwd=folder, env=robot_env(env), capture_output=True, text=True, timeout=60, preexec_fn=limit)
-    assert await_none_left(began, everything=True) == [], "these are left alive"
+    assert_none_left(began)
     printed = {path.name: path.read_text() for path in folder.rglob("*") if path.suffix in (".stderr", ".stdout", ".log") and path.is_file()}
     noisy = [name for name, text in {"robot": done.stdout + done.stderr, **printed}.items() if "Traceback" in text]
     assert noisy == [], f"{', '.join(noisy)} shows a traceback instead of a message"
@@ -101,7 +101,7 @@ def _ends_without_journal(folder: Path, program: str, journal: str, why: str) ->
         "because nobody could tell what it does: free some room, or give it another file",
         line,
     ), line
-    assert await_none_left(began, everything=True) == [], "these are left alive"
+    assert_none_left(began)
 
 
 def test_journal_that_cannot_grow_ends_its_program_and_is_the_cause(tmp_path):
@@ -192,7 +192,7 @@ def test_output_folder_that_cannot_be_used_fails_the_tests_that_need_it(tmp_path
     assert "\n" not in message
     assert tests["Without A Fleet"].passed
     assert "Traceback" not in done.stdout + done.stderr and "ERROR" not in done.stderr
-    assert await_none_left(began, everything=True) == [], "these are left alive"
+    assert_none_left(began)
 
 
 def test_run_that_cannot_begin_is_tried_again_in_the_same_folder(tmp_path, monkeypatch):

@@ -34,7 +34,7 @@ Start Hub Nodes And Queen
     [Documentation]    A node whose hive the queen will start, one that ssh takes an hour to, and one where a command takes long.
     Start Model Hub
     ${node} =    Start Node    server=${SERVER}    token_delay=50ms
-    ${slow} =    Start Node    slow    delay=1 hour
+    ${slow} =    Start Node    slow    delay=2 min
     ${building} =    Start Node    building    server=${SERVER}    installed=False
     Create File    ${building.home}/bin/git    \#!/bin/sh\nsleep 120\n
     ${queen} =    Start Queen    ssh_timeout=1 hour
