@@ -18,7 +18,7 @@ from robot.utils import printable_name
 from ..assertions import UsageError
 from ..report.behaviour import Rule, Story, misbehaviour
 from ..report.tokens import Asked, wrong_tokens
-from .context import RunContext, seconds
+from .context import RunContext, seconds, write_private
 from .endings import GRACE, Endings
 from .inference import InferenceKeywords
 from .inferences import OVER, Inference
@@ -297,8 +297,7 @@ class ChaosKeywords:
     def _give_up(self, seed: int, drawn: int, done: list[Step], end: float, found: list[str]) -> None:
         text = as_test(seed, done, end, self._recipe_line(), self._texts(), _allowed(done))
         path = self._context.folder / f"chaos-seed-{seed}.robot"
-        path.write_text(text)
-        path.chmod(0o600)
+        write_private(path, text)
         logger.info(f"<p>The steps that matter, as a test ({html.escape(str(path))}):</p><pre>{html.escape(text)}</pre>", html=True)
         lines = [f"chaos with seed {seed} broke the fleet; of its {drawn} steps these matter:", *map(str, done), *found]
         raise AssertionError("\n".join(lines))
