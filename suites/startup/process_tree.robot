@@ -26,7 +26,7 @@ Output Of Every Program Is In Its Own File
     Get Output    queen    ==    ${EMPTY}    stream=stdout
 
 Workers Are Listed In The Order Of Their Numbers
-    [Documentation]    They start at the same time; the first idle one of the list gets the request, so it must not be one by chance.
+    [Documentation]    They start at the same time; the first idle one of the list gets a request, and must not be one by chance.
     ${fleet} =    Start Fleet    workers=6
     ${list} =    GET    ${fleet.hives[0].url}/v1/workers/list    timeout=5
     VAR    @{names}    @{{ [row['worker_id'] for row in $list.json()['workers']] }}
