@@ -1,7 +1,5 @@
 """The class that .robot files import."""
 
-from __future__ import annotations
-
 import inspect
 from datetime import timedelta
 from pathlib import Path

@@ -38,7 +38,7 @@ class SpawnFailed(Exception):
     """A child could not be started; the message says why."""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Child:
     """A child of this process."""
 

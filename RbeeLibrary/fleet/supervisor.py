@@ -40,7 +40,7 @@ class NoRun(Exception):
     ROBOT_SUPPRESS_NAME = True
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Process:
     """A process of the run. Equal only to itself: pids come again."""
 

@@ -1,7 +1,5 @@
 """The keyword that judges what a whole fleet did."""
 
-from __future__ import annotations
-
 import time
 from datetime import timedelta
 

@@ -1,7 +1,5 @@
 """Chaos that replays: a drawn schedule is run over a fleet, judged, and shrunk to what matters when the fleet fails."""
 
-from __future__ import annotations
-
 import html
 import inspect
 import time

@@ -1,7 +1,5 @@
 """The group Time: moving the run's clock, which all timers and limits of the fakes are on."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 from robot.api import logger

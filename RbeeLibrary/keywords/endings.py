@@ -14,7 +14,7 @@ GRACE = 3.0
 _FORCE_LIMIT = 3.0
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Ended:
     """What came of ending processes."""
 

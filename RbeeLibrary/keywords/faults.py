@@ -1,7 +1,5 @@
 """The group Faults: breaking one exact thing, and knowing that it broke."""
 
-from __future__ import annotations
-
 import contextlib
 from datetime import timedelta
 

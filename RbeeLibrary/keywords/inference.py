@@ -1,7 +1,5 @@
 """The group Inference: asking for tokens, watching them arrive, cancelling."""
 
-from __future__ import annotations
-
 import math
 import uuid
 from collections.abc import Callable

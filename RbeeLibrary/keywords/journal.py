@@ -1,7 +1,5 @@
 """The group Journal: which requests the programs received, in which order, how far apart."""
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """The group Keeper: the command line of rbee, run to its end or interrupted."""
 
-from __future__ import annotations
-
 import contextlib
 import shlex
 import time

@@ -38,7 +38,7 @@ _NO_HUB = "http://127.0.0.1:1"
 _LAST_LINES = 8
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Launching:
     """A start under way."""
 
@@ -49,7 +49,7 @@ class Launching:
     """The fake queen that has to know where this hive is, and for which node."""
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class _Spawned:
     """How a hive's worker was asked for, so that it can be asked for again."""
 

@@ -1,7 +1,5 @@
 """The group Lifecycle: starting, stopping, killing, freezing, restarting."""
 
-from __future__ import annotations
-
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """The group Ports: ports that somebody else holds, in the way a test wants it."""
 
-from __future__ import annotations
-
 import socket
 
 from robot.api import logger

@@ -1,7 +1,5 @@
 """The group Processes: exit codes, children, command lines, output, what is left."""
 
-from __future__ import annotations
-
 import time
 from datetime import timedelta
 from html import escape

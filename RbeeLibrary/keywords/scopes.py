@@ -10,7 +10,7 @@ from .context import RunContext
 from .endings import Ended, Endings
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class _Scope:
     began: float
     ports: set[int]

@@ -1,7 +1,5 @@
 """How patient the keywords are: values for the run, a suite or a test."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from datetime import timedelta
 

@@ -1,7 +1,5 @@
 """The group State: what programs are doing, and who says so."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """The group Stores: the SQLite files of queen and hive, and model files."""
 
-from __future__ import annotations
-
 import sqlite3
 from contextlib import closing
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What stands around a fleet: model hub, nodes that ssh reaches, lines between programs."""
 
-from __future__ import annotations
-
 import importlib.util
 import json
 import os

@@ -8,7 +8,7 @@ from .options import option
 from .units import Duration
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False, repr=False)
 class KeeperOptions:
     """What all commands have."""
 
@@ -20,7 +20,7 @@ class KeeperOptions:
     connect_timeout: Duration = option(Duration(10), "limit of one connection attempt", "15", low=0)
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False, repr=False)
 class AddNodeOptions(KeeperOptions):
     """Registers a node at the queen, after one successful ssh."""
 
@@ -35,19 +35,19 @@ class AddNodeOptions(KeeperOptions):
     request_timeout: Duration = option(Duration(60), "limit of the request", "15", low=0)
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False, repr=False)
 class ListNodesOptions(KeeperOptions):
     """Shows the registered nodes."""
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False, repr=False)
 class RemoveNodeOptions(KeeperOptions):
     """Takes a node out of the registry."""
 
     name: str = option("", "name of the node", "7.1", required=True)
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False, repr=False)
 class InstallNodeOptions(KeeperOptions):
     """Installs rbee on a registered node, over ssh."""
 
@@ -55,7 +55,7 @@ class InstallNodeOptions(KeeperOptions):
     install_timeout: Duration = option(Duration(1800), "limit of the installation", "8.5", low=0)
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False, repr=False)
 class InferOptions(KeeperOptions):
     """Asks for an inference; the tokens go to standard output, everything else to standard error."""
 
@@ -89,26 +89,26 @@ class InferOptions(KeeperOptions):
     stop_timeout: Duration = option(Duration(40), "from SIGTERM to SIGKILL of an ephemeral queen or hive", "7.5", low=0)
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False, repr=False)
 class ListWorkersOptions(KeeperOptions):
     """Shows the workers that the queen knows."""
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False, repr=False)
 class WorkersHealthOptions(KeeperOptions):
     """Shows whether the workers of a node are ready."""
 
     node: str | None = option(None, "name of the node; default: all", "7.1")
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False, repr=False)
 class ShutdownWorkerOptions(KeeperOptions):
     """Shuts a worker down."""
 
     id: str = option("", "id of the worker", "7.1", required=True)
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False, repr=False)
 class LogsOptions(KeeperOptions):
     """Shows the log of a node's hive."""
 
@@ -116,7 +116,7 @@ class LogsOptions(KeeperOptions):
     follow: bool = option(False, "go on with what comes, until Ctrl+C", "7.1")
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False, repr=False)
 class InstallOptions:
     """Installs the programs and a config file on this machine."""
 
@@ -125,7 +125,7 @@ class InstallOptions:
     root: str = option("", "put before every system path", "11.1", env=("RBEE_ROOT",))
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False, repr=False)
 class PoolOptions:
     """Runs a command of a node's hive, over ssh."""
 

@@ -65,7 +65,7 @@ def option(
     return dataclasses.field(default=default, metadata=metadata)
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False, repr=False)
 class DaemonOptions:
     """What all daemons have (contract 1.4)."""
 

@@ -13,7 +13,7 @@ DEFAULT_FILE = f"TheBloke/TinyLlama-1.1B-Chat-v1.0-GGUF/tinyllama-q4.gguf={5 * M
 """The file of model M (contract 1.2)."""
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False, repr=False)
 class WorkerOptions(DaemonOptions):
     """The worker's (contract 6.1)."""
 
@@ -45,7 +45,7 @@ class WorkerOptions(DaemonOptions):
     advertise_host: str = option("127.0.0.1", "host in its own URL", "6.1", env=("RBEE_WORKER_HOST",))
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False, repr=False)
 class HiveOptions(DaemonOptions):
     """The hive's (contract 5.1, 15)."""
 
@@ -91,7 +91,7 @@ class HiveOptions(DaemonOptions):
     shutdown_total: Duration = option(Duration(30), "limit of the whole shutdown", "16", low=0)
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False, repr=False)
 class QueenOptions(DaemonOptions):
     """The queen's (contract 4.1, 15)."""
 
@@ -132,7 +132,7 @@ class QueenOptions(DaemonOptions):
     cascade_timeout: Duration = option(Duration(35), "how long the queen waits for hives to end", "16", low=0)
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False, repr=False)
 class HubOptions(DaemonOptions):
     """The model hub's (contract 9.2)."""
 
@@ -147,7 +147,7 @@ class HubOptions(DaemonOptions):
     eos_token_id: int = option(2, "in the header of its files", "6.7", low=0, high=2**32 - 1)
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False, repr=False)
 class RelayOptions(DaemonOptions):
     """The relay's (contract 19)."""
 

@@ -61,7 +61,7 @@ class Finding:
         return "\n".join(lines)
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Exchange:
     """A request that a program received, from its records."""
 

@@ -47,7 +47,7 @@ class Life:
     ending: str = ""
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class _Bar:
     began: int
     ended: int

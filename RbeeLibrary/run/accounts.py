@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 _CLOSED_KEPT = 256
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Link:
     """One end of a TCP connection: how many bytes it has written and read, whether somebody waits to read, and whether it is through with it.
 
@@ -33,7 +33,7 @@ class Link:
     held: bool = False
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class ChildAccount:
     """A child of this process: whether its ready line is still awaited, and which signals it was sent, when.
 

@@ -55,7 +55,7 @@ class FiredTimer:
         return f"{self.program} {self.timer} at {self.at:g} s"
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Seat:
     """One member of the clock, as the coordinator knows it."""
 

@@ -9,7 +9,7 @@ from typing import Any
 from .accounts import Link
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Report:
     """What a process said of itself when it came to rest."""
 
