@@ -24,6 +24,19 @@ class together:
             return sorted(pool.map(send, range(times)))
 
     @keyword
+    def send_at_once(self, *requests_to_send: str) -> list[int]:
+        """Sends different requests, each written as `METHOD url body`, at the same moment; returns their statuses in this order."""
+        barrier = threading.Barrier(len(requests_to_send))
+
+        def send(text: str) -> int:
+            method, url, body = text.split(" ", 2)
+            barrier.wait(10)
+            return requests.request(method, url, data=body, timeout=10).status_code
+
+        with ThreadPoolExecutor(len(requests_to_send)) as pool:
+            return list(pool.map(send, requests_to_send))
+
+    @keyword
     def post_together(self, times: int, url: str, body: dict) -> list:
         """Posts a JSON body several times at the same moment; returns the JSON answers."""
         barrier = threading.Barrier(times)

@@ -11,8 +11,12 @@ from test_programs import ask, end, program
 
 from RbeeLibrary.run.fault_kinds import KINDS
 
-SUITES = sorted((ROOT / "suites/faults").glob("*.robot"))
-NAMES = {"exit": "Exit While Starting"}
+SUITES = sorted((ROOT / "suites/faults").glob("*.robot")) + [ROOT / "suites/queen/worker_registry.robot"]
+NAMES = {
+    "exit": "Exit While Starting",
+    "lost-heartbeat": "Lost Heartbeat While Busy Marks The Worker",
+    "slow-sweep": "Registering During The Stale Sweep Works",
+}
 """Kinds whose test is not called like the kind."""
 
 

@@ -84,15 +84,22 @@ class RbeeClient:
 
     # --- finding a worker (3.1, steps 5 to 10) ---
 
-    def find_worker(self, hive_url: str, wanted: Wanted) -> FoundWorker:
-        """An idle worker for the model, else a loading one when it is loaded, else a busy one, else a new one."""
+    def find_worker(self, hive_url: str, wanted: Wanted, takes_requests: Callable[[str], bool] = lambda _: True) -> FoundWorker:
+        """An idle worker for the model, else a loading one when it is loaded, else a busy one, else a new one.
+
+        Args:
+            hive_url: whose workers.
+            wanted: what it must be.
+            takes_requests: says of a worker id whether it may be used, for a client who knows more than the hive.
+        """
         rows = self.object("GET", f"{hive_url}/v1/workers/list", limit=self._limits.hive).get("workers")
         if not isinstance(rows, list):
             raise RbeeError("HIVE_ERROR", "the hive's list has no field workers")
+        rows = [row for row in rows if isinstance(row, dict) and takes_requests(_id_of(row))]
         row = best_row(rows, wanted)
         if row is None:
             return self._start_worker(hive_url, wanted)
-        found = FoundWorker(str(row.get("worker_id") or row.get("id")), str(row.get("url")))
+        found = FoundWorker(_id_of(row), str(row.get("url")))
         if row.get("state") == "loading":
             self._await_loaded(hive_url, found)
         return found
@@ -278,6 +285,10 @@ class PassedOn(RbeeError):
 
     def envelope(self) -> dict[str, Any]:
         return self._body
+
+
+def _id_of(row: dict[str, Any]) -> str:
+    return str(row.get("worker_id") or row.get("id"))
 
 
 def best_row(rows: list[Any], wanted: Wanted) -> dict[str, Any] | None:

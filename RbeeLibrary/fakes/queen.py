@@ -25,7 +25,7 @@ from .program import launch
 from .queen_hives import Hives
 from .queen_nodes import NodeRegistry
 from .queen_setup import Setup
-from .queen_workers import QueenRow, WorkerRegistry
+from .queen_workers import QueenRow, Swept, WorkerRegistry
 from .service import Service
 from .ssh_call import Ssh
 from .streams import Abort, Feed
@@ -196,8 +196,19 @@ class Queen(Service):
         )
 
     def _sweep(self) -> None:
-        for worker_id in self._registry.sweep():
-            self.log(f"worker {worker_id} sent no heartbeat for {self.options.heartbeat_timeout} and is removed")
+        for worker_id in self._registry.stale():
+            if (slow := self.faults.find("slow-sweep")) is not None:
+                self.clock.pause(slow.delay if slow.delay is not None else 1.0, "slow-sweep")
+            swept = self._registry.sweep(worker_id)
+            if swept is Swept.MARKED:
+                self.journal.record("worker_stale", worker_id=worker_id)
+                self.log(f"worker {worker_id} is busy and sent no heartbeat for {self.options.heartbeat_timeout}: no new request goes to it")
+            elif swept is not None:
+                self._note_removal(worker_id, swept.value)
+
+    def _note_removal(self, worker_id: str, reason: str) -> None:
+        self.journal.record("worker_removed", worker_id=worker_id, reason=reason)
+        self.log(f"worker {worker_id} was removed: {reason}")
 
     # --- tasks (3.1, 4.2) ---
 
@@ -220,7 +231,7 @@ class Queen(Service):
                 return Reply(200, {"node": asked.node, "hive_url": hive_url})
             client = self._client_for(request, task)
             self._hives.note_answer(hive_url)
-            task.worker = client.find_worker(hive_url, Wanted(asked.model, asked.backend, asked.device))
+            task.worker = client.find_worker(hive_url, Wanted(asked.model, asked.backend, asked.device), self._registry.takes_requests)
             if task.cancelled.is_set():
                 raise RbeeError(CANCELLED, "the request was cancelled")
             stream = client.infer(task.worker, _inference_body(asked, request_id))
@@ -249,7 +260,8 @@ class Queen(Service):
         def close() -> None:
             stream.cut()
             stream.close()
-            self._registry.relay_ends(worker.worker_id)
+            if self._registry.relay_ends(worker.worker_id):
+                self._note_removal(worker.worker_id, "no heartbeat, and its request has ended")
             self._forget_task(task)
 
         request.stream.on_close(close)

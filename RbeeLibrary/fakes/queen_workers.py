@@ -5,9 +5,21 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 from ..protocol.errors import RbeeError
+
+_FINEST = 1e-6
+"""Seconds; an age that differs by less from its limit is the limit."""
+
+
+class Swept(Enum):
+    """What the sweep does with a worker that has sent no heartbeat for too long, in words for log and journal."""
+
+    MARKED = "no heartbeat while busy"
+    SILENT = "no heartbeat"
+    FORGOTTEN = "stale but busy for too long"
 
 
 @dataclass
@@ -69,6 +81,7 @@ class WorkerRegistry:
                 row.last_heartbeat_unix = known.last_heartbeat_unix
                 row.node = row.node or known.node
             self._rows[row.worker_id] = row
+            self._stale_since.pop(row.worker_id, None)
 
     def create(self, row: QueenRow) -> None:
         """Registers; raises WORKER_ALREADY_REGISTERED if the id is known. Of several at once exactly one wins."""
@@ -83,6 +96,7 @@ class WorkerRegistry:
         with self._lock:
             row = self._row(worker_id)
             row.state = state
+            self._stale_since.pop(worker_id, None)
             return row
 
     def heartbeat(self, worker_id: str, state: str | None) -> None:
@@ -90,7 +104,7 @@ class WorkerRegistry:
         with self._lock:
             row = self._row(worker_id)
             self._beat(row)
-            if self._stale_since.pop(worker_id, None) is not None and row.state == "stale-but-busy":
+            if row.state == "stale-but-busy":
                 row.state = "busy"
             if state is not None:
                 row.state = state
@@ -101,6 +115,12 @@ class WorkerRegistry:
             self._row(worker_id)
             self._forget(worker_id)
 
+    def takes_requests(self, worker_id: str) -> bool:
+        """Whether a request may go there as far as is known here; of a worker that is not listed nothing is."""
+        with self._lock:
+            row = self._rows.get(worker_id)
+            return row is None or row.state not in ("draining", "stale-but-busy")
+
     def relay_begins(self, worker_id: str) -> None:
         """Counts a relayed request; the worker is busy when its slots are taken by them."""
         with self._lock:
@@ -109,36 +129,44 @@ class WorkerRegistry:
             if row is not None and row.state in ("idle", "busy"):
                 self._show_relays(row)
 
-    def relay_ends(self, worker_id: str) -> None:
-        """Counts it down; a stale worker is removed when its request ends."""
+    def relay_ends(self, worker_id: str) -> bool:
+        """Counts it down; a stale worker is removed when its request ends: then the answer is true."""
         with self._lock:
             self._relays[worker_id] = max(0, self._relays.get(worker_id, 0) - 1)
             row = self._rows.get(worker_id)
-            if row is None:
-                return
-            if row.state == "stale-but-busy" and not self._relays[worker_id]:
+            if row is not None and row.state == "stale-but-busy" and not self._relays[worker_id]:
                 self._forget(worker_id)
-            elif row.state in ("idle", "busy"):
+                return True
+            if row is not None and row.state in ("idle", "busy"):
                 self._show_relays(row)
+            return False
 
-    def sweep(self) -> list[str]:
-        """Removes what is stale, or marks it where it is busy; returns the removed ids."""
-        removed = []
+    def stale(self) -> list[str]:
+        """Those that the sweep has something to do with at this moment."""
         with self._lock:
-            now = self._now()
-            for worker_id, row in list(self._rows.items()):
-                if worker_id in self._stale_since:
-                    if now - self._stale_since[worker_id] >= self._stale_busy_timeout:
-                        self._forget(worker_id)
-                        removed.append(worker_id)
-                elif worker_id in self._heard and now - self._heard[worker_id] > self._heartbeat_timeout:
-                    if row.state == "busy":
-                        row.state = "stale-but-busy"
-                        self._stale_since[worker_id] = now
-                    else:
-                        self._forget(worker_id)
-                        removed.append(worker_id)
-        return removed
+            return [worker_id for worker_id in self._rows if self._due(worker_id) is not None]
+
+    def sweep(self, worker_id: str) -> Swept | None:
+        """Removes one that is still stale, or marks it where it is busy; None if it has been heard of since."""
+        with self._lock:
+            due = self._due(worker_id)
+            if due is Swept.MARKED:
+                self._rows[worker_id].state = "stale-but-busy"
+                self._stale_since[worker_id] = self._now()
+            elif due is not None:
+                self._forget(worker_id)
+            return due
+
+    def _due(self, worker_id: str) -> Swept | None:
+        row = self._rows.get(worker_id)
+        if row is None:
+            return None
+        if row.state == "stale-but-busy":
+            since = self._stale_since.setdefault(worker_id, self._now())
+            return Swept.FORGOTTEN if self._now() - since >= self._stale_busy_timeout - _FINEST else None
+        if worker_id not in self._heard or self._now() - self._heard[worker_id] <= self._heartbeat_timeout + _FINEST:
+            return None
+        return Swept.MARKED if row.state == "busy" else Swept.SILENT
 
     def _row(self, worker_id: str) -> QueenRow:
         row = self._rows.get(worker_id)
@@ -149,6 +177,7 @@ class WorkerRegistry:
     def _beat(self, row: QueenRow) -> None:
         row.last_heartbeat_unix = int(self._wall())
         self._heard[row.worker_id] = self._now()
+        self._stale_since.pop(row.worker_id, None)
 
     def _show_relays(self, row: QueenRow) -> None:
         busy = self._relays.get(row.worker_id, 0)

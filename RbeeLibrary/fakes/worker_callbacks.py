@@ -81,7 +81,7 @@ class Callbacks:
             exit_now(1)
 
     def _heartbeat(self) -> None:
-        if self._options.queen_url:
+        if self._options.queen_url and self._worker.faults.find("lost-heartbeat") is None:
             self.tell_once(
                 f"{self._options.queen_url.rstrip('/')}/v1/workers/{self._options.worker_id}/heartbeat",
                 {"timestamp": iso_time(self._worker.clock.wall()), "state": self._worker.state},
@@ -90,6 +90,8 @@ class Callbacks:
 
     def hive_heartbeat(self) -> None:
         """One heartbeat to the hive."""
+        if self._worker.faults.find("lost-heartbeat") is not None:
+            return
         target = (self._options.callback_url or "").rpartition("/v1/")[0] + "/v1/heartbeat"
         self.tell_once(
             target, {"worker_id": self._options.worker_id, "timestamp": iso_time(self._worker.clock.wall()), "health_status": "healthy"}, _HEARTBEAT_LIMIT

@@ -106,6 +106,6 @@ def how_to_reach(state: str, kind: str) -> str:
 
 
 _PROGRAMS = {
-    "hasty-end": "hive", "spawn-fails": "hive", "swallow-cancel": "queen", "mend-stream": "queen", "changed-etag": "hub", "huge-length": "hub",
-    "wrong-version": "queen",
+    "hasty-end": "hive", "spawn-fails": "hive", "swallow-cancel": "queen", "slow-sweep": "queen", "mend-stream": "queen", "wrong-version": "queen",
+    "changed-etag": "hub", "huge-length": "hub",
 }  # fmt: skip

@@ -198,6 +198,13 @@ class LateCallback(Fault):
     states = ("loading", "idle")
 
 
+class LostHeartbeat(Fault):
+    """Heartbeats are lost."""
+
+    name, point, help = "lost-heartbeat", "program", "heartbeats are not sent"
+    states = ("idle", "busy")
+
+
 class SilentShutdown(Fault):
     """The shutdown request is not answered."""
 
@@ -256,6 +263,13 @@ class SwallowCancel(Fault):
     """A cancellation that gets lost."""
 
     name, point, help = "swallow-cancel", "program", "the queen answers a cancellation and does not pass it on"
+    states = ("idle",)
+
+
+class SlowSweep(Fault):
+    """A sweep that takes its time."""
+
+    name, point, help = "slow-sweep", "program", "the queen's sweep for stale workers takes `delay` (1 s) for each of them"
     states = ("idle",)
 
 

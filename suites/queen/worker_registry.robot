@@ -34,6 +34,25 @@ Two State Changes At Once Both Succeed
     Should Be Equal    ${statuses}    ${{[200, 200]}}
     Get Worker Count    queen    ==    1    state=busy
 
+Heartbeat And State Change Do Not Lose Each Other
+    [Documentation]    At the same moment, ten times: the row has the new state and the new date.
+    [Tags]    L041
+    ${queen} =    Get Daemon    queen
+    Set Time Rate    0
+    POST    ${queen.url}/v2/workers/register    data=${WORKER}    timeout=5
+    VAR    ${row}    ${queen.url}/v1/workers/worker-001
+    FOR    ${_}    IN RANGE    10
+        PATCH    ${row}    data={"state":"idle"}    timeout=5
+        Advance Time    1 s
+        ${statuses} =    Send At Once    POST ${row}/heartbeat {}    PATCH ${row} {"state":"busy"}
+        Should Be Equal    ${statuses}    ${{ [200, 200] }}
+        ${list} =    GET    ${queen.url}/v2/workers/list    timeout=5
+        ${now} =    Get Clock Date
+        VAR    ${found}    ${list.json()}[workers][0]
+        Should Be Equal    ${found}[state]    busy    msg=the new state was lost
+        Should Be Equal As Integers    ${found}[last_heartbeat_unix]    ${{ int($now) }}    msg=the heartbeat was lost
+    END
+
 Heartbeat Renews The Row And Keeps The State
     [Tags]    L041
     ${queen} =    Get Daemon    queen
@@ -50,6 +69,85 @@ Heartbeat Renews The Row And Keeps The State
     Should Be Equal    ${second.json()}[workers][0][state]    busy
     ${expected} =    Evaluate    ${first.json()}[workers][0][last_heartbeat_unix] + 30
     Should Be Equal As Numbers    ${second.json()}[workers][0][last_heartbeat_unix]    ${expected}
+
+Registering During The Stale Sweep Works
+    [Documentation]    The sweep is held up between its rows, and holds nobody up: the new worker is listed at once.
+    [Tags]    L040
+    ${queen} =    Get Daemon    queen
+    Set Time Rate    0
+    POST    ${queen.url}/v1/workers/register    data=${WORKER}    timeout=5
+    POST    ${queen.url}/v1/workers/register    data=${WORKER.replace("001", "002")}    timeout=5
+    ${fault} =    Inject Fault    queen    slow sweep    delay=10s
+    Advance Time    150 s
+    Wait Until Timer    queen    slow-sweep
+    POST    ${queen.url}/v1/workers/register    data=${WORKER.replace("001", "003")}    timeout=2    expected_status=201
+    Get Worker Count    queen    ==    3    within=0s
+    Advance Time    20 s
+    ${list} =    GET    ${queen.url}/v2/workers/list    timeout=5
+    Should Be Equal    ${{ [row["worker_id"] for row in $list.json()["workers"]] }}    ${{ ["worker-003"] }}
+    Get Fault Hits    ${fault}    ==    2
+
+Crash Seen Only By Heartbeat Removes The Worker
+    [Documentation]    A worker without a hive: nobody reports its death. It is listed until 120 s have brought no heartbeat.
+    [Tags]    L042
+    ${queen} =    Get Daemon    queen
+    Set Time Rate    0
+    Start Worker    loner    hive=None    queen_url=${queen.url}    heartbeat=30s
+    Get Request Count    queen    POST    /v1/workers/loner/heartbeat    ==    1    status=200
+    Kill    loner
+    Advance Time    120 s
+    Get Worker Count    queen    ==    1    within=0s
+    Advance Time    30 s
+    Get Worker Count    queen    ==    0    within=0s
+    Get Output    queen    contains    worker loner was removed: no heartbeat
+    @{sent} =    Get Records    queen    request_out
+    Should Be Empty    ${sent}
+
+Lost Heartbeat While Busy Marks The Worker
+    [Documentation]    After 120 s no new request goes there, although its hive calls it busy; it goes with its request.
+    [Tags]    L045
+    [Setup]    Start Fleet    workers=1    heartbeat=30s    token_delay=1min
+    Get Request Count    queen    POST    /v1/workers/worker-1/heartbeat    >=    1    status=200
+    Set Time Rate    0
+    ${running} =    Submit Inference    take your time    max_tokens=4
+    Wait For Tokens    ${running}    1
+    ${fault} =    Inject Fault    worker-1    lost heartbeat
+    Advance Time    120 s
+    Get State    worker-1    ==    busy    seen_by=queen    within=0s
+    Advance Time    30 s
+    Get State    worker-1    ==    stale but busy    seen_by=queen    within=0s
+    Get State    worker-1    ==    busy    seen_by=hive
+    ${next} =    Submit Inference    somebody else    max_tokens=1
+    Get Inference State    ${next}    ==    done
+    Get Request Count    worker-1    POST    /v1/inference    ==    1    within=0s
+    Advance Time    30 s
+    Get Inference State    ${running}    ==    done    within=0s
+    Get State    worker-1    ==    unlisted    seen_by=queen
+    Get Fault Hits    ${fault}    >=    4
+
+Stale Worker Is Removed After Five Minutes
+    [Documentation]    Its request does not end: 300 s after it was marked the row goes all the same.
+    [Tags]    L045
+    Start Busy Loner
+    Inject Fault    loner    lost heartbeat
+    Advance Time    10 min
+    @{told} =    Get Records    queen    worker_stale    worker_removed
+    Should Be Equal    ${{ [(one["record"], one["worker_id"]) for one in $told] }}
+    ...    ${{ [("worker_stale", "loner"), ("worker_removed", "loner")] }}
+    ${seconds} =    Evaluate    round($told[1]["clock"] - $told[0]["clock"], 2)
+    Should Be Equal As Numbers    ${seconds}    300    msg=seconds that the stale worker was listed
+    Get State    loner    ==    unlisted    seen_by=queen    within=0s
+    Get State    loner    ==    busy
+
+Heartbeat Makes A Stale Worker A Normal One Again
+    [Tags]    L045
+    Start Busy Loner
+    Inject Fault    loner    lost heartbeat
+    Advance Time    150 s
+    Get State    loner    ==    stale but busy    seen_by=queen    within=0s
+    Clear Faults    loner
+    Advance Time    30 s
+    Get State    loner    ==    busy    seen_by=queen    within=0s
 
 Row Has Its Columns In Their Order
     [Tags]    S59
@@ -100,7 +198,6 @@ Queen Cannot Shut Down A Worker That Does Not Answer
     Should Be Equal    ${answer.json()}[success]    ${False}
 
 Worker That Stands Alone Says Hello And Good-Bye
-    [Tags]    L047
     ${queen} =    Get Daemon    queen
     Start Worker    loner    hive=None    queen_url=${queen.url}    slots=4
     Get Worker Count    queen    ==    1    state=idle
@@ -117,3 +214,15 @@ Queen Passes On The Log Of A Hive
     Should Match Regexp    ${log.text}    worker worker-1 \\(pid \\d+\\) started
     ${unknown} =    GET    url=${queen.url}/v2/logs?node=atlantis    timeout=5    expected_status=404
     Should Be Equal    ${unknown.json()}[error][code]    NODE_NOT_FOUND
+
+
+*** Keywords ***
+Start Busy Loner
+    [Documentation]    A worker without a hive that tells the queen every 30 s that it is busy. The clock is held.
+    ${queen} =    Get Daemon    queen
+    Set Time Rate    0
+    Start Worker    loner    hive=None    queen_url=${queen.url}    heartbeat=30s    token_delay=1h
+    ${answer} =    Submit Inference    endless    to=loner    max_tokens=2
+    Wait For Tokens    ${answer}    1
+    Advance Time    30 s
+    Get State    loner    ==    busy    seen_by=queen    within=0s

@@ -11,7 +11,7 @@ Test Teardown       Fleet Should Have Behaved
 *** Test Cases ***
 Five Minutes Are Ten Health Checks
     [Documentation]    Each 30 s after the last, and none of them counts as activity of the worker.
-    [Tags]    S46    L041
+    [Tags]    S46
     Start Fleet    workers=1    idle_timeout=0
     Get Request Count    hive    POST    /v1/workers/ready    ==    1    status=200
     ${before} =    Get Last Activity    worker-1

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from RbeeLibrary.fakes.client import Wanted, best_row, checked_object
-from RbeeLibrary.fakes.queen_workers import QueenRow, WorkerRegistry
+from RbeeLibrary.fakes.queen_workers import QueenRow, Swept, WorkerRegistry
 from RbeeLibrary.protocol.errors import RbeeError
 from RbeeLibrary.run.http import Answer
 
@@ -36,43 +36,72 @@ def row(worker_id="w", state="idle", slots=1):
     return QueenRow(worker_id, "ws", state, "m", "http://127.0.0.1:1", "cpu", 0, slots, slots)
 
 
+def swept(registry):
+    """One sweep: what it does with whom."""
+    return [(worker_id, registry.sweep(worker_id)) for worker_id in registry.stale()]
+
+
+def busy_and_stale(registry, now):
+    registry.put(row(state="busy"))
+    registry.heartbeat("w", None)
+    now.seconds = 121
+    assert swept(registry) == [("w", Swept.MARKED)]
+    assert registry.row("w").state == "stale-but-busy"
+
+
 def test_worker_that_never_sent_a_heartbeat_is_left_alone(registry, now):
     registry.put(row())
     now.seconds = 10_000
-    assert registry.sweep() == []
+    assert swept(registry) == []
 
 
 def test_worker_whose_heartbeat_is_older_than_120_seconds_is_removed(registry, now):
     registry.put(row())
     registry.heartbeat("w", None)
     now.seconds = 120
-    assert registry.sweep() == []
+    assert swept(registry) == []
     now.seconds = 120.1
-    assert registry.sweep() == ["w"]
+    assert swept(registry) == [("w", Swept.SILENT)]
     assert registry.rows() == []
 
 
 def test_busy_worker_becomes_stale_first_and_is_removed_after_300_seconds(registry, now):
-    registry.put(row(state="busy"))
+    busy_and_stale(registry, now)
+    now.seconds = 420
+    assert swept(registry) == []
+    now.seconds = 421
+    assert swept(registry) == [("w", Swept.FORGOTTEN)]
+    assert registry.rows() == []
+
+
+def test_worker_heard_of_during_the_sweep_stays(registry, now):
+    registry.put(row())
     registry.heartbeat("w", None)
     now.seconds = 121
-    assert registry.sweep() == []
-    assert registry.row("w").state == "stale-but-busy"
-    now.seconds = 420
-    assert registry.sweep() == []
-    now.seconds = 421
-    assert registry.sweep() == ["w"]
+    (worker_id,) = registry.stale()
+    registry.heartbeat("w", None)
+    assert registry.sweep(worker_id) is None
+    assert registry.row("w").state == "idle"
 
 
 def test_heartbeat_makes_a_stale_worker_normal_again(registry, now):
-    registry.put(row(state="busy"))
-    registry.heartbeat("w", None)
-    now.seconds = 121
-    registry.sweep()
+    busy_and_stale(registry, now)
     registry.heartbeat("w", None)
     assert registry.row("w").state == "busy"
     now.seconds = 240
-    assert registry.sweep() == []
+    assert swept(registry) == []
+
+
+@pytest.mark.parametrize("renew", [lambda it: it.heartbeat("w", None), lambda it: it.put(row(state="busy")), lambda it: it.set_state("w", "busy")])
+def test_stale_worker_that_was_normal_meanwhile_has_300_seconds_again(registry, now, renew):
+    busy_and_stale(registry, now)
+    renew(registry)
+    now.seconds = 300
+    assert swept(registry) == [("w", Swept.MARKED)]
+    now.seconds = 599
+    assert swept(registry) == []
+    now.seconds = 600
+    assert swept(registry) == [("w", Swept.FORGOTTEN)]
 
 
 def test_stale_worker_is_removed_when_its_request_ends(registry, now):
@@ -80,10 +109,19 @@ def test_stale_worker_is_removed_when_its_request_ends(registry, now):
     registry.heartbeat("w", None)
     registry.relay_begins("w")
     now.seconds = 121
-    registry.sweep()
+    swept(registry)
     assert registry.row("w").state == "stale-but-busy"
-    registry.relay_ends("w")
+    assert registry.relay_ends("w")
     assert registry.rows() == []
+
+
+@pytest.mark.parametrize("state", ["draining", "stale-but-busy"])
+def test_worker_that_drains_or_is_stale_takes_no_requests(registry, state):
+    registry.put(row())
+    assert registry.takes_requests("w")
+    registry.set_state("w", state)
+    assert not registry.takes_requests("w")
+    assert registry.takes_requests("nobody")
 
 
 def test_relays_make_a_worker_busy_when_its_slots_are_taken(registry):
