@@ -205,10 +205,7 @@ class Hive(Service):
         assert row.child is not None
         row.reason = row.reason or "unhealthy"
         self.workers.strike(row)
-        row.child.signal(signal.SIGTERM)
-        if not self._await_end(row, self.options.term_grace, "term-grace"):
-            self._force(row, "unhealthy")
-            self._await_end(row, None)
+        self._end_by_signal(row, self.options.term_grace, "unhealthy")
         if row.request is not None and self._restarts.get(row.worker_id, 0) < self.options.restart_hung:
             self._restarts[row.worker_id] = self._restarts.get(row.worker_id, 0) + 1
             self.journal.record("restart_tried", worker_id=row.worker_id, pid=row.child.pid)
@@ -253,7 +250,7 @@ class Hive(Service):
     def _give_up_loading(self, row: WorkerRow) -> None:
         if not row.heard and row.child is not None and not row.child.ended.is_set():
             row.reason = "loading-timeout"
-            self._force(row, "loading-timeout")
+            self.workers.force(row, "loading-timeout")
 
     def _removed(self, row: WorkerRow, reason: str) -> None:
         self._queen.removed(row, reason)
@@ -296,25 +293,33 @@ class Hive(Service):
         self.log("shutdown finished")
 
     def abandon(self) -> None:
-        self.workers.kill_all()
+        self.workers.kill_all("second signal")
 
     def _end_worker(self, row: WorkerRow, deadline: float) -> None:
         """The shutdown sequence of one worker: ask, wait, SIGTERM, SIGKILL; nothing after the deadline but SIGKILL."""
         assert row.child is not None
-        acknowledged = self._ask_to_end(row, min(self.options.shutdown_ack, max(0.0, deadline - self.clock.now())))
+        acknowledged = self._ask_to_end(row, self._at_most(self.options.shutdown_ack, deadline))
         if self.faults.find("hasty-end") is not None:
             return
-        if acknowledged:
-            ended = self._await_end(row, min(self.options.shutdown_drain, max(0.0, deadline - self.clock.now())), "shutdown-drain")
-        else:
-            row.child.signal(signal.SIGTERM)
-            ended = self._await_end(row, min(self.options.term_grace, max(0.0, deadline - self.clock.now())), "term-grace")
+        ended = acknowledged and self._await_end(row, self._at_most(self.options.shutdown_drain, deadline), "shutdown-drain")
         if not ended:
-            self._force(row, row.reason or "shutdown")
-            self._await_end(row, None)
-        elif row.child.code == 0:
+            self._end_by_signal(row, 0 if acknowledged else self._at_most(self.options.term_grace, deadline), row.reason or "shutdown")
+        if row.child.code == 0:
             self.journal.record("graceful_exit", worker_id=row.worker_id, pid=row.child.pid, exit_code=0)
             self.log(f"worker {row.worker_id} (pid {row.child.pid}) ended gracefully")
+
+    def _at_most(self, limit: float, deadline: float) -> float:
+        return min(limit, max(0.0, deadline - self.clock.now()))
+
+    def _end_by_signal(self, row: WorkerRow, grace: float, reason: str) -> None:
+        """SIGTERM, and SIGKILL to one who is still there after its grace; who gets none is killed at once. Returns when it has ended."""
+        assert row.child is not None
+        if grace > _FINEST:
+            row.child.signal(signal.SIGTERM)
+            if self._await_end(row, grace, "term-grace"):
+                return
+        self.workers.force(row, reason)
+        self._await_end(row, None)
 
     def _ask_to_end(self, row: WorkerRow, limit: float) -> bool:
         try:
@@ -326,12 +331,6 @@ class Hive(Service):
     def _await_end(self, row: WorkerRow, limit: float | None, timer: str = "") -> bool:
         assert row.child is not None
         return self.clock.wait(row.child.ended, None if limit is None else self.clock.now() + limit, timer)
-
-    def _force(self, row: WorkerRow, reason: str) -> None:
-        assert row.child is not None
-        self.journal.record("force_kill", worker_id=row.worker_id, pid=row.child.pid, reason=reason, signal=int(signal.SIGKILL))
-        self.log(f"worker {row.worker_id} (pid {row.child.pid}) gets SIGKILL: {reason}")
-        row.child.signal(signal.SIGKILL)
 
     def _together(self, job: Callable[[WorkerRow], None], rows: list[WorkerRow]) -> None:
         for begun in [self.spawn(job, row, name=job.__name__.strip("_")) for row in rows]:

@@ -269,7 +269,7 @@ class Workers:
 
     def _await_ready(self, row: WorkerRow, child: Child) -> None:
         limit = self._options.spawn_timeout
-        with self._hive.clock.limit(limit, lambda: child.signal(signal.SIGKILL), "spawn") as timer:
+        with self._hive.clock.limit(limit, lambda: self.force(row, "no port"), "spawn") as timer:
             said = child.read_ready(self._hive.clock.accounts)
         if said is not None:
             row.port = _port_said(said) or row.port
@@ -317,13 +317,21 @@ class Workers:
         """Takes a worker from the list before its process has ended (given up as unhealthy)."""
         self._drop(row)
 
-    def kill_all(self) -> None:
+    def force(self, row: WorkerRow, reason: str) -> None:
+        """SIGKILL to one, with a record and a line in the log that say to whom and why."""
+        assert row.child is not None
+        self._hive.journal.record("force_kill", worker_id=row.worker_id, pid=row.child.pid, reason=reason, signal=int(signal.SIGKILL))
+        self._hive.log(f"worker {row.worker_id} (pid {row.child.pid}) gets SIGKILL: {reason}")
+        row.child.signal(signal.SIGKILL)
+
+    def kill_all(self, reason: str) -> None:
         """SIGKILL to all; returns when they are gone, after 2 s in any case."""
-        children = [row.child for row in self.rows() if row.child is not None]
-        for child in children:
-            child.signal(signal.SIGKILL)
-        for child in children:
-            self._await_end(child, _KILL_LIMIT)
+        rows = [row for row in self.rows() if row.child is not None]
+        for row in rows:
+            self.force(row, reason)
+        for row in rows:
+            if row.child is not None:
+                self._await_end(row.child, _KILL_LIMIT)
 
 
 def _not_started(row: WorkerRow, why: str) -> RbeeError:

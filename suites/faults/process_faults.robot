@@ -131,6 +131,8 @@ Leave Listener
     Should Be Equal    ${answer.json()}[status]    healthy
     Get Worker Count    hive    ==    0
     Get Output    hive    contains    worker worker-1 has ended, but something still answers on port ${worker.port}
+    @{ghosts} =    Get Records    hive    zombie_http
+    Should Be Equal    ${{ [ghost["worker_id"] for ghost in $ghosts] }}    ${{ ["worker-1"] }}    msg=records zombie_http
     Get Fault Hits    ${fault}    ==    1
 
 Silent Shutdown
@@ -163,12 +165,13 @@ Ignore Sigterm
     Advance Time    1s
     Get Exit Code    worker-1    ==    -9
     Get Exit Code    hive    ==    0
+    Get Worker Count    queen    ==    0
     Get Fault Hits    ${silent}    ==    1
     Get Fault Hits    ${deaf}    ==    1
 
 Ignore Shutdown
     [Documentation]    The request is answered and forgotten: the worker is killed when its 30 s are over.
-    [Tags]    L016
+    [Tags]    L016    L031
     Start Worker
     ${fault} =    Inject Fault    worker-1    ignore shutdown
     Set Time Rate    0
@@ -179,10 +182,10 @@ Ignore Shutdown
     Advance Time    1s
     Get Exit Code    worker-1    ==    -9
     Get Exit Code    hive    ==    0
+    Forced End Should Be Documented    worker-1    shutdown
     Get Fault Hits    ${fault}    ==    1
 
 Slow End
-    [Tags]    L024
     Start Worker    hive=None
     ${fault} =    Inject Fault    worker-1    slow end    delay=4s
     Set Time Rate    0

@@ -1,6 +1,7 @@
 *** Settings ***
 Documentation       A hive looks at its workers every 30 s. Who misses three looks in a row is removed; the hive stays up.
 
+Library             RequestsLibrary
 Resource            ../../resources/rbee.resource
 
 Test Setup          Start Fleet    workers=2
@@ -23,7 +24,7 @@ Hive Stays Up After A Worker Is Ready
 
 Silent Worker Is Removed After Three Misses
     [Documentation]    Looks at 0, 30 and 60 s, 5 s limit each: after two misses it is still listed, after the third it is not.
-    [Tags]    S47
+    [Tags]    S47    L031
     Get Request Count    hive    POST    /v1/workers/ready    ==    2    status=200
     Set Time Rate    0
     Freeze    worker-1
@@ -38,6 +39,7 @@ Silent Worker Is Removed After Three Misses
     Get State    worker-1    ==    frozen    within=0s
     Advance Time    10 s
     Get Exit Code    worker-1    ==    -9
+    Forced End Should Be Documented    worker-1    unhealthy
     Get Output    hive    not contains    missed 4/3    within=0s
     Get State    hive    ==    idle
     Get State    worker-2    ==    idle
@@ -68,8 +70,8 @@ One Good Look Wipes The Misses Out
     Resume    worker-1
 
 Hung Worker Is Started Again Where That Is Asked For
-    [Documentation]    Under the same id, as another process.
-    [Tags]    S47
+    [Documentation]    Under the same id, as another process; the pid of the first one is in no row.
+    [Tags]    S47    L022    L027
     [Setup]    Start Fleet    workers=1    restart_hung=1
     ${before} =    Get Daemon    worker-1
     Get Request Count    hive    POST    /v1/workers/ready    ==    1    status=200
@@ -78,12 +80,17 @@ Hung Worker Is Started Again Where That Is Asked For
     Advance Time    110 s
     Get Output    hive    contains    worker worker-1 did not answer and is started again    within=0s
     Get Request Count    hive    POST    /v1/workers/ready    ==    2    status=200
-    ${after} =    Get Daemon    worker-1
-    Should Not Be Equal    ${before.pid}    ${after.pid}
+    @{tries} =    Get Records    hive    restart_tried
+    Should Be Equal    ${{ [(try_["worker_id"], try_["pid"]) for try_ in $tries] }}    ${{ [("worker-1", $before.pid)] }}
+    ...    msg=records restart_tried
+    ${hive} =    Get Daemon    hive
+    ${list} =    GET    ${hive.url}/v1/workers/list    timeout=5
+    Should Be Equal    ${list.json()}[workers][0][worker_id]    worker-1
+    Should Not Be Equal    ${list.json()}[workers][0][pid]    ${before.pid}
 
 Worker That Never Calls Back Is Given Up
     [Documentation]    A hive with a limit for loading, 30 s as rbee uses it.
-    [Tags]    L023
+    [Tags]    L023    L031
     [Setup]    Start Fleet    loading_limit=30s
     Set Time Rate    0
     ${fault} =    Inject Fault    worker-1    never ready
@@ -93,5 +100,6 @@ Worker That Never Calls Back Is Given Up
     Advance Time    1 s
     Get Exit Code    worker-1    ==    -9
     Get Output    hive    matches    worker worker-1 \\(pid \\d+\\) removed: loading-timeout
+    Forced End Should Be Documented    worker-1    loading-timeout
     Get Worker Count    hive    ==    0
     Get Fault Hits    ${fault}    ==    1

@@ -9,23 +9,66 @@ Test Teardown       Fleet Should Have Behaved
 
 *** Test Cases ***
 SIGTERM To The Hive Ends All Workers
+    [Documentation]    A worker that acknowledges the request and ends in time gets no signal.
     [Tags]    S49    L032
     Start Fleet    workers=3
     Terminate    hive
     FOR    ${worker}    IN    worker-1    worker-2    worker-3
         Get Exit Code    ${worker}    ==    0    within=5s
         Get Request Count    ${worker}    POST    /v1/admin/shutdown    ==    1
+        @{signals} =    Get Records    ${worker}    signal
+        Should Be Empty    ${signals}    msg=${worker} got a signal: ${signals}
     END
     Get Exit Code    hive    ==    0
     Get Worker Count    queen    ==    0
+    @{ends} =    Get Records    hive    graceful_exit    force_kill
+    Should Be Equal    ${{ sorted((end["worker_id"], end["record"]) for end in $ends) }}
+    ...    ${{ [(f"worker-{number}", "graceful_exit") for number in (1, 2, 3)] }}
+
+Shutdown Progress Is Logged
+    [Documentation]    How many workers there are, each as it has ended, and the end of it: for people and in the journal.
+    [Tags]    L026
+    Start Fleet    workers=4
+    Stop    hive
+    VAR    @{expected}    shutdown started: 4 workers    shutdown progress: 1/4    shutdown progress: 2/4
+    ...    shutdown progress: 3/4    shutdown progress: 4/4    shutdown finished
+    ${log} =    Get Output    hive
+    Should Be Equal    ${{ re.findall("shutdown (?:started|progress|finished).*", $log) }}    ${expected}
+    @{records} =    Get Records    hive    shutdown_started    shutdown_progress    shutdown_finished
+    Should Be Equal    ${{ [(record["total"], record.get("n")) for record in $records] }}
+    ...    ${{ [(4, None), (4, 1), (4, 2), (4, 3), (4, 4), (4, None)] }}
+
+Five Workers Shut Down In Parallel
+    [Documentation]    Each needs 4 s to end: they are asked at the same moment, and the hive is gone after 4 s, not after 20.
+    [Tags]    L024
+    Start Fleet    workers=5
+    VAR    @{workers}    worker-1    worker-2    worker-3    worker-4    worker-5
+    Break Every    ${workers}    slow end    delay=4s
+    Set Time Rate    0
+    Terminate    hive
+    FOR    ${worker}    IN    @{workers}
+        Wait Until Timer    ${worker}    slow-end
+    END
+    Advance Time    3999 ms
+    Get State    hive    ==    draining    within=0s
+    Advance Time    1 ms
+    Get Exit Code    hive    ==    0
+    @{asked} =    Get Records    hive    request_out
+    @{starts} =    Evaluate    [record["start"] for record in $asked if record["path"] == "/v1/admin/shutdown"]
+    Length Should Be    ${starts}    5
+    Should Be True    max($starts) - min($starts) < 0.001    msg=they were not asked together, but at ${starts} s
 
 Workers Are Gone Before Their Hive
     [Documentation]    The hive waits for its children: when it has ended there is no worker left, not even a busy one.
     [Tags]    S49
-    Start Fleet    workers=2    token_delay=20ms
+    Start Fleet    workers=2    token_delay=1s
+    Set Time Rate    0
     ${answer} =    Submit Inference    until the end    to=worker-1    max_tokens=20
     Wait For Tokens    ${answer}    1
-    Stop    hive
+    Terminate    hive
+    Wait Until Timer    worker-1    drain
+    Advance Time    19 s
+    Get Exit Code    hive    ==    0
     Get State    worker-1    ==    exited    seen_by=process    within=0s
     Get State    worker-2    ==    exited    seen_by=process    within=0s
 
@@ -51,29 +94,40 @@ SIGTERM To The Queen Takes Everything Down
     Get Exit Code    worker-1    ==    0
     Get Exit Code    worker-2    ==    0
 
-SIGTERM Lets A Running Stream Finish
-    [Tags]    L017    L047
-    Start Fleet    workers=1    token_delay=20ms
-    ${answer} =    Submit Inference    until the end    to=worker-1    max_tokens=30
-    Wait For Tokens    ${answer}    3
+SIGTERM To A Worker Finishes Two Running Requests
+    [Documentation]    Both get all their tokens, a third one is refused, and the queen hears that the worker is gone.
+    [Tags]    L047
+    ${queen} =    Start Queen
+    Start Worker    hive=None    queen_url=${queen.url}    slots=2    token_delay=1s
+    Get Worker Count    queen    ==    1
+    Set Time Rate    0
+    ${one} =    Submit Inference    until the end    to=worker-1    max_tokens=20
+    ${two} =    Submit Inference    to the last word    to=worker-1    max_tokens=30
+    Wait For Tokens    ${one}    1
+    Wait For Tokens    ${two}    1
     Terminate    worker-1
-    Get State    worker-1    ==    draining
-    ${late} =    Submit Inference    too late    to=worker-1
-    Get Inference State    ${late}    ==    refused
-    Get Inference Error    ${late}    ==    WORKER_NOT_READY
-    Wait Until Inference Ends    ${answer}
-    Get Inference State    ${answer}    ==    done
-    Get Token Count    ${answer}    ==    30
+    Worker Should Refuse While It Drains    worker-1
+    Advance Time    29 s
+    All Tokens Should Have Come    ${one}    20
+    All Tokens Should Have Come    ${two}    30
     Get Exit Code    worker-1    ==    0
+    Get Request Count    queen    POST    /v2/workers/removed    ==    1    status=200
+    Get Worker Count    queen    ==    0
 
-SIGTERM To The Hive Lets A Running Stream Finish
+Shutdown Request Lets A Running Stream Finish
+    [Documentation]    As a hive that ends sends it: the worker drains, refuses what is new, and finishes what runs.
     [Tags]    L017
-    Start Fleet    workers=1    token_delay=20ms
+    Start Fleet    workers=1    token_delay=1s
+    Set Time Rate    0
     ${answer} =    Submit Inference    until the end    to=worker-1    max_tokens=20
-    Wait For Tokens    ${answer}    3
-    Stop    hive
-    Get Inference State    ${answer}    ==    done
-    Get Token Count    ${answer}    ==    20
+    Wait For Tokens    ${answer}    1
+    Terminate    hive
+    Get Request Count    worker-1    POST    /v1/admin/shutdown    ==    1    status=202
+    Worker Should Refuse While It Drains    worker-1
+    Advance Time    19 s
+    All Tokens Should Have Come    ${answer}    20
+    Get Exit Code    worker-1    ==    0
+    Get Exit Code    hive    ==    0
 
 Running Stream Is Cut When The Drain Time Is Over
     [Documentation]    Thirty seconds; new requests are refused from the first of them on.
@@ -95,6 +149,19 @@ Ctrl+C Ends A Worker Like SIGTERM
     Interrupt    worker-1
     Get Exit Code    worker-1    ==    0
     Get Output    worker-1    contains    model unloaded
+
+Second Signal To A Hive Ends Its Workers
+    [Documentation]    Who sends it twice does not want to wait; the workers' forced ends are documented like any other.
+    [Tags]    L031
+    Start Fleet    workers=1
+    Freeze    worker-1
+    Set Time Rate    0
+    Terminate    hive
+    Wait Until Timer    hive    shutdown-ack
+    Terminate    hive
+    Get Exit Code    hive    ==    0
+    Get Exit Code    worker-1    ==    -9
+    Forced End Should Be Documented    worker-1    second signal
 
 Second Signal Ends The Waiting
     Start Worker    hive=None    token_delay=1 h
@@ -126,4 +193,87 @@ Deaf Worker Is Killed After Its Grace Period
     Advance Time    1s
     Get Exit Code    worker-1    ==    -9
     Get Exit Code    hive    ==    0
-    Get Output    hive    matches    worker worker-1 \\(pid \\d+\\) gets SIGKILL: shutdown
+    Get Worker Count    queen    ==    0
+    Forced End Should Be Documented    worker-1    shutdown
+
+Silent Worker Is Killed Through Its Stored Pid
+    [Documentation]    A hive that waits 10 s for the acknowledgement and sends no SIGTERM: SIGKILL after 10 s.
+    [Tags]    L020    L031
+    Start Fleet    workers=1    shutdown_ack=10s    term_grace=0
+    ${fault} =    Inject Fault    worker-1    silent shutdown
+    Set Time Rate    0
+    Terminate    hive
+    Wait Until Timer    hive    shutdown-ack
+    Advance Time    9999 ms
+    Get State    worker-1    ==    idle    within=0s
+    Advance Time    1 ms
+    Get Exit Code    worker-1    ==    -9
+    Get Exit Code    hive    ==    0
+    @{signals} =    Get Records    worker-1    signal
+    Should Be Empty    ${signals}    msg=worker-1 got a signal that it could hear: ${signals}
+    Forced End Should Be Documented    worker-1    shutdown
+    Get Fault Hits    ${fault}    ==    1
+
+One Silent Worker Costs At Most The Total Limit
+    [Documentation]    A hive that would wait a minute for the acknowledgement: two end well, the silent one is killed at 30 s.
+    [Tags]    L025
+    Start Fleet    workers=3    shutdown_ack=60s
+    ${fault} =    Inject Fault    worker-2    silent shutdown
+    Set Time Rate    0
+    Terminate    hive
+    Get Exit Code    worker-1    ==    0
+    Get Exit Code    worker-3    ==    0
+    Wait Until Timer    hive    shutdown-ack
+    Advance Time    29999 ms
+    Get State    worker-2    ==    idle    within=0s
+    Get State    hive    ==    draining    within=0s
+    Advance Time    1 ms
+    Get Exit Code    worker-2    ==    -9
+    Get Exit Code    hive    ==    0
+    Get Fault Hits    ${fault}    ==    1
+
+Several Hung Workers Are Killed Together
+    [Documentation]    Silent for 5 s, deaf to SIGTERM for 10 s: all three are killed at 15 s, not one after the other.
+    [Tags]    L030    L031
+    Start Fleet    workers=3
+    VAR    @{workers}    worker-1    worker-2    worker-3
+    Break Every    ${workers}    silent shutdown
+    Break Every    ${workers}    ignore sigterm
+    Set Time Rate    0
+    Terminate    hive
+    FOR    ${worker}    IN    @{workers}
+        Get Request Count    ${worker}    POST    /v1/admin/shutdown    ==    1
+    END
+    Advance Time    15 s
+    Get Exit Code    hive    ==    0
+    @{records} =    Get Records    hive    shutdown_started    force_kill
+    @{seconds} =    Evaluate    [round(record["clock"] - ${records}[0][clock], 2) for record in $records]
+    Should Be Equal    ${seconds}    ${{ [0.0, 15.0, 15.0, 15.0] }}    msg=seconds of the start and of each forced end
+    FOR    ${worker}    IN    @{workers}
+        Get Exit Code    ${worker}    ==    -9
+        Forced End Should Be Documented    ${worker}    shutdown
+    END
+
+
+*** Keywords ***
+Break Every
+    [Documentation]    The same fault in all of them.
+    [Arguments]    ${workers}    ${kind}    &{options}
+    FOR    ${worker}    IN    @{workers}
+        Inject Fault    ${worker}    ${kind}    &{options}
+    END
+
+Worker Should Refuse While It Drains
+    [Documentation]    It says that it drains, and answers a new inference with 503.
+    [Arguments]    ${worker}
+    Get State    ${worker}    ==    draining
+    ${late} =    Submit Inference    too late    to=${worker}
+    Get Inference State    ${late}    ==    refused
+    Get Inference Error    ${late}    ==    WORKER_NOT_READY
+    Should Be Equal As Integers    ${late.status}    503
+
+All Tokens Should Have Come
+    [Documentation]    So many, and the end marker.
+    [Arguments]    ${answer}    ${count}
+    Get Inference State    ${answer}    ==    done
+    Get Token Count    ${answer}    ==    ${count}
