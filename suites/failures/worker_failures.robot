@@ -1,6 +1,7 @@
 *** Settings ***
 Documentation       Workers that die, freeze and crash: what their clients see, what the hive notices, what the list says.
 
+Library             RequestsLibrary
 Resource            ../../resources/rbee.resource
 
 Test Teardown       Fleet Should Have Behaved
@@ -21,21 +22,32 @@ Killed Worker Breaks The Stream And Leaves The List
     Get State    hive    ==    idle
 
 Killed Worker Breaks The Stream Of The Queen
-    [Documentation]    The queen ends its own stream without the end marker, so that nobody takes it for complete.
-    [Tags]    S39    EC4
+    [Documentation]    The queen ends its own stream without the end marker, so it is not taken for whole; it asks nobody again.
+    [Tags]    S39    L042    EC4
     Start Fleet    workers=1    token_delay=20ms
     ${answer} =    Submit Inference    write a short story    max_tokens=2000
     Wait For Tokens    ${answer}    8
     Kill    worker-1
     Get Inference State    ${answer}    ==    broken    within=1s
     Get Token Count    ${answer}    >=    8
+    @{sent} =    Get Records    queen    request_out
+    Should Be Equal    ${{ [request["path"] for request in $sent] }}    ${{ ["/v1/workers/list", "/v1/inference"] }}
+    ...    msg=requests of the queen
 
 Hive Reaps Its Killed Worker
-    [Tags]    L029
-    Start Fleet    workers=2
+    [Documentation]    No zombie is left below the hive, the pid is in no row any more, and the log names it.
+    [Tags]    L027    L028    L029
+    ${fleet} =    Start Fleet    workers=2
+    ${victim} =    Get Daemon    worker-1
     Kill    worker-1
-    Get Child Count    hive    ==    1
-    Get Output    hive    matches    worker worker-1 \\(pid \\d+\\) crashed: exit code None, signal 9
+    Get Worker Count    hive    ==    1    within=1s
+    Get Output    hive    contains    worker worker-1 (pid ${victim.pid}) crashed: exit code None, signal 9
+    VAR    ${hive}    ${fleet.hives}[0]
+    ${list} =    GET    ${hive.url}/v1/workers/list    timeout=5
+    @{listed} =    Evaluate    [row["pid"] for row in $list.json()["workers"]]
+    @{children} =    Evaluate    psutil.Process(${hive.pid}).children()
+    Should Not Contain    ${{ [child.pid for child in $children] }}    ${victim.pid}
+    Should Not Contain    ${listed}    ${victim.pid}
     Get State    worker-2    ==    idle    seen_by=hive
 
 Frozen Worker Stalls Its Stream
@@ -53,10 +65,12 @@ Frozen Worker Stalls Its Stream
 Frozen Worker Does Not Hold Up The List
     [Documentation]    The hive asks each worker for its state, half a second at most; a silent one is shown as last seen.
     [Tags]    S47
-    Start Fleet    workers=2
+    ${fleet} =    Start Fleet    workers=2
+    Get Request Count    hive    POST    /v1/workers/ready    ==    2    status=200
     Freeze    worker-1
-    Get Worker Count    hive    ==    2    within=1s
-    Get State    worker-2    ==    idle    seen_by=hive    within=1s
+    ${list} =    GET    ${fleet.hives[0].url}/v1/workers/list    timeout=1
+    Should Be Equal    ${{ [(row["worker_id"], row["state"]) for row in $list.json()["workers"]] }}
+    ...    ${{ [("worker-1", "idle"), ("worker-2", "idle")] }}
 
 Worker Killed While Loading Is Noticed
     [Tags]    S33    L027
@@ -86,19 +100,35 @@ Worker That Cannot Start Is Reported With Its Exit Code
     Get Worker Count    hive    ==    0
 
 Killed Hive Leaves Its Workers Alive
+    [Documentation]    The new hive, on the old port, knows none of them; the queen still does, and what runs is finished.
     [Tags]    L046
-    Start Fleet    workers=2    token_delay=20ms
-    ${answer} =    Submit Inference    carry on    to=worker-1    max_tokens=30
-    Wait For Tokens    ${answer}    3
+    Start Fleet    workers=3    token_delay=1s
+    ${before} =    Get Daemon    hive
+    Set Time Rate    0
+    ${answer} =    Submit Inference    carry on    to=worker-1    max_tokens=20
+    Wait For Tokens    ${answer}    1
     Kill    hive
     Get Exit Code    hive    ==    -9
-    Restart    hive
+    ${after} =    Restart    hive
+    Should Be Equal    ${after.url}    ${before.url}
     Get Worker Count    hive    ==    0
-    Wait Until Inference Ends    ${answer}
-    Get Token Count    ${answer}    ==    30
-    Get State    worker-1    ==    idle
-    Get State    worker-2    ==    idle
-    Get Worker Count    queen    ==    2
+    Advance Time    19 s
+    Get Inference State    ${answer}    ==    done
+    Get Token Count    ${answer}    ==    20
+    FOR    ${worker}    IN    worker-1    worker-2    worker-3
+        Get State    ${worker}    ==    idle
+    END
+    Get Worker Count    queen    ==    3
+
+Workers End With A Killed Hive Where That Is Asked For
+    [Documentation]    They end well, as after a SIGTERM.
+    [Tags]    L046
+    Start Fleet    workers=2    workers_die_with_hive=on
+    Kill    hive
+    FOR    ${worker}    IN    worker-1    worker-2
+        Get State    ${worker}    ==    exited    seen_by=process
+        Get Output    ${worker}    contains    model unloaded
+    END
 
 Exit Code Of A Worker That Outlived Its Hive Is Known
     [Documentation]    It became a child of the nursery when its hive died, and the nursery waited for it.

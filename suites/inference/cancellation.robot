@@ -37,6 +37,7 @@ Typed Stream Says That It Was Cancelled
     Should Be Equal    ${answer.events}[-1][stop_reason]    CANCELLED
 
 Client That Leaves Is Noticed
+    [Documentation]    The worker generates nothing more, and its slot is free.
     [Tags]    L035
     Start Worker    hive=None    token_delay=20ms
     ${answer} =    Submit Inference    never mind    to=worker-1    max_tokens=2000
@@ -44,6 +45,8 @@ Client That Leaves Is Noticed
     Cancel Inference    ${answer}    by=disconnect
     Get State    worker-1    ==    idle    within=1s
     Get Output    worker-1    contains    client of ${answer.id} is gone
+    @{records} =    Get Records    worker-1    token    client_gone    inference_ended
+    Should Be Equal    ${{ [record["record"] for record in $records[-2:]] }}    ${{ ["client_gone", "inference_ended"] }}
 
 Client That Leaves A Silent Stream Is Noticed
     [Documentation]    The worker does not wait for its next write to find out.

@@ -1,6 +1,7 @@
 *** Settings ***
 Documentation       A worker has slots; who finds none is told so at once, and nobody is let in twice.
 
+Library             RequestsLibrary
 Resource            ../../resources/rbee.resource
 
 Test Teardown       Fleet Should Have Behaved
@@ -39,14 +40,14 @@ Health And List Answer While All Slots Are Busy
     Get State    worker-1    ==    busy    seen_by=hive    within=500ms
 
 Last Slot Goes To Exactly One Request
-    [Documentation]    Fifty rounds: three of four slots are taken, two requests come at the same moment.
+    [Documentation]    Forty rounds: three of four slots are taken, two requests come at the same moment.
     [Tags]    L037
     Start Worker    hive=None    slots=4    token_delay=10s
     FOR    ${number}    IN RANGE    3
         ${holder} =    Submit Inference    hold ${number}    to=worker-1
         Wait For Tokens    ${holder}    1
     END
-    FOR    ${_}    IN RANGE    50
+    FOR    ${_}    IN RANGE    40
         One Of Two Simultaneous Requests Wins
     END
 
@@ -63,6 +64,9 @@ One Of Two Simultaneous Requests Wins
     Get Inference Error    ${loser}    ==    ALL_SLOTS_BUSY
     Should Be Equal    ${loser.error}[slots_total]    ${4}
     Should Be Equal    ${loser.error}[slots_busy]    ${4}
+    ${worker} =    Get Daemon    worker-1
+    ${status} =    GET    ${worker.url}/v1/status    timeout=5
+    Should Be Equal    ${status.json()}[slots_available]    ${0}    msg=slots available while all four are taken
     Cancel Inference    ${winner}
 
 Outcome Of

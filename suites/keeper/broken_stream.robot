@@ -82,6 +82,8 @@ Silent Stream Is Given Up After Sixty Seconds
     ${told} =    Get Output    keeper    stream=stderr
     Should Have Parts    ${told}    INFERENCE_TIMEOUT    60 seconds    Tokens generated: 5 / 20    rbee-partial-req-stall.txt
     Get Request Count    worker-1    DELETE    /v1/inference/req-stall    ==    1
+    ${text} =    Keeper Output
+    Partial File Should Be    req-stall    ${text}    5
     [Teardown]    Remove File    ${OUTPUT DIR}/rbee-partial-req-stall.txt
 
 Comments Are No Sign Of Life
@@ -111,20 +113,23 @@ Whole Stream Has Five Minutes
     Get Output    keeper    contains    5 minutes    stream=stderr
     [Teardown]    Remove File    ${OUTPUT DIR}/rbee-partial-req-slow.txt
 
-Lost Connection Is Noticed At Once
-    [Documentation]    The line between keeper and worker is cut after 8 tokens: eight are on standard output and in the file.
+Lost Connection To The Queen Is Noticed At Once
+    [Documentation]    The line between keeper and queen is cut after 8 tokens: eight are on standard output and in the file.
     [Tags]    L034
     Start Registered Fleet    workers=1    token_delay=100ms
     ${line} =    Start Relay    to=queen
-    Set Time Rate    0
-    Start Keeper    @{ASK}    --queen-url    ${line.url}    --partial-dir    ${OUTPUT DIR}    --request-id    req-line
-    Wait Until Timer    worker-1    token
-    Advance Time    700 ms
-    Cut Line
-    Get Exit Code    keeper    ==    1    within=5s
-    ${text} =    Keeper Output
-    Partial File Should Be    req-line    ${text}    8
-    [Teardown]    Remove File    ${OUTPUT DIR}/rbee-partial-req-line.txt
+    Cut Line Should End The Keeper    --queen-url    ${line.url}
+
+Lost Connection To The Worker Is Noticed At Once
+    [Documentation]    The same, directly: the worker is at an address behind which there is a line.
+    [Tags]    L034
+    ${port} =    Evaluate    RbeeLibrary.run.ports.free_range(1)    modules=RbeeLibrary.run.ports
+    Start Queen
+    Start Hive    env=${{ {"RBEE_WORKER_HOST": "127.0.0.2"} }}
+    Add Hive To Registry    workstation
+    Start Relay    to=127.0.0.1:${port}    host=127.0.0.2    port=${port}
+    Start Worker    port=${port}    token_delay=100ms
+    Cut Line Should End The Keeper    --direct
 
 Error Event Counts As A Broken Stream
     [Documentation]    A stream without its end marker is never a success.
@@ -137,6 +142,19 @@ Error Event Counts As A Broken Stream
 
 
 *** Keywords ***
+Cut Line Should End The Keeper
+    [Documentation]    Within a moment, with exit code 1, and with what came.
+    [Arguments]    @{flags}
+    Set Time Rate    0
+    Start Keeper    @{ASK}    @{flags}    --partial-dir    ${OUTPUT DIR}    --request-id    req-line
+    Wait Until Timer    worker-1    token
+    Advance Time    700 ms
+    Cut Line
+    Get Exit Code    keeper    ==    1    within=5s
+    ${text} =    Keeper Output
+    Partial File Should Be    req-line    ${text}    8
+    [Teardown]    Remove File    ${OUTPUT DIR}/rbee-partial-req-line.txt
+
 Death Should Keep Twelve Tokens
     [Documentation]    In one of both flows.
     [Arguments]    @{flags}

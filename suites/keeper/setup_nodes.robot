@@ -60,12 +60,16 @@ Registering Tries Ssh Three Times
     ${result} =    Keeper Should Fail    setup    add-node    @{{ $node.flags() }}
     Should Have Parts    ${result.stdout}    1/3    2/3    3/3
     Get Ssh Count    workstation    ==    3
+    @{rows} =    Get Rows    queen    beehives
+    Should Be Empty    ${rows}
 
 Key With Bad Permissions Is Explained
     [Tags]    L002
     ${node} =    Queen And Node    ssh=bad key
     ${result} =    Keeper Should Fail    setup    add-node    @{{ $node.flags() }}
     Should Have Parts    ${result.stdout}    Permission denied (publickey)    chmod 600 ${node.key}
+    @{rows} =    Get Rows    queen    beehives
+    Should Be Empty    ${rows}
 
 Key Path That Does Not Exist Is Refused By The Keeper
     [Documentation]    The queen is not even asked.
@@ -82,6 +86,8 @@ Second Node With The Same Name Is Refused
     Keeper Should Succeed    setup    add-node    @{{ $node.flags() }}
     ${result} =    Keeper Should Fail    setup    add-node    @{{ $node.flags() }}    --git-branch    next
     Should Have Parts    ${result.stdout}    workstation    update-node    remove-node
+    @{rows} =    Get Rows    queen    beehives
+    Should Be Equal    ${rows}[0][git_branch]    main
     Keeper Should Succeed    setup    update-node    @{{ $node.flags() }}    --git-branch    next
     @{rows} =    Get Rows    queen    beehives
     Should Be Equal    ${rows}[0][git_branch]    next

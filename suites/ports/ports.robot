@@ -1,6 +1,7 @@
 *** Settings ***
 Documentation       Ports that are taken: the next one is used where any will do, the error names the holder elsewhere.
 
+Library             RequestsLibrary
 Resource            ../../resources/rbee.resource
 
 Test Teardown       Fleet Should Have Behaved
@@ -13,13 +14,29 @@ Wanted Port That Is Taken Is Explained
     ...    Start Queen    port=${port}
 
 Spawn Takes The Next Port
-    [Documentation]    A hive with three ports; the first is held by somebody else.
+    [Documentation]    The first of three ports is held by somebody else: the worker listens on the second and is called after it.
     [Tags]    L014
     ${first} =    Three Free Ports
-    Start Hive    worker_ports=${first}-${first + 2}
+    ${hive} =    Start Hive    worker_ports=${first}-${first + 2}
     Occupy Port    ${first}
-    ${worker} =    Start Worker
-    Should Be Equal As Integers    ${worker.port}    ${first + 1}
+    ${answer} =    POST    ${hive.url}/v1/workers/spawn    data={}    timeout=10
+    Should Be Equal    ${answer.json()}[worker_id]    mock-worker-${first + 1}
+    Should Be Equal    ${answer.json()}[url]    http://127.0.0.1:${first + 1}
+    ${list} =    GET    ${hive.url}/v1/workers/list    timeout=5
+    VAR    ${process}    ${{ psutil.Process($list.json()["workers"][0]["pid"]) }}
+    @{ports} =    Evaluate    [end.laddr.port for end in $process.net_connections() if end.status == "LISTEN"]
+    Should Be Equal    ${ports}    ${{ [$first + 1] }}
+
+Inference Works Beside An Occupied Port
+    [Documentation]    The user of the keeper does not notice.
+    [Tags]    L014
+    ${first} =    Three Free Ports
+    Start Fleet    worker_ports=${first}-${first + 2}
+    Occupy Port    ${first}
+    Add Hive To Registry    workstation
+    ${result} =    Run Keeper    infer    --node    workstation    --model    mock-model    --prompt    hello
+    Should Be Equal As Integers    ${result.rc}    0    msg=${result.stderr}
+    Get Request Count    mock-worker-${first + 1}    POST    /v1/inference    ==    1    status=200
 
 Port Asked For In The Request Gives Way To The Next Free One
     [Tags]    L014

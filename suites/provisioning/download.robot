@@ -197,6 +197,7 @@ Wrong Checksum Is Downloaded Again
     ${fault} =    Inject Fault    hub    corrupt    path=${FILE_PATH}    after_bytes=4000000    times=1
     ${download} =    Begin Download
     ${retry} =    Wait For Event    ${download}    stage=retrying
+    Should Be Equal    ${{ (${retry}[attempt], ${retry}[max_attempts]) }}    ${{ (2, 6) }}
     Should Be Equal As Integers    ${retry}[bytes_downloaded]    0
     Should Contain    ${retry}[error]    checksum
     Download Should Complete    ${download}
