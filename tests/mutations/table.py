@@ -66,6 +66,7 @@ K_EXPLAINED = "suites/keeper/explained.robot"
 K_MODES = "suites/keeper/modes.robot"
 K_WORKERS = "suites/keeper/workers_and_logs.robot"
 K_FILES = "suites/keeper/files.robot"
+REGISTRY = "suites/queen/worker_registry.robot"
 
 MUTATIONS = [
     Mutation(
@@ -247,7 +248,7 @@ MUTATIONS = [
         '            if not self.clock.wait(drained, self.clock.now() + self.options.drain, "drain"):',
         "            if True:",
         STOP,
-        "SIGTERM Lets A Running Stream Finish",
+        "SIGTERM To A Worker Finishes Two Running Requests",
     ),
     Mutation(
         "draining worker takes requests",
@@ -255,7 +256,7 @@ MUTATIONS = [
         'or (self.state == "draining" and self.faults',
         'or (self.state == "never" and self.faults',
         STOP,
-        "SIGTERM Lets A Running Stream Finish",
+        "Shutdown Request Lets A Running Stream Finish",
     ),
     Mutation(
         "drain never ends",
@@ -270,7 +271,7 @@ MUTATIONS = [
     ),
     Mutation(
         "deaf worker never killed",
-        "fakes/hive.py",
+        "fakes/hive_workers.py",
         "        row.child.signal(signal.SIGKILL)\n",
         "        pass\n",
         STOP,
@@ -716,8 +717,8 @@ MUTATIONS = [
     Mutation(
         "acknowledgement awaited for 3 s only",
         "fakes/hive.py",
-        "min(self.options.shutdown_ack, max",
-        "min(3, max",
+        "self._at_most(self.options.shutdown_ack, deadline)",
+        "self._at_most(3, deadline)",
         STOP,
         "Deaf Worker Is Killed After Its Grace Period",
     ),
@@ -1453,5 +1454,298 @@ MUTATIONS = [
         "            self._rows = {**dict(reversed(first.items())), **self._rows}",
         "suites/startup/process_tree.robot",
         "Workers Are Listed In The Order Of Their Numbers",
+    ),
+    # --- ends, one after the other and together ---
+    Mutation(
+        "shutdown progress is not told",
+        "fakes/hive.py",
+        '                self.log(f"shutdown progress: {done}/{total}")\n',
+        "",
+        STOP,
+        "Shutdown Progress Is Logged",
+    ),
+    Mutation(
+        "shutdown progress is not in the journal",
+        "fakes/hive.py",
+        '                self.journal.record("shutdown_progress", n=done, total=total)\n',
+        "",
+        STOP,
+        "Shutdown Progress Is Logged",
+    ),
+    Mutation(
+        "workers are ended one after the other",
+        "fakes/hive.py",
+        "        self._together(end, rows)\n",
+        "        for row in rows:\n            end(row)\n",
+        STOP,
+        "Five Workers Shut Down In Parallel",
+    ),
+    Mutation(
+        "hung workers are killed one after the other",
+        "fakes/hive.py",
+        "        self._together(end, rows)\n",
+        "        for row in rows:\n            end(row)\n",
+        STOP,
+        "Several Hung Workers Are Killed Together",
+    ),
+    Mutation(
+        "shutdown of a hive has no total limit",
+        "fakes/hive.py",
+        "return min(limit, max(0.0, deadline - self.clock.now()))",
+        "return limit",
+        STOP,
+        "One Silent Worker Costs At Most The Total Limit",
+    ),
+    Mutation(
+        "forced end is a polite one",
+        "fakes/hive_workers.py",
+        "        row.child.signal(signal.SIGKILL)\n",
+        "        row.child.signal(signal.SIGTERM)\n",
+        STOP,
+        "Silent Worker Is Killed Through Its Stored Pid",
+    ),
+    Mutation(
+        "forced end is not in the journal",
+        "fakes/hive_workers.py",
+        '        self._hive.journal.record("force_kill", worker_id=row.worker_id, pid=row.child.pid, reason=reason, signal=int(signal.SIGKILL))\n',
+        "",
+        STOP,
+        "Several Hung Workers Are Killed Together",
+    ),
+    Mutation(
+        "forced end is logged without its reason",
+        "fakes/hive_workers.py",
+        "gets SIGKILL: {reason}",
+        "gets SIGKILL",
+        STOP,
+        "Deaf Worker Is Killed After Its Grace Period",
+    ),
+    Mutation(
+        "second signal kills without a word",
+        "fakes/hive_workers.py",
+        "            self.force(row, reason)\n",
+        "            row.child.signal(signal.SIGKILL)\n",
+        STOP,
+        "Second Signal To A Hive Ends Its Workers",
+    ),
+    Mutation(
+        "forced end for another reason",
+        "fakes/hive.py",
+        'self.workers.force(row, "loading-timeout")',
+        'self.workers.force(row, "unhealthy")',
+        HEALTH,
+        "Worker That Never Calls Back Is Given Up",
+    ),
+    Mutation(
+        "worker that ends by itself gets a signal",
+        "fakes/hive.py",
+        "        acknowledged = self._ask_to_end(row",
+        "        row.child.signal(signal.SIGTERM)\n        acknowledged = self._ask_to_end(row",
+        STOP,
+        "SIGTERM To The Hive Ends All Workers",
+    ),
+    Mutation(
+        "good end is not in the journal",
+        "fakes/hive.py",
+        '            self.journal.record("graceful_exit", worker_id=row.worker_id, pid=row.child.pid, exit_code=0)\n',
+        "",
+        STOP,
+        "SIGTERM To The Hive Ends All Workers",
+    ),
+    Mutation(
+        "worker says no good-bye to the queen",
+        "fakes/worker.py",
+        "        if self.options.queen_url:\n",
+        "        if False:\n",
+        STOP,
+        "SIGTERM To A Worker Finishes Two Running Requests",
+    ),
+    Mutation(
+        "workers outlive their hive although they should not",
+        "fakes/hive_workers.py",
+        '"on" if options.workers_die_with_hive == "on" else None',
+        "None",
+        FAILURES,
+        "Workers End With A Killed Hive Where That Is Asked For",
+    ),
+    Mutation(
+        "restart of a hung worker is not in the journal",
+        "fakes/hive.py",
+        '            self.journal.record("restart_tried", worker_id=row.worker_id, pid=row.child.pid)\n',
+        "",
+        HEALTH,
+        "Hung Worker Is Started Again Where That Is Asked For",
+    ),
+    Mutation(
+        "ghost on the port is not in the journal",
+        "fakes/hive.py",
+        '        self.journal.record("zombie_http", worker_id=row.worker_id, pid=row.child.pid if row.child else None)\n',
+        "",
+        "suites/faults/process_faults.robot",
+        "Leave Listener",
+    ),
+    # --- heartbeats ---
+    Mutation(
+        "sweep of the queen locks everybody out",
+        "fakes/queen.py",
+        """                self.clock.pause(slow.delay if slow.delay is not None else 1.0, "slow-sweep")\n""",
+        """                with self._registry._lock:\n                    self.clock.pause(slow.delay, "slow-sweep")\n""",
+        REGISTRY,
+        "Registering During The Stale Sweep Works",
+    ),
+    Mutation(
+        "heartbeat of the past counts for ever",
+        "fakes/queen_workers.py",
+        'return Swept.MARKED if row.state == "busy" else Swept.SILENT',
+        'return Swept.MARKED if row.state == "busy" else None',
+        REGISTRY,
+        "Crash Seen Only By Heartbeat Removes The Worker",
+    ),
+    Mutation(
+        "three missed heartbeats are enough",
+        "protocol/programs.py",
+        "heartbeat_timeout: Duration = option(Duration(120)",
+        "heartbeat_timeout: Duration = option(Duration(80)",
+        REGISTRY,
+        "Crash Seen Only By Heartbeat Removes The Worker",
+    ),
+    Mutation(
+        "busy worker without heartbeats is removed at once",
+        "fakes/queen_workers.py",
+        'return Swept.MARKED if row.state == "busy" else Swept.SILENT',
+        "return Swept.SILENT",
+        REGISTRY,
+        "Lost Heartbeat While Busy Marks The Worker",
+    ),
+    Mutation(
+        "stale worker gets new requests",
+        "fakes/queen_workers.py",
+        'row.state not in ("draining", "stale-but-busy")',
+        'row.state != "draining"',
+        REGISTRY,
+        "Lost Heartbeat While Busy Marks The Worker",
+    ),
+    Mutation(
+        "stale worker outlives its request in the list",
+        "fakes/queen_workers.py",
+        'row.state == "stale-but-busy" and not self._relays[worker_id]',
+        "False",
+        REGISTRY,
+        "Lost Heartbeat While Busy Marks The Worker",
+    ),
+    Mutation(
+        "stale worker is listed for six minutes",
+        "protocol/programs.py",
+        "stale_busy_timeout: Duration = option(Duration(300)",
+        "stale_busy_timeout: Duration = option(Duration(360)",
+        REGISTRY,
+        "Stale Worker Is Removed After Five Minutes",
+    ),
+    Mutation(
+        "stale worker stays stale",
+        "fakes/queen_workers.py",
+        """            if row.state == "stale-but-busy":
+                row.state = "busy"
+            if state is not None:
+""",
+        """            if state is not None and row.state != "stale-but-busy":
+""",
+        REGISTRY,
+        "Heartbeat Makes A Stale Worker A Normal One Again",
+    ),
+    Mutation(
+        "heartbeat writes an old state back",
+        "fakes/queen.py",
+        "        self._registry.heartbeat(worker_id, read(WorkerHeartbeat, request.body).state)\n",
+        """        before = self._registry.row(worker_id).state
+        self.real_clock.pause(0.02, "slow")
+        self._registry.heartbeat(worker_id, read(WorkerHeartbeat, request.body).state or before)
+""",
+        REGISTRY,
+        "Heartbeat And State Change Do Not Lose Each Other",
+    ),
+    Mutation(
+        "queen asks a worker again",
+        "fakes/queen.py",
+        "        return Reply(200, request.stream.carries(self._bytes(stream)), headers)\n",
+        """        def twice() -> Iterator[bytes]:
+            try:
+                yield from self._bytes(stream)
+            except Abort:
+                try:
+                    self.client.open("POST", f"{worker.url}/v1/inference", {"prompt": "again"}, limit=1)
+                except HttpFailure:
+                    pass
+                raise
+
+        return Reply(200, request.stream.carries(twice()), headers)
+""",
+        FAILURES,
+        "Killed Worker Breaks The Stream Of The Queen",
+    ),
+    # --- the rest of a row ---
+    Mutation(
+        "worker is not called after its port",
+        "fakes/hive_workers.py",
+        'f"mock-worker-{port or self._starts}"',
+        'f"mock-worker-{self._starts}"',
+        PORTS,
+        "Spawn Takes The Next Port",
+    ),
+    Mutation(
+        "taken port ends the inference",
+        "fakes/hive_workers.py",
+        "        for port in order:\n",
+        "        for port in order[:1]:\n",
+        PORTS,
+        "Inference Works Beside An Occupied Port",
+    ),
+    Mutation(
+        "time-out of a download is a bad gateway",
+        "protocol/errors.py",
+        '"DOWNLOAD_TIMEOUT": 504',
+        '"DOWNLOAD_TIMEOUT": 502',
+        K_EXPLAINED,
+        "Stalled Download Is Explained",
+    ),
+    Mutation(
+        "missing worker binary is not found",
+        "protocol/errors.py",
+        '"WORKER_BINARY_NOT_FOUND": 500',
+        '"WORKER_BINARY_NOT_FOUND": 404',
+        K_EXPLAINED,
+        "Missing Worker Binary Is Explained",
+    ),
+    Mutation(
+        "wrong bytes are kept",
+        "fakes/downloads.py",
+        'raise _Failed("the checksum is wrong", start_over=True)',
+        'raise _Failed("the checksum is wrong")',
+        K_EXPLAINED,
+        "Wrong Checksum Once Is No Failure",
+    ),
+    Mutation(
+        "host of worker URLs ignored",
+        "fakes/hive_workers.py",
+        'os.environ.get("RBEE_WORKER_HOST") or ',
+        "",
+        K_BROKEN,
+        "Lost Connection To The Worker Is Noticed At Once",
+    ),
+    Mutation(
+        "client that left is not in the journal",
+        "fakes/worker.py",
+        '            self.journal.record("client_gone", request_id=inference.id)\n',
+        "",
+        CANCELLATION,
+        "Client That Leaves Is Noticed",
+    ),
+    Mutation(
+        "status shows all slots as available",
+        "fakes/worker.py",
+        '"slots_available": self._available(),',
+        '"slots_available": options.slots,',
+        SLOTS,
+        "Last Slot Goes To Exactly One Request",
     ),
 ]
