@@ -1,6 +1,7 @@
 *** Settings ***
 Documentation       Workers that die, freeze and crash: what their clients see, what the hive notices, what the list says.
 
+Library             OperatingSystem
 Library             RequestsLibrary
 Resource            ../../resources/rbee.resource
 
@@ -98,6 +99,19 @@ Worker That Cannot Start Is Reported With Its Exit Code
     Run Keyword And Expect Error    *500 WORKER_CRASHED*exit code 1*no-such-file.json*
     ...    Start Worker    worker-1    answers=no-such-file.json
     Get Worker Count    hive    ==    0
+
+Worker That Never Opens Its Port Is Killed
+    [Documentation]    A program that only sleeps: after 30 s the spawn fails, and the forced end is documented.
+    [Tags]    L031
+    VAR    ${sleeper}    ${OUTPUT DIR}/sleeper.sh
+    Create File    ${sleeper}    \#!/bin/sh\nexec sleep 1000\n
+    Evaluate    os.chmod($sleeper, 0o700)    modules=os
+    Start Hive    queen=None    worker_binary=${sleeper}
+    Set Time Rate    300
+    Run Keyword And Expect Error    *500 WORKER_CRASHED*did not open its port within 30s*    Start Worker    sleeper
+    Forced End Should Be Documented    sleeper    no port
+    Get Worker Count    hive    ==    0
+    [Teardown]    Remove File    ${sleeper}
 
 Killed Hive Leaves Its Workers Alive
     [Documentation]    The new hive, on the old port, knows none of them; the queen still does, and what runs is finished.

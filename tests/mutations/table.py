@@ -1748,4 +1748,12 @@ MUTATIONS = [
         SLOTS,
         "Last Slot Goes To Exactly One Request",
     ),
+    Mutation(
+        "worker that does not start is killed without a word",
+        "fakes/hive_workers.py",
+        'lambda: self.force(row, "no port")',
+        "lambda: child.signal(signal.SIGKILL)",
+        FAILURES,
+        "Worker That Never Opens Its Port Is Killed",
+    ),
 ]
