@@ -221,9 +221,15 @@ class JournalKeywords:
             read = self.read(None, (), since, tokens=tokens)
             reported = {record.get("child") for record in read if record.get("record") == "process_exited"}
             records = sorted([*read, *(end for end in ends if end["child"] not in reported)], key=lambda record: record["ns"])
-            if not open_ends(records) or time.monotonic() >= deadline:
+            if not any(map(self._may_be_reported, open_ends(records))) or time.monotonic() >= deadline:
                 return records
             self._context.supervisor.await_news(0.02)
+
+    def _may_be_reported(self, name: str) -> bool:
+        """Whether somebody is there to report an end: a frozen hive reports nothing."""
+        process = self._context.process_or_none(name)
+        owner = next((one for one in self._context.supervisor.processes() if process is not None and one.pid == process.ppid), None)
+        return owner is None or not (owner.alive and owner.frozen)
 
     def _ends(self, since: Mark | None) -> list[dict[str, Any]]:
         return [

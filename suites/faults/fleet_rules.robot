@@ -155,6 +155,7 @@ Queen Waits For Its Hive
     Fleet Should Have Behaved
 
 Hasty End Of A Hive
+    Set Time Rate    10
     Start Fleet    workers=1    token_delay=20ms
     ${fault} =    Inject Fault    hive    hasty end
     ${answer} =    Submit Inference    until the end    to=worker-1    max_tokens=15

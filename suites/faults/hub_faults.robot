@@ -18,6 +18,7 @@ Cut
 
 Corrupt
     [Documentation]    The checksum tells; the file comes again from its first byte.
+    Set Time Rate    10
     ${fault} =    Inject Fault    hub    corrupt    path=${FILE_PATH}    times=1
     ${download} =    Begin Download
     ${retry} =    Wait For Event    ${download}    stage=retrying
@@ -27,6 +28,7 @@ Corrupt
 
 Changed Etag
     [Documentation]    Another file by now: what is there does not fit, and the download begins anew.
+    Set Time Rate    10
     Inject Fault    hub    cut    path=${FILE_PATH}    after_bytes=1048576    times=1
     ${fault} =    Inject Fault    hub    changed etag    path=${FILE_PATH}    after_requests=1    times=1
     ${download} =    Begin Download
@@ -54,6 +56,7 @@ Huge Length
 
 Short Body
     [Documentation]    The answer ends early and cleanly: the rest is asked for.
+    Set Time Rate    10
     ${fault} =    Inject Fault    hub    close    path=${FILE_PATH}    after_bytes=3000000    times=1
     ${download} =    Begin Download
     Download Should Complete    ${download}
@@ -63,6 +66,7 @@ Short Body
 
 Hub That Is Too Busy
     [Documentation]    429 for the file is an attempt that failed.
+    Set Time Rate    10
     ${fault} =    Inject Fault    hub    status    path=${FILE_PATH}    status=429    times=2
     ${download} =    Begin Download
     Download Should Complete    ${download}
