@@ -156,12 +156,12 @@ def test_model_references_do_not_climb(tmp_path, reference):
 
 
 @pytest.mark.parametrize("worker_id", ["../../x", "a/b", "", ".", "a b", "x" * 65, "x\n", "-\u00e9"])
-def test_worker_ids_are_names_and_nothing_else(worker_id):
+def test_worker_ids_are_names_and_nothing_else(tmp_path, worker_id):
     with program("fake-hive", "--port", "0", "--provision", "off", "--worker-ports", "0", output=subprocess.DEVNULL) as hive:
         status, text = ask(hive.ready["port"], "POST", "/v1/workers/spawn", json.dumps({"worker_id": worker_id}))
         assert status == 400, text
         assert json.loads(text)["error"]["details"]["errors"][0]["field"] == "worker_id"
-    with program("fake-queen", "--port", "0", "--database", ":memory:", output=subprocess.DEVNULL) as queen:
+    with program("fake-queen", "--port", "0", "--database", str(tmp_path / "beehives.db"), output=subprocess.DEVNULL) as queen:
         assert ask(queen.ready["port"], "DELETE", "/v2/tasks/..%2f..%2fx")[0] in (204, 404)
 
 
