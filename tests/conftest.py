@@ -4,3 +4,15 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+
+LONG = ("test_portable", "test_chaos", "test_leftovers", "test_growth", "test_fuzz", "test_machine", "test_shards", "test_bounds", "test_scarcity")
+
+
+def pytest_collection_modifyitems(items):
+    """What takes long comes first, so that nobody waits for the last one; mutations, which are many and short, fill up the end."""
+
+    def place(item):
+        name = item.path.stem
+        return (next((number for number, one in enumerate(LONG) if name.startswith(one)), len(LONG)), name == "test_mutations")
+
+    items.sort(key=place)

@@ -144,7 +144,7 @@ class Workers:
             except OSError as error:
                 self._drop(row)
                 if row.child is not None:
-                    row.child.signal(signal.SIGKILL)
+                    self.force(row, "not started")
                 raise _not_started(row, f"{error}{of_descriptors(error)}") from error
 
     def _reserve(self, asked: SpawnRequest, tried: set[int]) -> WorkerRow:

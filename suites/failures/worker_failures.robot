@@ -66,7 +66,6 @@ Frozen Worker Stalls Its Stream
 Frozen Worker Does Not Hold Up The List
     [Documentation]    The hive asks each worker for its state, half a second at most; a silent one is shown as last seen.
     [Tags]    S47
-    Set Time Rate    10
     ${fleet} =    Start Fleet    workers=2
     Get Request Count    hive    POST    /v1/workers/ready    ==    2    status=200
     Freeze    worker-1

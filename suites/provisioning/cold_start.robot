@@ -10,7 +10,6 @@ Test Teardown       Fleet Should Have Behaved
 Cold Start Streams Twenty Tokens
     [Documentation]    ssh starts the hive, the download breaks at 40 % and is resumed there, the model fits, the worker loads.
     [Tags]    S07    S58
-    Set Time Rate    10
     Registered Node Without A Hive
     ${cut} =    Inject Fault    hub    cut    path=${FILE_PATH}    after_bytes=2097152    times=1
     ${answer} =    Submit Inference    good morning    model=${MODEL}    max_tokens=20    backend=cuda    device=1

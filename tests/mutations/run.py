@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
+import compileall
+import functools
 import shutil
 import subprocess
 import sys
@@ -16,11 +19,21 @@ from running import LIMIT, ROOT, robot, robot_env
 from mutations.table import MUTATIONS, Mutation
 
 
-def patched_copy(mutation: Mutation, folder: Path) -> Path:
-    """A copy of the project with the behaviour broken."""
+@functools.cache
+def whole_copy() -> Path:
+    """A copy of the project, compiled: every program of every mutation would compile it again."""
+    folder = Path(tempfile.mkdtemp(prefix="rbee-whole-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     for part in ("RbeeLibrary", "suites", "resources", "tests"):
         shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", folder)
+    compileall.compile_dir(folder / "RbeeLibrary", quiet=1)
+    return folder
+
+
+def patched_copy(mutation: Mutation, folder: Path) -> Path:
+    """A copy of the project with the behaviour broken."""
+    shutil.copytree(whole_copy(), folder, dirs_exist_ok=True)
     path = folder / "RbeeLibrary" / mutation.file
     text = path.read_text()
     found = text.count(mutation.old)
