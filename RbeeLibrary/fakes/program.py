@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from ..protocol.options import DaemonOptions, masked, parse
-from ..run.platform import share_one_heap
+from ..run.platform import share_heaps
 from ..run.title import set_title
 from .party import exit_now
 from .service import Service
@@ -38,7 +38,7 @@ def launch(
     """
     given = sys.argv[1:] if argv is None else argv
     parsed = parse(options, program, given, os.environ, words=words)
-    share_one_heap()
+    share_heaps()
     if argv is None:
         set_title([title or program, *masked(given, options)])
     try:

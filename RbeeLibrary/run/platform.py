@@ -36,13 +36,13 @@ def prctl(option: int, value: int) -> None:
         raise OSError(ctypes.get_errno(), f"prctl({option}, {value}) failed")
 
 
-def share_one_heap() -> None:
-    """All threads of this process take memory from one heap; with one for each, a fake of many threads is a megabyte larger."""
+def share_heaps() -> None:
+    """All threads of this process share two heaps; with one for each, a fake of many threads is a megabyte larger."""
     if sys.platform == "linux":
         import ctypes
 
         with contextlib.suppress(AttributeError):  # musl has no such thing, and needs none
-            ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
+            ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
 
 
 def signal_at_parents_end(number: int) -> None:
