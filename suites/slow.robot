@@ -4,6 +4,7 @@ Documentation       Long intervals in real time, without `Advance Time`: what th
 ...
 ...                 Out by default; `robot -v SLOW:none suites/` brings it in. It takes about six minutes.
 
+Library             RequestsLibrary
 Resource            ../resources/rbee.resource
 
 Test Tags           slow    ${SLOW}
@@ -33,3 +34,13 @@ Silent Worker Is Removed After Three Real Misses
     Freeze    worker-1
     Get Worker Count    hive    ==    0    within=110s
     Get Exit Code    worker-1    ==    -9    within=15s
+
+OpenSSH Gives Up A Host That Does Not Answer
+    [Documentation]    A port whose backlog is full: ssh's own ConnectTimeout, which has no other clock, ends it.
+    [Tags]    S02
+    ${port} =    Occupy Port    mode=ignore
+    ${queen} =    Start Queen    ssh_connect_timeout=1s
+    VAR    &{body}    node_name=n    ssh_host=127.0.0.1    ssh_port=${port}    ssh_user=vince    git_repo_url=x    install_path=/x
+    ${answer} =    POST    ${queen.url}/v2/registry/beehives/add    json=${body}    timeout=20    expected_status=400
+    Should Be Equal    ${answer.json()}[error][code]    SSH_TIMEOUT
+    Should Be Equal    ${answer.json()}[message]    Connection timeout

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from running import ROOT, robot_env
+from running import ROOT, robot, robot_env
 
 SCRIPTED = [sys.executable, "-ES", str(ROOT / "RbeeLibrary/fakes/ssh.py")]
 RECORDER = f"""#!{sys.executable} -ES
@@ -173,3 +173,11 @@ def test_exit_code_is_never_lost(request, kind):
     client = request.getfixturevalue(kind)
     codes = [number % 7 + 1 for number in range(14)]
     assert [client.run([f"exit {code}"]).returncode for code in codes] == codes
+
+
+@pytest.mark.skipif(shutil.which("ssh") is None, reason="there is no ssh here")
+def test_openssh_gives_up_a_host_that_does_not_answer(tmp_path):
+    """Waits a second of ssh's own clock, so it is in the suite that is out by default."""
+    name = "OpenSSH Gives Up A Host That Does Not Answer"
+    run = robot(tmp_path, "-v", "SLOW:none", "--test", name, str(ROOT / "suites/slow.robot"))
+    assert run.tests()[name].status == "PASS", run.tests()[name].message

@@ -66,6 +66,7 @@ class Database:
         try:
             connection.row_factory = sqlite3.Row
             connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=OFF")  # a SIGKILL loses nothing of what is written; only a power cut would
             connection.executescript(self._schema)
             yield connection
         finally:

@@ -11,11 +11,11 @@ Test Teardown       Fleet Should Have Behaved
 *** Test Cases ***
 Delay
     [Documentation]    The answer comes later.
-    ${fault} =    Inject Fault    worker-1    delay    path=/v1/health    delay=300ms
+    ${fault} =    Inject Fault    worker-1    delay    path=/v1/health    delay=150ms
     ${before} =    Evaluate    time.monotonic()
     Health Answers    200
     ${after} =    Evaluate    time.monotonic()
-    Should Be True    ${after} - ${before} >= 0.3
+    Should Be True    ${after} - ${before} >= 0.15
     Get Fault Hits    ${fault}    ==    1
 
 Status
@@ -51,7 +51,7 @@ No Answer
     [Documentation]    The request is taken; the client gives up. Other requests are answered meanwhile.
     ${fault} =    Inject Fault    worker-1    no answer    path=/v1/status
     ${worker} =    Get Daemon    worker-1
-    Run Keyword And Expect Error    *Read timed out*    GET    ${worker.url}/v1/status    timeout=0.3
+    Run Keyword And Expect Error    *Read timed out*    GET    ${worker.url}/v1/status    timeout=0.2
     Health Answers    200
     Get Fault Hits    ${fault}    >=    1
 

@@ -38,7 +38,7 @@ Stall
     [Documentation]    Silence with an open connection.
     [Tags]    L033
     ${fault} =    Inject Fault    worker-1    stall    after_tokens=2
-    ${answer} =    Submit Inference    hello    to=worker-1    timeout=300ms
+    ${answer} =    Submit Inference    hello    to=worker-1    timeout=200ms
     Wait Until Inference Ends    ${answer}
     Get Inference State    ${answer}    ==    stalled
     Get Inference Text    ${answer}    ==    one two
@@ -46,9 +46,9 @@ Stall
 
 Stall For A Time
     [Documentation]    Silence that ends.
-    ${fault} =    Inject Fault    worker-1    stall    after_tokens=2    delay=300ms
+    ${fault} =    Inject Fault    worker-1    stall    after_tokens=2    delay=150ms
     ${answer} =    Answer Ends As    done    one two three four five six
-    Get Token Gap    ${answer}    max    >=    290 ms
+    Get Token Gap    ${answer}    max    >=    140 ms
     Get Fault Hits    ${fault}    ==    1
 
 Close

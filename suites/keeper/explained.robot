@@ -71,7 +71,7 @@ Version Mismatch Is Explained Directly
 Download Failure Is Explained
     [Documentation]    It breaks at 40 %, is resumed, breaks at 60 %, then always: the bars show where, the end says what.
     [Tags]    S17    S37    L009    EC2
-    Start Model Hub    rate=1MB
+    Start Model Hub    rate=2MB
     Start Registered Fleet
     Inject Fault    hub    cut    after_bytes=2097152    times=1
     Inject Fault    hub    cut    after_bytes=1048576    after_requests=1    times=1
@@ -88,7 +88,7 @@ Download Failure Is Explained
 Resumed Download Is No Failure
     [Tags]    S17
     Set Time Rate    20
-    Start Model Hub    rate=1MB
+    Start Model Hub    rate=2MB
     Start Registered Fleet
     Inject Fault    hub    cut    after_bytes=2097152    times=1
     ${result} =    Keeper Should Succeed    infer    --node    workstation    --model    ${MODEL}    --prompt    x
@@ -213,7 +213,7 @@ Loading Bar Shows The Layers
     [Documentation]    As the worker streams them.
     [Tags]    S31    S30    S32
     Set Time Rate    20
-    Start Registered Fleet    load_time=5s
+    Start Registered Fleet    load_time=3s
     ${result} =    Keeper Should Succeed    @{ASK}
     Should Have Parts    ${result.stderr}    12/32 layers    24/32 layers
     Requests Should Be In Order

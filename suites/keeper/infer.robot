@@ -12,8 +12,8 @@ Cold Start Streams Twenty Tokens
     [Documentation]    From nothing: ssh starts the hive, the model is downloaded and loaded; both bars are shown.
     [Tags]    S07    S58
     Set Time Rate    20
-    Start Model Hub    rate=1MB
-    ${node} =    Start Node    ram=8000MB    load_time=5s    backends=cuda,cpu
+    Start Model Hub    rate=2MB
+    ${node} =    Start Node    ram=8000MB    load_time=3s    backends=cuda,cpu
     Start Queen
     Add Hive To Registry    workstation    install_path=${node.install_path}
     ${result} =    Keeper Should Succeed
@@ -32,8 +32,8 @@ Cold Start Works Directly
     [Documentation]    The queen only says where the hive is; the keeper asks hive and worker itself.
     [Tags]    S07
     Set Time Rate    20
-    Start Model Hub    rate=1MB
-    Start Registered Fleet    load_time=5s
+    Start Model Hub    rate=2MB
+    Start Registered Fleet    load_time=3s
     ${result} =    Keeper Should Succeed    infer    --direct    --node    workstation    --model    ${MODEL}    --prompt    x
     Should Have Streamed    ${result}    20
     Should Have Parts    ${result.stderr}    100% 5.0 MB / 5.0 MB    12/32 layers
@@ -97,7 +97,7 @@ Download Bar Shows Percent And Speed
     [Documentation]    One line a megabyte, where standard error is no terminal.
     [Tags]    S16
     Set Time Rate    20
-    Start Model Hub    rate=1MB
+    Start Model Hub    rate=2MB
     Start Registered Fleet
     ${result} =    Keeper Should Succeed    infer    --node    workstation    --model    ${MODEL}    --prompt    x
     Should Match Regexp    ${result.stderr}    40% 2\\.0 MB / 5\\.0 MB, [0-9.]+ MB/s

@@ -36,16 +36,6 @@ OpenSSH Is Refused With Another Key
     @{calls} =    Get Ssh Calls    workstation
     Should Be Equal As Integers    ${calls[0].exit_code}    255
 
-OpenSSH Gives Up A Host That Does Not Answer
-    [Documentation]    A port whose backlog is full: ssh's own ConnectTimeout ends it.
-    [Tags]    S02
-    ${port} =    Occupy Port    mode=ignore
-    ${queen} =    Start Queen    ssh_connect_timeout=1s
-    VAR    &{body}    node_name=n    ssh_host=127.0.0.1    ssh_port=${port}    ssh_user=vince    git_repo_url=x    install_path=/x
-    ${answer} =    POST    ${queen.url}/v2/registry/beehives/add    json=${body}    timeout=20    expected_status=400
-    Should Be Equal    ${answer.json()}[error][code]    SSH_TIMEOUT
-    Should Be Equal    ${answer.json()}[message]    Connection timeout
-
 OpenSSH Ends With 255 Where There Is No Host
     [Documentation]    What the scripted ssh imitates.
     ${result} =    Run Process

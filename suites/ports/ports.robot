@@ -85,7 +85,7 @@ Refusing And Silent Ports Look Different
     ${refusing} =    Occupy Port    mode=refuse
     Run Keyword And Expect Error    *refused*    Evaluate    socket.create_connection(('127.0.0.1', ${refusing}), 0.5)
     ${silent} =    Occupy Port    mode=ignore
-    Run Keyword And Expect Error    *timed out*    Evaluate    socket.create_connection(('127.0.0.1', ${silent}), 0.5)
+    Run Keyword And Expect Error    *timed out*    Evaluate    socket.create_connection(('127.0.0.1', ${silent}), 0.2)
     Release Port    ${refusing}
     Release Port    ${silent}
 
