@@ -4,6 +4,7 @@ Documentation       Twenty schedules of chaos over fleets of four shapes: whatev
 ...
 ...                 Out by default; `robot -v CHAOS:none suites/chaos.robot` brings it in. It takes about ten seconds.
 
+Library             String
 Resource            ../resources/rbee.resource
 
 Test Tags           chaos    ${CHAOS}
@@ -35,6 +36,21 @@ Seed 17    17    1    2    1
 Seed 18    18    2    1    1
 Seed 19    19    1    3    2
 Seed 20    20    2    2    2
+
+Fault That Breaks A Rule Is Found And Shrunk
+    [Documentation]    A worker with one slot that takes a second request: the message has the few steps that lead there.
+    [Template]    NONE
+    Start Fleet    workers=1    token_delay=500ms
+    TRY
+        Unleash Chaos    overbook    seed=5
+    EXCEPT    chaos with seed 5 broke the fleet*    type=GLOB    AS    ${message}
+        Should Contain    ${message}    too many in flight: worker-1 has 1 slots and runs 2 requests
+        ${steps} =    Get Regexp Matches    ${message}    (?m)^ +[\\d.]+ s
+        Length Should Be    ${steps}    3
+        Should Contain    ${message}    Inject Fault${SPACE*4}worker-1${SPACE*4}overbook
+    ELSE
+        Fail    the overbooked worker was not found
+    END
 
 
 *** Keywords ***

@@ -93,7 +93,7 @@ def test_suite_has_the_fleets_of_the_long_run():
 def test_twenty_seeds_break_nothing(tmp_path):
     run = robot(tmp_path, "-v", "CHAOS:none", str(ROOT / "suites/chaos.robot"))
     assert {name: test.message for name, test in run.tests().items() if test.status != "PASS"} == {}
-    assert len(run.tests()) == 20
+    assert len(run.tests()) == 21
 
 
 def test_planted_bug_is_found_and_shrunk_and_comes_again(tmp_path):

@@ -59,6 +59,7 @@ class ChaosKeywords:
         self._lifecycle = lifecycle
         self._methods = {printable_name(name, code_style=True): method for group in (lifecycle, inferences, *others) for name, method in _keywords_of(group)}
         self._is_shrinking = False
+        self._recipe: dict[str, Any] | None = None
         self._endings = endings
         self._inferences = inferences
         self._journals = journals
@@ -128,6 +129,7 @@ class ChaosKeywords:
         programs = {role: sorted(daemon.name for daemon in self._context.daemons(role)) for role in ("queen", "hive", "worker")}
         if not programs["queen"]:
             raise UsageError("there is no fleet to unleash chaos on: start one with Start Fleet    workers=2    token_delay=500ms")
+        self._recipe = self._context.recipes.get(self._context.find(programs["queen"][0]).pid)
         kinds = [kind.value for kind in faults] or sorted(DISTURBANCES)
         drawn = schedule(seed, programs, kinds, duration.total_seconds(), steps)
         logger.info("\n".join([f"chaos with seed {seed}", *map(str, drawn)]))
@@ -231,7 +233,7 @@ class ChaosKeywords:
         return found + [f"tokens: {text}" for text in self._wrong_tokens(began, self._texts())]
 
     def _texts(self) -> TokenTexts:
-        recipe = self._context.recipe or {}
+        recipe = self._recipe or {}
         return TokenTexts.any if recipe.get("answer") is not None or recipe.get("answers") is not None else TokenTexts.generated
 
     def _wrong_tokens(self, began: int, texts: TokenTexts) -> list[str]:
@@ -245,7 +247,7 @@ class ChaosKeywords:
     # --- shrinking ---
 
     def _shrunk(self, steps: list[Step], end: float, found: list[str], limit: float) -> tuple[list[Step], list[str]]:
-        if self._context.recipe is None:
+        if self._recipe is None:
             logger.info("the schedule is not shrunk: the fleet was not started by Start Fleet, so it cannot be started again")
             return steps, found
         deadline, trials = time.monotonic() + limit, 0
@@ -283,13 +285,13 @@ class ChaosKeywords:
 
     def _try(self, steps: list[Step], end: float) -> tuple[list[Step], list[str]]:
         """Runs some steps in a fresh fleet."""
-        assert self._context.recipe is not None
+        assert self._recipe is not None
         fleet = [process for process in self._context.supervisor.processes() if process.role in ("queen", "hive", "worker")]
         self._inferences.abandon_all()
         self._endings.end([process for process in fleet if process.alive], GRACE)
         self._context.forget(fleet)
         self._context.open_scene("chaos")
-        self._lifecycle.start_fleet(**self._context.recipe)
+        self._lifecycle.start_fleet(**self._recipe)
         return self._run(steps, end)
 
     def _give_up(self, seed: int, drawn: int, done: list[Step], end: float, found: list[str]) -> None:
@@ -301,7 +303,9 @@ class ChaosKeywords:
         raise AssertionError("\n".join(lines))
 
     def _recipe_line(self) -> str:
-        given = self._context.recipe or {}
+        if self._recipe is None:
+            return "Comment    Start the fleet here, as your test does."
+        given = self._recipe
         return "    ".join(["Start Fleet", *(f"{name}={_word(name, value)}" for name, value in given.items() if value not in (None, ""))])
 
 

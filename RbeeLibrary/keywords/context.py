@@ -94,8 +94,8 @@ class RunContext:
         """Why the library's own journal of this test has gaps."""
         self.known_keys: dict[str, str] = {}
         self.faults = FaultBook()
-        self.recipe: dict[str, Any] | None = None
-        """The arguments of the last `Start Fleet`."""
+        self.recipes: dict[int, dict[str, Any]] = {}
+        """pid of a queen -> the arguments of the `Start Fleet` that started it."""
         self.stores: dict[str, str] = {}
         """Name of a queen or hive -> path of its SQLite file."""
 

@@ -66,7 +66,6 @@ class LifecycleKeywords:
             AssertionError: something did not start or did not get idle; the message has its exit code and last lines.
         """
         given = option_values({**options, "api_key": api_key})
-        self._context.recipe = {"hives": hives, "workers": workers, "slots": slots, "api_key": api_key, "prefix": prefix, "timeout": timeout, **options}
         deadline = self._deadline(timeout)
         hive_options = split_options(given, HiveOptions)
         worker_options = split_options(
@@ -88,6 +87,15 @@ class LifecycleKeywords:
             if len(mine) > 1:
                 self._context.supervisor.control(hive.process, {"op": "workers-order", "worker_ids": mine})
         fleet = Fleet(queen.daemon, [hive.daemon for hive in begun], started)
+        self._context.recipes[fleet.queen.pid] = {
+            "hives": hives,
+            "workers": workers,
+            "slots": slots,
+            "api_key": api_key,
+            "prefix": prefix,
+            "timeout": timeout,
+            **options,
+        }
         logger.info(f"started {fleet.queen}, {', '.join(str(daemon) for daemon in [*fleet.hives, *fleet.workers]) or 'no hive'}")
         return fleet
 
