@@ -250,7 +250,7 @@ class ChaosKeywords:
         if self._recipe is None:
             logger.info("the schedule is not shrunk: the fleet was not started by Start Fleet, so it cannot be started again")
             return steps, found
-        deadline, trials = time.monotonic() + limit, 0
+        deadline, trials, tries = time.monotonic() + limit, 0, 1
         wanted = _kinds(found)
         best = steps, found
 
@@ -274,9 +274,12 @@ class ChaosKeywords:
         self._is_shrinking = True
         level = BuiltIn().set_log_level("WARN")
         try:
-            tries = 1 if fails_now(steps) and fails_now(steps) else _TRIES_OF_A_RACE
-            shrunk(steps, fails, may_go_on)
-            recurred = sum(fails_now(best[0]) for _ in range(_REPLAYS))  # last of all: the timeline of the test shows the last run
+            recurred = 0
+            for often in (1, _TRIES_OF_A_RACE):
+                tries = often
+                if recurred < _REPLAYS and may_go_on():
+                    shrunk(best[0], fails, may_go_on)
+                    recurred = sum(fails_now(best[0]) for _ in range(_REPLAYS))  # last of all: the timeline of the test shows the last run
         finally:
             self._is_shrinking = False
             BuiltIn().set_log_level(level)
