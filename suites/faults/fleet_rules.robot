@@ -155,7 +155,6 @@ Queen Waits For Its Hive
     Fleet Should Have Behaved
 
 Hasty End Of A Hive
-    Set Time Rate    10
     Start Fleet    workers=1    token_delay=20ms
     ${fault} =    Inject Fault    hive    hasty end
     ${answer} =    Submit Inference    until the end    to=worker-1    max_tokens=15
@@ -163,6 +162,7 @@ Hasty End Of A Hive
     Stop    hive
     Get Fault Hits    ${fault}    ==    1
     Wait Until Inference Ends    ${answer}
+    Wait Until State    worker-1    exited    seen_by=process
     Fleet Should Break    outlived its hive    worker-1 was alive when hive had ended gracefully
 
 Hive Waits For Its Workers

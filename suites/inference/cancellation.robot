@@ -10,7 +10,6 @@ Test Teardown       Fleet Should Have Behaved
 *** Test Cases ***
 Delete Ends The Stream And Frees The Slot
     [Tags]    S40
-    Set Time Rate    10
     Start Worker    hive=None    token_delay=100ms
     ${answer} =    Submit Inference    tell me more    to=worker-1    max_tokens=1000
     Wait For Tokens    ${answer}    3
