@@ -29,6 +29,7 @@ from .types import ArmedFault, Daemon
 
 PRELOAD = [f"RbeeLibrary.fakes.{role}" for role in ("queen", "hive", "worker", "hub", "relay", "keeper", "warm")]
 _PROBE_LIMIT = 2.0
+_NEWS_LIMIT = 0.5
 OWN_JOURNAL = "library"
 _CLAIM = "robot.pid"
 _SCENE = re.compile(r"\d{3,}-")
@@ -234,6 +235,10 @@ class RunContext:
         wanted = str(name)
         known = self._daemons.get(wanted)
         process = self.supervisor.find(wanted)
+        if process is None and known is None and self._daemons:
+            # A hive answers a spawn a moment before the news of its new process is here.
+            self.supervisor.await_change(lambda: self.supervisor.find(wanted) is not None, time.monotonic() + _NEWS_LIMIT)
+            process = self.supervisor.find(wanted)
         if process is not None and (known is None or known.pid != process.pid):
             return self.add(self._adopted(process, known))
         if known is None:
