@@ -235,7 +235,7 @@ class RunContext:
         wanted = str(name)
         known = self._daemons.get(wanted)
         process = self.supervisor.find(wanted)
-        if process is None and known is None and self._daemons:
+        if process is None and known is None and any(hive.alive for hive in self.supervisor.processes() if hive.role == "hive"):
             # A hive answers a spawn a moment before the news of its new process is here.
             self.supervisor.await_change(lambda: self.supervisor.find(wanted) is not None, time.monotonic() + _NEWS_LIMIT)
             process = self.supervisor.find(wanted)

@@ -1,6 +1,5 @@
 """The group Keeper: the command line of rbee, run to its end or interrupted."""
 
-import contextlib
 import shlex
 import time
 from dataclasses import dataclass
@@ -137,6 +136,5 @@ class KeeperKeywords:
         return daemon
 
     def _queen_url(self) -> dict[str, str]:
-        with contextlib.suppress(UsageError):
-            return {"RBEE_QUEEN_URL": self._context.find("queen").url}
-        return {}
+        known = self._context.process_or_none("queen") is not None
+        return {"RBEE_QUEEN_URL": self._context.find("queen").url} if known else {}
