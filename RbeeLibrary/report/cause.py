@@ -77,7 +77,7 @@ def _ending(record: dict[str, Any]) -> str:
 
 
 def open_ends(records: Sequence[dict[str, Any]]) -> list[str]:
-    """Programs that were killed, or by a fault end themselves, and whose end nobody has reported yet.
+    """Programs that were killed, or end themselves by a fault or for want of a journal, and whose end nobody has reported yet.
 
     Args:
         records: as for `likely_cause`.
@@ -88,7 +88,7 @@ def open_ends(records: Sequence[dict[str, Any]]) -> list[str]:
 def _ordered_ends(records: Sequence[dict[str, Any]]) -> dict[str, int]:
     ordered = {}
     for record in records:
-        if ends_its_program(record):
+        if ends_its_program(record) or (record.get("record") == "journal_lost" and str(record.get("program")).startswith("fake-")):
             ordered[str(record["name"])] = record["ns"]
         elif record.get("record") == "signal_sent" and record.get("signal") == "SIGKILL":
             ordered[str(record.get("to"))] = record["ns"]
