@@ -16,6 +16,7 @@ from openapi_spec_validator import validate
 from running import robot
 from test_programs import ask, program
 
+from RbeeLibrary.fakes.self_check import SelfCheck
 from RbeeLibrary.protocol.answers import ErrorObject, HiveWorkers, QueenWorker
 from RbeeLibrary.protocol.conformity import wrong_answer, wrong_event, wrong_in
 from RbeeLibrary.protocol.errors import ERRORS, RbeeError
@@ -50,7 +51,7 @@ def test_description_is_valid_and_served(service, tmp_path):
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_every_route_of_the_contract_is_served_and_no_other(service, tmp_path, monkeypatch):
+def test_every_route_of_the_contract_is_served_and_no_other(service, tmp_path):
     from RbeeLibrary.fakes import hive, hub, queen, worker
     from RbeeLibrary.protocol.options import parse
     from RbeeLibrary.protocol.programs import HiveOptions, HubOptions, QueenOptions, WorkerOptions
@@ -142,6 +143,22 @@ def test_fake_that_leaves_its_contract_fails_the_test_of_its_user(tmp_path):
         "off contract: a fake said what its contract does not\n"
         '  hive GET /v1/workers/list 200: workers[0].device is "0", expected an integer from 0 to 9223372036854775807'
     )
+
+
+def test_error_of_a_fake_s_own_is_off_the_contract_at_every_route():
+    """Also where the contract knows INTERNAL, for a database that cannot be used."""
+    told, log = [], []
+    journal = SimpleNamespace(record=lambda kind, **fields: told.append((kind, fields["path"], fields["status"])))
+    SelfCheck(journal, log.append).broke(find_route("queen", "GET", "/v2/registry/beehives/list"))
+    assert told == [("off_contract", "/v2/registry/beehives/list", 500)]
+    assert log == ["off contract: GET /v2/registry/beehives/list 500: the program met an error of its own, see its output"]
+
+
+def test_statuses_that_differ_from_the_table_are_the_route_s():
+    add = find_route("queen", "POST", "/v2/registry/beehives/add")
+    failed = RbeeError("SSH_TIMEOUT", "Connection timeout", top={"success": False, "message": "m", "node_name": "n"}).envelope()
+    assert wrong_answer(add, 400, failed) == []
+    assert wrong_answer(add, 503, failed) == ["SSH_TIMEOUT came with status 503, expected 400"]
 
 
 def test_every_error_is_somebody_s():

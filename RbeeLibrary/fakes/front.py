@@ -118,7 +118,8 @@ class Front:
             raise CutConnection from None
         except Exception:  # a fake never dies of a request; the traceback is in its output
             traceback.print_exc()
-            reply = self._judged(route, request, Reply(500, RbeeError("INTERNAL", "the program met an error of its own, see its output").envelope()))
+            self._self_check.broke(route)
+            reply = Reply(500, RbeeError("INTERNAL", "the program met an error of its own, see its output").envelope())
         exchange.answered(reply.status, reply.headers.get("Retry-After"))
         answer_headers = {"X-Correlation-ID": exchange.correlation_id.encode("latin-1", "replace").decode("latin-1"), **reply.headers}
         if isinstance(reply.body, EventStream):

@@ -25,22 +25,13 @@ from .program import launch
 from .queen_hives import Hives
 from .queen_nodes import NodeRegistry
 from .queen_setup import Setup
+from .queen_tasks import Task, inference_body
 from .queen_workers import QueenRow, Swept, WorkerRegistry
 from .service import Service
 from .ssh_call import Ssh
-from .streams import Abort, Feed
+from .streams import Abort
 
 _CANCEL_LIMIT = 5.0
-
-
-class Task:
-    """One `/v2/tasks` request: its progress, its worker, and whether anybody still wants it."""
-
-    def __init__(self, request_id: str):
-        self.id = request_id
-        self.progress = Feed()
-        self.cancelled = Event()
-        self.worker: FoundWorker | None = None
 
 
 class Queen(Service):
@@ -234,7 +225,7 @@ class Queen(Service):
             task.worker = client.find_worker(hive_url, Wanted(asked.model, asked.backend, asked.device), self._registry.takes_requests)
             if task.cancelled.is_set():
                 raise RbeeError(CANCELLED, "the request was cancelled")
-            stream = client.infer(task.worker, _inference_body(asked, request_id))
+            stream = client.infer(task.worker, inference_body(asked, request_id))
         except RbeeError as error:
             if hive_url:
                 error.headers["X-Hive-Url"] = hive_url
@@ -388,14 +379,6 @@ def _until_broken(stream: Stream) -> Iterator[bytes]:
         yield from stream.chunks()
     except NoAnswer as error:
         raise Abort from error
-
-
-def _inference_body(asked: TaskRequest, request_id: str) -> dict[str, Any]:
-    body: dict[str, Any] = {"request_id": request_id, "job_id": request_id, "prompt": asked.prompt, "stream": True}
-    for name in ("max_tokens", "temperature", "seed"):
-        if getattr(asked, name) is not None:
-            body[name] = getattr(asked, name)
-    return body
 
 
 def main(argv: list[str] | None = None, listener: socket.socket | None = None) -> int:

@@ -40,6 +40,10 @@ class SelfCheck:
         if status < 400:
             self.request(route, asked, status)
 
+    def broke(self, route: Route) -> None:
+        """A handler has raised what it should not; also where the contract knows INTERNAL, which means a database there."""
+        self._tell(route, 500, ["the program met an error of its own, see its output"])
+
     def request(self, route: Route, asked: dict[str, Any], status: int) -> None:
         """A request that was taken."""
         if route.takes is not None:

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from ..protocol.routes import Route
 
-_ROLES = {"queen": "queen", "hive": "hive", "worker": "worker", "hub": "hub"}
 _RECORD = b'"record":"off_contract"'
 
 
@@ -71,7 +70,7 @@ class ContractKeywords:
         address = urlsplit(url).netloc
         if not self._context.is_running:
             return None
-        return next((one for role in _ROLES for one in self._context.daemons(role) if urlsplit(one.url).netloc == address), None)
+        return next((one for role in Service for one in self._context.daemons(role.value) if urlsplit(one.url).netloc == address), None)
 
     def watched(self) -> list[tuple[str, Path]]:
         """Names and journals of all programs, taken before they end and are forgotten."""

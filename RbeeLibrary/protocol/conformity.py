@@ -123,12 +123,10 @@ def _wrong_error(route: Route, status: int, body: Any, exact: bool) -> list[str]
 
 
 def error_statuses(route: Route, code: str) -> tuple[int, ...]:
-    """The statuses that a code may have at a route: that of the table; 413 for a body over the limit; 400 where a registration fails (contract 4.2, 13)."""
+    """The statuses that a code may have at a route: that of the table, unless the route has another one; 413 for a body over the limit (contract 13)."""
     if code == "INVALID_REQUEST":
         return (400, _TOO_LARGE)
-    if route.path.endswith("/beehives/add") and code not in ("NODE_ALREADY_EXISTS", "INTERNAL"):
-        return (400, ERRORS[code]) if code == "INVALID_API_KEY" else (400,)
-    return (ERRORS[code],)
+    return (route.statuses.get(code, ERRORS[code]),)
 
 
 def _shown(value: Any) -> str:

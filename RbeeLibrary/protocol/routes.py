@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from . import answers as a
@@ -47,6 +48,7 @@ class Route:
         takes: what its body is.
         query: what its query is.
         errors: codes that it may answer, beside those that every route may.
+        statuses: of codes that have another status here than in the table.
         aliases: more paths that do the same.
         protected: whether a key is needed where there is one.
         relays: whether it passes on what somebody else said: any error may come.
@@ -62,6 +64,7 @@ class Route:
     takes: type | None = None
     query: type | None = None
     errors: tuple[str, ...] = ()
+    statuses: Mapping[str, int] = field(default_factory=dict)
     aliases: tuple[str, ...] = ()
     protected: bool = True
     relays: bool = False
@@ -135,6 +138,7 @@ QUEEN = (
         {200: a.NodeAccepted},
         m.NodeRegistration,
         errors=("NODE_ALREADY_EXISTS", "INTERNAL", *_SSH_ERRORS),
+        statuses=dict.fromkeys(_SSH_ERRORS, 400),
         beside=(*_OLD, "node_name"),
     ),
     Route("GET", "/v2/registry/beehives/list", "Lists the registered nodes.", "4.2", {200: a.Nodes}, errors=("INTERNAL",), beside=("nodes",)),
