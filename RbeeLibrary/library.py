@@ -12,29 +12,29 @@ from robot.running.context import EXECUTION_CONTEXTS
 
 from .keywords.behaviour import BehaviourKeywords
 from .keywords.chaos import ChaosKeywords
-from .keywords.clock import TimeKeywords
-from .keywords.console import ConsoleTail
-from .keywords.context import RunContext, seconds
 from .keywords.contract import ContractKeywords
-from .keywords.coverage import CoverageKeeper
-from .keywords.endings import GRACE, Ended, Endings
-from .keywords.evidence import EvidenceTaker
 from .keywords.faults import FaultKeywords
 from .keywords.inference import InferenceKeywords
+from .keywords.infrastructure import InfrastructureKeywords
 from .keywords.journal import JournalKeywords
 from .keywords.keeper import KeeperKeywords
-from .keywords.launching import Launcher
 from .keywords.lifecycle import LifecycleKeywords
 from .keywords.ports import PortKeywords
 from .keywords.processes import ProcessKeywords
-from .keywords.scopes import Scopes
 from .keywords.settings import Settings, SettingsKeywords, SettingsStack
-from .keywords.states import StateKeywords, StateReader
+from .keywords.state import StateKeywords, StateReader
 from .keywords.stores import StoreKeywords
-from .keywords.surroundings import SurroundingsKeywords
-from .keywords.timelines import TimelineDrawer
-from .keywords.types import AutoStop, OnLeak, OnUnusedFault, ProgramName
+from .keywords.time_control import TimeKeywords
+from .listener.coverage_recorder import CoverageRecorder
+from .listener.failure_evidence import FailureEvidence
+from .listener.live_output import LiveOutput
+from .listener.timeline_log import TimelineLog
 from .run.platform import require_supported
+from .session.launcher import Launcher
+from .session.scopes import Scopes
+from .session.session import Session, seconds
+from .session.stopper import GRACE, Ended, Stopper
+from .session.types import AutoStop, OnLeak, OnUnusedFault, ProgramName
 
 
 @library(scope="GLOBAL", listener="SELF", doc_format="MARKDOWN", version="0.1.0", auto_keywords=False, converters={ProgramName: ProgramName.convert})
@@ -103,8 +103,8 @@ class RbeeLibrary:
         require_supported()
         self._artifacts = artifacts
         self._settings = SettingsStack(Settings(seconds(timeout, 10), seconds(within, 2), auto_stop, on_leak, on_unused_fault))
-        self._context = RunContext(self._settings, self._artifact_folder)
-        endings = Endings(self._context)
+        self._context = Session(self._settings, self._artifact_folder)
+        endings = Stopper(self._context)
         states = StateReader(self._context)
         self._launcher = Launcher(self._context, states)
         self._ports = PortKeywords()
@@ -114,15 +114,15 @@ class RbeeLibrary:
         processes = ProcessKeywords(self._context, endings)
         journals = JournalKeywords(self._context)
         self._scopes = Scopes(self._context, endings)
-        self._evidence = EvidenceTaker(self._context, processes, journals, states)
-        self._timeline = TimelineDrawer(self._context, journals)
-        self._coverage = CoverageKeeper(min_fault_coverage)
+        self._evidence = FailureEvidence(self._context, processes, journals, states)
+        self._timeline = TimelineLog(self._context, journals)
+        self._coverage = CoverageRecorder(min_fault_coverage)
         self._contract = ContractKeywords(self._context)
-        self._console = ConsoleTail(self._context) if console else None
+        self._console = LiveOutput(self._context) if console else None
         lifecycle = LifecycleKeywords(self._context, self._launcher, endings)
         for group in (
             lifecycle,
-            SurroundingsKeywords(self._context, self._launcher),
+            InfrastructureKeywords(self._context, self._launcher),
             StoreKeywords(self._context),
             KeeperKeywords(self._context, self._launcher, endings),
             StateKeywords(self._context, states),

@@ -3,9 +3,19 @@
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path[:0] = [str(Path(__file__).parent / folder) for folder in ("tools", "benchmarks")]
 
-LONG = ("test_portable", "test_chaos", "test_leftovers", "test_growth", "test_fuzz", "test_machine", "test_shards", "test_bounds", "test_scarcity")
+LONG = (
+    "test_portable_mode",
+    "test_chaos",
+    "test_leftovers",
+    "test_memory_growth",
+    "test_fuzz",
+    "test_state_machine",
+    "test_shards",
+    "test_bounds",
+    "test_resource_exhaustion",
+)
 
 
 def pytest_collection_modifyitems(items):

@@ -8,14 +8,14 @@ import struct
 import threading
 from typing import Any
 
-from ..protocol.programs import RelayOptions
+from ..clock.clock import Event
+from ..net.counted_socket import CountedSocket
+from ..net.http_client import HttpFailure, reason
+from ..protocol.program_options import RelayOptions
 from ..protocol.units import ByteSize
-from ..run.clock import Event
-from ..run.http import HttpFailure, reason
-from ..run.ports import closed
-from ..run.traffic import CountedSocket
-from .program import launch
-from .service import Service
+from ..run.tcp_ports import closed
+from .runtime.entry_point import launch
+from .runtime.service import Service
 
 _PIECE = 16384
 _CONNECT_LIMIT = 10.0
@@ -114,8 +114,8 @@ class Line:
                 connection, address = self._listener.accept()
             except OSError:
                 continue
-            with self._relay.clock.accounts.job("accept"):
-                client = CountedSocket.adopt(self._relay.clock.accounts, connection, address[1])
+            with self._relay.clock.activity.job("accept"):
+                client = CountedSocket.adopt(self._relay.clock.activity, connection, address[1])
                 self._relay.spawn(self._carry, client, name="relay")
 
     def _carry(self, client: CountedSocket) -> None:

@@ -21,14 +21,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..run.accounts import Accounts, ChildAccount
-from ..run.clock import Event
+from ..clock.activity import Activity, ChildActivity
+from ..clock.clock import Event
 from ..run.lifeline import NAME_VARIABLE
 from ..run.platform import portable, signal_at_parents_end
-from ..run.ports import PortTaken
-from ..run.title import set_title
+from ..run.proctitle import set_proctitle
+from ..run.tcp_ports import PortTaken
 from . import kernel
-from .launch import FORKED_VARIABLE, LISTEN_VARIABLE, READY_VARIABLE, Program, close_all_but, fork, module_command, of_descriptors, prepare, private
+from .launch import FORKED_VARIABLE, LISTEN_VARIABLE, READY_VARIABLE, ProgramSpec, close_all_but, fork, module_command, of_descriptors, prepare, private
 
 _REQUEST_LIMIT = 262144
 OWN_GROUP: dict[str, Any] = {"process_group": 0} if sys.version_info >= (3, 11) else {"start_new_session": True}
@@ -48,7 +48,7 @@ class Child:
     """Descriptor on which the child says that it serves; -1 when it has been read."""
     code: int | None = None
     ended: Event = field(default_factory=Event)
-    account: ChildAccount | None = None
+    account: ChildActivity | None = None
 
     def signal(self, number: int) -> None:
         """Sends a signal; an ended child is left alone (its pid may be somebody else's)."""
@@ -57,26 +57,26 @@ class Child:
                 self.account.signals[number] = time.monotonic_ns()
             kernel.kill(self.pid, number)
 
-    def read_ready(self, accounts: Accounts) -> str | None:
+    def read_ready(self, activity: Activity) -> str | None:
         """Waits for the one line that says that the child serves; None when it ended without."""
         text = b""
         try:
             while b"\n" not in text:
-                with accounts.rest():
+                with activity.parked():
                     piece = os.read(self.ready, 4096)
                 if not piece:
                     return None
                 text += piece
         finally:
-            self.forgo_ready(accounts)
+            self.forgo_ready(activity)
         return text.decode("utf-8", "replace").strip()
 
-    def forgo_ready(self, accounts: Accounts) -> None:
+    def forgo_ready(self, activity: Activity) -> None:
         """Nobody waits for the ready line, or not any more."""
         os.close(self.ready)
         self.ready = -1
         if self.account is not None:
-            accounts.child_is_ready(self.account)
+            activity.child_is_ready(self.account)
 
 
 class Spawner:
@@ -100,7 +100,7 @@ class Spawner:
         theirs.close()
         self._connection = ours
 
-    def start(self, program: Program) -> Child:
+    def start(self, program: ProgramSpec) -> Child:
         """Starts a program as a child of this process.
 
         Raises:
@@ -136,9 +136,9 @@ def _serve_spawns(connection: socket.socket, parent: int, name: str) -> None:
         signal.signal(number, signal.SIG_IGN)
     # The listening socket of the parent first of all: kept open here, its port would never be free again.
     close_all_but({0, 1, 2, connection.fileno()})
-    set_title([f"{name}-spawner", "--for", str(parent)])
+    set_proctitle([f"{name}-spawner", "--for", str(parent)])
     while request := connection.recv(_REQUEST_LIMIT):
-        answer, fds = _spawn(Program(**json.loads(request)), parent)
+        answer, fds = _spawn(ProgramSpec(**json.loads(request)), parent)
         gate = answer.pop("gate", None)
         try:
             socket.send_fds(connection, [json.dumps(answer).encode()], fds)
@@ -151,7 +151,7 @@ def _serve_spawns(connection: socket.socket, parent: int, name: str) -> None:
             os.close(gate)
 
 
-def _spawn(program: Program, parent: int) -> tuple[dict[str, Any], list[int]]:
+def _spawn(program: ProgramSpec, parent: int) -> tuple[dict[str, Any], list[int]]:
     listener = None
     pipes: list[int] = []
     try:
@@ -194,7 +194,7 @@ def _wait_at_gate(gate: int, other_end: int) -> None:
         os._exit(1)
 
 
-def start_executed(program: Program) -> Child:
+def start_executed(program: ProgramSpec) -> Child:
     """Starts a program as a child of this process in an interpreter of its own, or any command.
 
     Raises:
@@ -236,18 +236,18 @@ class Reaper:
     """Waits for the children it is given, and for no other: their true exit codes, the moment they end.
 
     Args:
-        accounts: of this process; a child that has ended is in them until its end has been told.
+        activity: of this process; a child that has ended is in them until its end has been told.
     """
 
-    def __init__(self, accounts: Accounts) -> None:
-        self._accounts = accounts
+    def __init__(self, activity: Activity) -> None:
+        self._activity = activity
         self._lock = threading.Lock()
         self._waiting: dict[int, tuple[Child, Callable[[Child], None]]] = {}
         self._poll: select.poll | None = None
 
     def watch(self, child: Child, on_end: Callable[[Child], None]) -> None:
         """Calls back, in a thread of the reaper, when a child has ended and its code is known."""
-        child.account = self._accounts.child_started(child.pid)
+        child.account = self._activity.child_started(child.pid)
         if portable() or not hasattr(os, "pidfd_open"):
             threading.Thread(target=self._wait_for, args=(child, on_end), name=f"wait-{child.pid}", daemon=True).start()
             return
@@ -283,8 +283,8 @@ class Reaper:
         self._tell(child, os.waitstatus_to_exitcode(status), on_end)
 
     def _tell(self, child: Child, code: int, on_end: Callable[[Child], None]) -> None:
-        with self._accounts.job(f"end of child {child.pid}"):
+        with self._activity.job(f"end of child {child.pid}"):
             child.code = code
             on_end(child)
             child.ended.set()  # last: who waits for it may end the process, and then nobody would hear of the code
-            self._accounts.child_ended(child.pid)
+            self._activity.child_ended(child.pid)

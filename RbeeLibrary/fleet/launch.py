@@ -17,8 +17,8 @@ from typing import Any
 
 from ..run.lifeline import NAME_VARIABLE
 from ..run.platform import signal_at_parents_end
-from ..run.ports import listen
-from ..run.title import set_title
+from ..run.proctitle import set_proctitle
+from ..run.tcp_ports import listen
 
 READY_VARIABLE = "RBEE_READY_FD"
 LISTEN_VARIABLE = "RBEE_LISTEN_FD"
@@ -28,7 +28,7 @@ _CANNOT_EXEC = 127
 
 
 @dataclass
-class Program:
+class ProgramSpec:
     """What to start.
 
     Args:
@@ -66,7 +66,7 @@ class Program:
         return [word.replace("{port}", str(port)) for word in (self.argv if self.module else self.command or [])]
 
 
-def fork(program: Program, listener: socket.socket | None, ready: int, *, keep: set[int], before: Callable[[], None], die_with: int | None) -> int:
+def fork(program: ProgramSpec, listener: socket.socket | None, ready: int, *, keep: set[int], before: Callable[[], None], die_with: int | None) -> int:
     """Forks a process that runs the program; returns its pid in the parent and never in the child.
 
     Args:
@@ -108,7 +108,7 @@ def _own_group(pid: int) -> None:
         return  # the child has done it itself, has exec'ed or is gone
 
 
-def _become(program: Program, listener: socket.socket | None, ready: int, keep: set[int]) -> None:
+def _become(program: ProgramSpec, listener: socket.socket | None, ready: int, keep: set[int]) -> None:
     os.setpgid(0, 0)
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCONT, signal.SIGCHLD):
@@ -130,7 +130,7 @@ def _become(program: Program, listener: socket.socket | None, ready: int, keep: 
     os.environ[READY_VARIABLE] = str(ready)
     os.environ[FORKED_VARIABLE] = "1"
     words = program.words(listener.getsockname()[1] if listener else None)
-    set_title([program.title or program.name, *words])
+    set_proctitle([program.title or program.name, *words])
     code = 1
     try:
         code = importlib.import_module(program.module or "").main(words, listener)
@@ -141,7 +141,7 @@ def _become(program: Program, listener: socket.socket | None, ready: int, keep: 
     os._exit(code)
 
 
-def _exec(program: Program, listener: socket.socket | None, ready: int) -> None:
+def _exec(program: ProgramSpec, listener: socket.socket | None, ready: int) -> None:
     os.environ.pop(FORKED_VARIABLE, None)
     words = program.words(listener.getsockname()[1] if listener else None)
     os.set_inheritable(ready, True)
@@ -167,7 +167,7 @@ def _redirect(path: str | None, target: int) -> None:
     os.close(fd)
 
 
-def prepare(program: Program) -> socket.socket | None:
+def prepare(program: ProgramSpec) -> socket.socket | None:
     """What a program needs before it is forked: its files for output can be written, and its port is bound; returns the socket.
 
     Raises:

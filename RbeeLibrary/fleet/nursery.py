@@ -22,9 +22,9 @@ from typing import Any
 
 from ..run.lifeline import FULL
 from ..run.platform import portable
-from ..run.title import set_title
+from ..run.proctitle import set_proctitle
 from .kernel import become_subreaper, end_children
-from .launch import Program, fork, of_descriptors, prepare
+from .launch import ProgramSpec, fork, of_descriptors, prepare
 
 
 def main(connection: int, address: str, preload: str) -> None:
@@ -35,7 +35,7 @@ def main(connection: int, address: str, preload: str) -> None:
         address: path of the run's socket.
         preload: modules to import before the first fork, separated by commas.
     """
-    set_title(["rbee-nursery", "--run", address])
+    set_proctitle(["rbee-nursery", "--run", address])
     become_subreaper()
     nursery = Nursery(socket.socket(fileno=connection), address)
     if not portable():
@@ -89,24 +89,24 @@ class Nursery:
                 if fd == self._wakeup:
                     self._reap()
                 elif fd == self._runner.fileno():
-                    self._hear_runner()
+                    self._receive_from_runner()
                 elif fd == self._listener.fileno():
-                    self._welcome()
+                    self._accept()
                 elif fd in self._ready:
-                    self._hear_ready(fd)
+                    self._receive_ready(fd)
                 elif fd in self._guests:
-                    self._hear_guest(fd)
+                    self._receive_from_guest(fd)
 
     def _stop(self, *_: object) -> None:
         self._running = False
 
-    def _tell(self, **message: Any) -> None:
+    def _report(self, **message: Any) -> None:
         try:
             self._runner.send(message)
         except OSError:
             self._running = False
 
-    def _hear_runner(self) -> None:
+    def _receive_from_runner(self) -> None:
         messages = self._runner.receive()
         if messages is None:
             self._running = False
@@ -124,14 +124,14 @@ class Nursery:
         port: int | None = None
         pipe: tuple[int, ...] = ()
         try:
-            program = Program(**message["program"])
+            program = ProgramSpec(**message["program"])
             listener, pipe = prepare(program), os.pipe()
             read, write = pipe
             pid = fork(program, listener, write, keep=set(), before=lambda: None, die_with=self._pid)
         except (OSError, OverflowError) as error:
             for fd in pipe:
                 os.close(fd)
-            self._tell(reply=message["id"], error=f"{error}{of_descriptors(error)}")
+            self._report(reply=message["id"], error=f"{error}{of_descriptors(error)}")
             return
         finally:
             if listener is not None:
@@ -141,9 +141,9 @@ class Nursery:
         os.set_blocking(read, False)
         self._ready[read] = (pid, b"")
         self._poll.register(read, select.POLLIN)
-        self._tell(reply=message["id"], pid=pid, port=port)
+        self._report(reply=message["id"], pid=pid, port=port)
 
-    def _hear_ready(self, fd: int) -> None:
+    def _receive_ready(self, fd: int) -> None:
         pid, text = self._ready[fd]
         piece = os.read(fd, 4096)
         text += piece
@@ -152,7 +152,7 @@ class Nursery:
             del self._ready[fd]
             os.close(fd)
             if b"\n" in text:
-                self._tell(event="ready", pid=pid, said=text.decode("utf-8", "replace").strip())
+                self._report(event="ready", pid=pid, said=text.decode("utf-8", "replace").strip())
         else:
             self._ready[fd] = (pid, text)
 
@@ -167,9 +167,9 @@ class Nursery:
                 return
             if pid == 0:
                 return
-            self._tell(event="exited", pid=pid, code=os.waitstatus_to_exitcode(status))
+            self._report(event="exited", pid=pid, code=os.waitstatus_to_exitcode(status))
 
-    def _welcome(self) -> None:
+    def _accept(self) -> None:
         try:
             connection, _ = self._listener.accept()
         except OSError as error:
@@ -187,27 +187,27 @@ class Nursery:
             connection.send(FULL)
         self._spare = os.open(os.devnull, os.O_RDONLY)
 
-    def _hear_guest(self, fd: int) -> None:
+    def _receive_from_guest(self, fd: int) -> None:
         guest = self._guests[fd]
         try:
             messages = guest.receive()
             for message in messages or []:
-                self._take(guest, message)
+                self._handle(guest, message)
         except (ValueError, TypeError):
             messages = None  # whoever does not talk as the fakes do does not belong to the run
         if messages is None:
-            self._part(fd)
+            self._disconnect(fd)
 
-    def _take(self, guest: Lines, message: dict[str, Any]) -> None:
+    def _handle(self, guest: Lines, message: dict[str, Any]) -> None:
         if "hello" in message:
             self._register(guest, message)
         elif self._controls.get(guest.pid) is not guest:
             return  # only a fake that has registered has anything to say
         elif message.get("reply") in self._waiting:
             del self._waiting[message["reply"]]
-            self._tell(**message)
+            self._report(**message)
         elif message.get("event") in ("child-started", "child-exited"):
-            self._tell(**message)
+            self._report(**message)
 
     def _register(self, guest: Lines, message: dict[str, Any]) -> None:
         guest.pid = int(message.get("pid", 0))
@@ -220,29 +220,29 @@ class Nursery:
         else:
             port = message.get("port")
             name, role = str(message.get("name", guest.pid)), str(message.get("role", ""))
-            self._tell(event="joined", pid=guest.pid, ppid=message.get("ppid", 0), name=name, role=role, port=port if isinstance(port, int) else None)
+            self._report(event="joined", pid=guest.pid, ppid=message.get("ppid", 0), name=name, role=role, port=port if isinstance(port, int) else None)
 
-    def _part(self, fd: int) -> None:
+    def _disconnect(self, fd: int) -> None:
         guest = self._guests.pop(fd)
         self._poll.unregister(fd)
         if self._controls.get(guest.pid) is guest:
             del self._controls[guest.pid]
             for request in [request for request, pid in self._waiting.items() if pid == guest.pid]:
                 del self._waiting[request]
-                self._tell(reply=request, error="the process ended before it answered")
+                self._report(reply=request, error="the process ended before it answered")
         guest.socket.close()
 
     def _pass_on(self, message: dict[str, Any]) -> None:
         control = self._controls.get(message["pid"])
         if control is None:
-            self._tell(reply=message["id"], error="the process takes no orders of the library: it is no fake, or it has ended")
+            self._report(reply=message["id"], error="the process takes no orders of the library: it is no fake, or it has ended")
             return
         self._waiting[message["id"]] = message["pid"]
         try:
             control.send({"id": message["id"], **message["request"]})
         except OSError:
             self._waiting.pop(message["id"])
-            self._tell(reply=message["id"], error="the process ended before it was asked")
+            self._report(reply=message["id"], error="the process ended before it was asked")
 
 
 class Lines:

@@ -20,9 +20,9 @@ from typing import Any
 
 from ..run.lifeline import RUN_VARIABLE
 from ..run.platform import portable, require_supported
-from ..run.title import ROOM
+from ..run.proctitle import ROOM
 from . import kernel
-from .launch import Program, module_command, of_descriptors, private
+from .launch import ProgramSpec, module_command, of_descriptors, private
 
 _PLAIN = "/tmp"
 _LONGEST = 103 if sys.platform == "darwin" else 107
@@ -48,7 +48,7 @@ class Process:
     name: str
     role: str
     ppid: int
-    program: Program | None
+    program: ProgramSpec | None
     mark: str | None
     port: int | None = None
     exit_code: int | None = None
@@ -86,7 +86,7 @@ class Supervisor:
         self.address = os.path.join(self.folder, "run")
         self._changed = threading.Condition()
         self._processes: dict[int, Process] = {}
-        self._starting: dict[int, tuple[Program, str]] = {}
+        self._starting: dict[int, tuple[ProgramSpec, str]] = {}
         self._replies: dict[int, dict[str, Any] | None] = {}
         self._next = 0
         self._over = False
@@ -114,7 +114,7 @@ class Supervisor:
 
     # --- starting ---
 
-    def begin(self, program: Program, role: str, *, executed: bool = False) -> int:
+    def begin(self, program: ProgramSpec, role: str, *, executed: bool = False) -> int:
         """Asks for a start without waiting for it; several may be under way.
 
         Args:
@@ -126,7 +126,7 @@ class Supervisor:
             A ticket for `await_start`.
         """
         if program.module is not None and (executed or portable()):
-            program = Program(**{**program.as_json(), "module": None, "command": module_command(program.module, program.argv)})
+            program = ProgramSpec(**{**program.as_json(), "module": None, "command": module_command(program.module, program.argv)})
         with self._changed:
             ticket = self._send({"op": "start", "program": program.as_json()})
             self._starting[ticket] = (program, role)
@@ -284,7 +284,7 @@ class Supervisor:
             self._connection.sendall(json.dumps({**message, "id": self._next}).encode() + b"\n")
         return self._next
 
-    def _enter(self, pid: int, name: str, role: str, ppid: int, program: Program | None, port: int | None) -> Process:
+    def _enter(self, pid: int, name: str, role: str, ppid: int, program: ProgramSpec | None, port: int | None) -> Process:
         known = self._processes.get(pid)
         if known is not None and known.exit_code is None:
             known.program = known.program or program
@@ -298,7 +298,7 @@ class Supervisor:
         with self._connection.makefile("rb") as lines:
             try:
                 for line in lines:
-                    self._hear(json.loads(line))
+                    self._receive(json.loads(line))
             except OSError:
                 pass
         with self._changed:
@@ -307,7 +307,7 @@ class Supervisor:
         if not self._closing:
             self._end_by_hand()
 
-    def _hear(self, message: dict[str, Any]) -> None:
+    def _receive(self, message: dict[str, Any]) -> None:
         with self._changed:
             if "reply" in message:
                 self._note_reply(message)

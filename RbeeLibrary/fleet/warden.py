@@ -12,7 +12,7 @@ import sys
 
 from ..run.lifeline import RUN_VARIABLE
 from ..run.platform import signal_at_parents_end
-from ..run.title import set_title
+from ..run.proctitle import set_proctitle
 from .kernel import become_subreaper, end_children, end_marked
 from .launch import close_all_but
 
@@ -44,7 +44,7 @@ def main() -> None:
         program.main(connection, address, preload)
         os._exit(0)
     close_all_but({0, 1, 2})
-    set_title(["rbee-warden", "--run", address])
+    set_proctitle(["rbee-warden", "--run", address])
     while os.getppid() == runner and not _ended(nursery):
         signal.sigwait({signal.SIGCHLD, signal.SIGCONT})
     end_children()

@@ -6,10 +6,10 @@ from datetime import timedelta
 from robot.api import logger
 from robot.api.deco import keyword
 
-from ..report.behaviour import HEALING, Finding, Rule, Story, misbehaviour
-from .context import RunContext, seconds
+from ..report.fleet_rules import HEALING, Finding, History, Rule, misbehaviour
+from ..session.session import Session, seconds
+from ..session.types import Mark
 from .journal import JournalKeywords
-from .types import Mark
 
 
 class BehaviourKeywords:
@@ -20,7 +20,7 @@ class BehaviourKeywords:
         journals: reads what the programs wrote.
     """
 
-    def __init__(self, context: RunContext, journals: JournalKeywords):
+    def __init__(self, context: Session, journals: JournalKeywords):
         self._context = context
         self._journals = journals
 
@@ -64,4 +64,4 @@ class BehaviourKeywords:
         logger.info("the fleet behaved")
 
     def _findings(self, since: int) -> list[Finding]:
-        return misbehaviour(Story(self._journals.settled(tokens=False)), since)
+        return misbehaviour(History(self._journals.settled(tokens=False)), since)

@@ -13,17 +13,17 @@ from robot.errors import ExecutionFailed
 from robot.libraries.BuiltIn import BuiltIn
 from robot.utils import printable_name
 
-from ..assertions import UsageError
-from ..report.behaviour import Rule, Story, misbehaviour
-from ..report.tokens import Asked, wrong_tokens
-from .context import RunContext, seconds, write_private
-from .endings import GRACE, Endings
+from ..report.fleet_rules import History, Rule, misbehaviour
+from ..report.token_accounting import Asked, wrong_tokens
+from ..session.assertions import UsageError
+from ..session.chaos_schedule import CUTS, DISTURBANCES, Step, schedule, shrunk
+from ..session.inference_client import OVER, Inference
+from ..session.session import Session, seconds, write_private
+from ..session.stopper import GRACE, Stopper
+from ..session.types import FaultKind, Mark, TokenTexts
 from .inference import InferenceKeywords
-from .inferences import OVER, Inference
 from .journal import JournalKeywords
 from .lifecycle import LifecycleKeywords
-from .schedule import CUTS, DISTURBANCES, Step, schedule, shrunk
-from .types import FaultKind, Mark, TokenTexts
 
 _SETTLE = 360.0
 """Seconds of the run's clock after the last step: longer than every limit of the contract but the loading one."""
@@ -53,7 +53,7 @@ class ChaosKeywords:
     """
 
     def __init__(
-        self, context: RunContext, lifecycle: LifecycleKeywords, endings: Endings, inferences: InferenceKeywords, journals: JournalKeywords, *others: object
+        self, context: Session, lifecycle: LifecycleKeywords, endings: Stopper, inferences: InferenceKeywords, journals: JournalKeywords, *others: object
     ):
         self._context = context
         self._lifecycle = lifecycle
@@ -226,7 +226,7 @@ class ChaosKeywords:
 
     def _findings(self, began: int, here: set[int], allowed: Sequence[Rule]) -> list[str]:
         records = [record for record in self._journals.settled(tokens=False) if record["ns"] >= began or record["pid"] in here]
-        rules = misbehaviour(Story(records), began)
+        rules = misbehaviour(History(records), began)
         found = [finding.shown(began) for finding in rules if finding.rule not in allowed]
         off = self._journals.read(None, ("off_contract",), Mark(began), tokens=False)
         found += [f"off contract: {one['name']} {one['method']} {one['path']} {one['status']}: {one['problem']}" for one in off]

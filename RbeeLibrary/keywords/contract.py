@@ -10,18 +10,18 @@ from urllib.parse import urlsplit
 from robot.api import logger
 from robot.api.deco import keyword
 
-from ..assertions import UsageError
+from ..journal.reader import entries
 from ..protocol.sse import CONTENT_TYPE, Parser
-from ..run.records import entries
-from .context import RunContext
-from .inferences import OVER, Inference
+from ..session.assertions import UsageError
+from ..session.inference_client import OVER, Inference
+from ..session.session import Session
+from ..session.types import Daemon, Service
 from .journal import journals
-from .types import Daemon, Service
 
 if TYPE_CHECKING:
     from requests import Response
 
-    from ..protocol.routes import Route
+    from ..protocol.schema.routes import Route
 
 _RECORD = b'"record":"off_contract"'
 
@@ -33,7 +33,7 @@ class ContractKeywords:
         context: the run.
     """
 
-    def __init__(self, context: RunContext):
+    def __init__(self, context: Session):
         self._context = context
 
     @keyword
@@ -104,7 +104,7 @@ def _parts(answer: Any) -> tuple[str, str, int, dict[str, str], bytes]:
 
 
 def _route(service: str | None, method: str, path: str) -> Route:
-    from ..protocol.routes import SERVICES, find_route
+    from ..protocol.schema.routes import SERVICES, find_route
 
     names = [service] if service in SERVICES else [name for name in SERVICES if name != "hub" and find_route(name, method, path)]
     if not names:
@@ -118,7 +118,7 @@ def _route(service: str | None, method: str, path: str) -> Route:
 
 
 def _wrong(route: Route, status: int, headers: dict[str, str], body: bytes, exact: bool) -> list[str]:
-    from ..protocol.conformity import wrong_answer
+    from ..protocol.schema.conformity import wrong_answer
 
     kind = headers.get("content-type", "")
     if kind.startswith(CONTENT_TYPE):

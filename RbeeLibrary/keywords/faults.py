@@ -6,19 +6,19 @@ from datetime import timedelta
 from robot.api import logger
 from robot.api.deco import keyword
 
-from ..assertions import Check, UsageError
-from ..run.faults import FaultSpec
-from ..run.records import entries
-from .context import RunContext
-from .declared import asserting
+from ..faults.base import FaultSpec
+from ..journal.reader import entries
+from ..session.assertions import Check, UsageError
+from ..session.session import Session
+from ..session.types import ArmedFault, Daemon, FaultKind
 from .journal import journals
-from .types import ArmedFault, Daemon, FaultKind
+from .option_arguments import asserting
 
 
 class FaultKeywords:
     """The group Faults."""
 
-    def __init__(self, context: RunContext):
+    def __init__(self, context: Session):
         self._context = context
 
     @keyword

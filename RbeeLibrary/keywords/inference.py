@@ -10,20 +10,20 @@ from robot.api import logger
 from robot.api.deco import keyword
 from robot.api.types import Secret
 
-from ..assertions import Check, NotYet, Value
+from ..net.http_client import HttpFailure
 from ..protocol.model_reference import NO_MODEL
-from ..report.streams import stream_table
-from ..run.http import HttpFailure
-from .context import RunContext, seconds
-from .declared import asserting
-from .inferences import OVER, Inference
-from .types import CancelBy, Daemon, InferenceState, Statistic
+from ..report.stream_table import stream_table
+from ..session.assertions import Check, NotYet, Value
+from ..session.inference_client import OVER, Inference
+from ..session.session import Session, seconds
+from ..session.types import CancelBy, Daemon, InferenceState, Statistic
+from .option_arguments import asserting
 
 
 class InferenceKeywords:
     """The group Inference."""
 
-    def __init__(self, context: RunContext):
+    def __init__(self, context: Session):
         self._context = context
         self._inferences: list[Inference] = []
 

@@ -11,13 +11,13 @@ from robot.api import logger
 from robot.api.deco import keyword
 from robot.utils import DotDict
 
-from ..assertions import Check, NotYet, UsageError
+from ..journal.reader import RequestRecord, WantedRequest, entries, first_stamp, nearest, requests
 from ..report.cause import open_ends
-from ..run.records import RequestRecord, WantedRequest, entries, first_stamp, nearest, requests
-from .context import OWN_JOURNAL, RunContext, seconds
-from .declared import asserting
-from .launching import output_folder
-from .types import Daemon, Mark
+from ..session.assertions import Check, NotYet, UsageError
+from ..session.launcher import output_folder
+from ..session.session import OWN_JOURNAL, Session, seconds
+from ..session.types import Daemon, Mark
+from .option_arguments import asserting
 
 _REPORT_LIMIT = 0.5
 
@@ -41,7 +41,7 @@ class Gaps(list[timedelta]):
 class JournalKeywords:
     """The group Journal. Reads the files that the programs write; asks nobody."""
 
-    def __init__(self, context: RunContext):
+    def __init__(self, context: Session):
         self._context = context
 
     @keyword
@@ -257,13 +257,13 @@ class JournalKeywords:
         return sorted((record for name in names for record in self._requests(name, since)), key=lambda record: record.ns)
 
 
-def journals(context: RunContext, name: str) -> list[Path]:
+def journals(context: Session, name: str) -> list[Path]:
     """The journals of all processes that had a name, oldest first."""
     folder = output_folder(context, name)
     return sorted((path for path in folder.glob(f"{name}-*.jsonl") if path.stem[len(name) + 1 :].isdigit()), key=first_stamp)
 
 
-def last_state(context: RunContext, name: str, pid: int) -> str:
+def last_state(context: Session, name: str, pid: int) -> str:
     """The state that a program recorded last; empty for one that keeps no journal. Asks nobody, so it never waits."""
     states = [entry["to"] for entry in entries(output_folder(context, name) / f"{name}-{pid}.jsonl") if entry.get("record") == "state"]
     return str(states[-1]) if states else ""

@@ -11,15 +11,15 @@ from robot.api import logger
 from robot.api.deco import keyword
 from robot.api.types import Secret
 
-from ..assertions import UsageError
-from ..fleet.launch import Program
+from ..fleet.launch import ProgramSpec
 from ..fleet.supervisor import ending
-from ..protocol.keeper import KeeperOptions
+from ..protocol.keeper_options import KeeperOptions
 from ..protocol.options import take_secrets
-from .context import RunContext, seconds
-from .endings import Endings
-from .launching import Launcher, read_output
-from .types import Daemon, ProgramName
+from ..session.assertions import UsageError
+from ..session.launcher import Launcher, read_output
+from ..session.session import Session, seconds
+from ..session.stopper import Stopper
+from ..session.types import Daemon, ProgramName
 
 _RUN_LIMIT = 30.0
 _SHOWN = 4000
@@ -37,7 +37,7 @@ class KeeperResult:
 class KeeperKeywords:
     """The group Keeper."""
 
-    def __init__(self, context: RunContext, launcher: Launcher, endings: Endings):
+    def __init__(self, context: Session, launcher: Launcher, endings: Stopper):
         self._context = context
         self._launcher = launcher
         self._endings = endings
@@ -127,9 +127,9 @@ class KeeperKeywords:
         words, keys = take_secrets(list(arguments), KeeperOptions)
         environment.update(keys)
         planned = (
-            Program(name, command=[program, *words], port=None, stdout=out, stderr=err, env=environment)
+            ProgramSpec(name, command=[program, *words], port=None, stdout=out, stderr=err, env=environment)
             if program
-            else Program(name, module="RbeeLibrary.fakes.keeper", argv=words, title="fake-keeper", port=None, stdout=out, stderr=err, env=environment)
+            else ProgramSpec(name, module="RbeeLibrary.fakes.keeper", argv=words, title="fake-keeper", port=None, stdout=out, stderr=err, env=environment)
         )
         daemon = self._launcher.begin_program(planned, "keeper", deadline)
         logger.info(f"started {name}, pid {daemon.pid}: rbee-keeper {shlex.join(words)}")

@@ -10,14 +10,14 @@ from robot.api import logger
 from robot.api.deco import keyword
 from robot.api.types import Secret
 
-from ..assertions import Check, UsageError
 from ..fleet.supervisor import ending
-from ..protocol.programs import HiveOptions, QueenOptions, WorkerOptions
-from .context import RunContext, is_none, seconds
-from .declared import option_values, split_options, takes_options
-from .endings import Endings
-from .launching import Launcher, Launching
-from .types import Daemon, Fleet, ProgramName, State
+from ..protocol.program_options import HiveOptions, QueenOptions, WorkerOptions
+from ..session.assertions import Check, UsageError
+from ..session.launcher import Launcher, Launching
+from ..session.session import Session, is_none, seconds
+from ..session.stopper import Stopper
+from ..session.types import Daemon, Fleet, ProgramName, State
+from .option_arguments import option_values, split_options, takes_options
 
 _IDENTITY = ("worker_id", "callback_url", "journal", "die_with_parent", "addr", "node_name", "config", "advertise_host")
 _HIVE = ("journal", "die_with_parent", "addr", "worker_id", "callback_url", "advertise_host")
@@ -28,7 +28,7 @@ _WORKER_OF_A_FLEET = (*_IDENTITY, "port", "queen_url", "host", "api_key", "repor
 class LifecycleKeywords:
     """Starts and ends programs."""
 
-    def __init__(self, context: RunContext, launcher: Launcher, endings: Endings):
+    def __init__(self, context: Session, launcher: Launcher, endings: Stopper):
         self._context = context
         self._launcher = launcher
         self._endings = endings

@@ -5,9 +5,9 @@ import socket
 from robot.api import logger
 from robot.api.deco import keyword
 
-from ..assertions import UsageError
-from ..run.ports import PortTaken
-from .types import PortMode
+from ..run.tcp_ports import PortTaken
+from ..session.assertions import UsageError
+from ..session.types import PortMode
 
 _BACKLOG_PROBES = 4
 

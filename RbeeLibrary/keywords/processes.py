@@ -8,16 +8,16 @@ from pathlib import Path
 from robot.api import logger
 from robot.api.deco import keyword
 
-from ..assertions import Check, NotYet
 from ..fleet import kernel
 from ..fleet.supervisor import Process, ending
-from ..report.evidence import ProgramEvidence
-from .context import RunContext, seconds
-from .declared import asserting
-from .endings import Endings
+from ..report.evidence_tables import ProgramEvidence
+from ..session.assertions import Check, NotYet
+from ..session.launcher import read_output
+from ..session.session import Session, seconds
+from ..session.stopper import Stopper
+from ..session.types import Daemon, OutputStream
 from .journal import last_state
-from .launching import read_output
-from .types import Daemon, OutputStream
+from .option_arguments import asserting
 
 _LAST_LINES = 12
 _HELPERS = ("rbee-warden", "rbee-nursery", "fake-hive-spawner")
@@ -26,7 +26,7 @@ _HELPERS = ("rbee-warden", "rbee-nursery", "fake-hive-spawner")
 class ProcessKeywords:
     """The group Processes."""
 
-    def __init__(self, context: RunContext, endings: Endings):
+    def __init__(self, context: Session, endings: Stopper):
         self._context = context
         self._endings = endings
 

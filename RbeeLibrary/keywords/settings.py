@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from robot.api.deco import keyword
 
-from .types import AutoStop, OnLeak, OnUnusedFault
+from ..session.types import AutoStop, OnLeak, OnUnusedFault
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ from robot.api import logger
 from robot.api.deco import keyword
 from robot.utils import DotDict
 
-from ..assertions import Check, UsageError
 from ..fleet.launch import private
 from ..protocol.gguf import write_header
 from ..protocol.units import ByteSize
-from .context import RunContext, private_folder
-from .declared import asserting
-from .types import Daemon, Quantization
+from ..session.assertions import Check, UsageError
+from ..session.session import Session, private_folder
+from ..session.types import Daemon, Quantization
+from .option_arguments import asserting
 
 _BUSY_LIMIT = 5.0
 
@@ -24,7 +24,7 @@ _BUSY_LIMIT = 5.0
 class StoreKeywords:
     """The group Stores. Everything is read by a read-only connection of its own, and written as another program would write it."""
 
-    def __init__(self, context: RunContext):
+    def __init__(self, context: Session):
         self._context = context
 
     @keyword

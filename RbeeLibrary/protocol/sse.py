@@ -23,7 +23,7 @@ def event(value: Any) -> bytes:
 
 
 @dataclass(frozen=True)
-class Event:
+class ServerSentEvent:
     """One dispatched event: its data, and the type and id that were in force."""
 
     data: str
@@ -59,7 +59,7 @@ class Parser:
         self._type = ""
         self._id = ""
 
-    def feed(self, data: bytes) -> list[Event]:
+    def feed(self, data: bytes) -> list[ServerSentEvent]:
         """Takes the next bytes and returns the events that they complete."""
         text = self._decoder.decode(data)
         if not text:
@@ -80,7 +80,7 @@ class Parser:
         """What has come since the last complete event; not empty after the end of a stream = it was cut inside an event."""
         return "\n".join([*(f"data: {part}" for part in self._data), self._line]).strip("\n")
 
-    def _take(self, line: str) -> Event | None:
+    def _take(self, line: str) -> ServerSentEvent | None:
         if not line:
             return self._dispatch()
         field, _, value = line.partition(":")
@@ -93,10 +93,10 @@ class Parser:
             self._id = value
         return None
 
-    def _dispatch(self) -> Event | None:
+    def _dispatch(self) -> ServerSentEvent | None:
         data, event_type = self._data, self._type
         self._data, self._type = [], ""
-        return Event("\n".join(data), event_type or "message", self._id) if data else None
+        return ServerSentEvent("\n".join(data), event_type or "message", self._id) if data else None
 
 
 def token_text(value: dict[str, Any]) -> str | None:

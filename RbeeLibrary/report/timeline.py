@@ -36,7 +36,7 @@ _STYLE = (
 
 
 @dataclass(frozen=True)
-class Life:
+class ProcessSpan:
     """One process: who it was, and from when to when it lived (monotonic nanoseconds)."""
 
     name: str
@@ -61,7 +61,7 @@ class _Label:
     places: Sequence[tuple[float, float, str]]  # x, baseline, anchor: the best first
 
 
-def timeline(lives: Sequence[Life], records: Sequence[dict[str, Any]], began: int, ended: int, *, is_open: bool) -> str:
+def timeline(lives: Sequence[ProcessSpan], records: Sequence[dict[str, Any]], began: int, ended: int, *, is_open: bool) -> str:
     """The picture as HTML that folds.
 
     Args:
@@ -82,7 +82,7 @@ def timeline(lives: Sequence[Life], records: Sequence[dict[str, Any]], began: in
 
 
 class _Drawing:
-    def __init__(self, lives: Sequence[Life], records: Sequence[dict[str, Any]], began: int, ended: int):
+    def __init__(self, lives: Sequence[ProcessSpan], records: Sequence[dict[str, Any]], began: int, ended: int):
         self._records = records
         first = min([*(life.began for life in lives), *(record["ns"] for record in records)], default=began)
         self._began = max(began, first - 2_000_000)  # nothing is to be seen before the first process
@@ -158,7 +158,7 @@ class _Drawing:
 
     # --- life bars ---
 
-    def _life(self, life: Life) -> None:
+    def _life(self, life: ProcessSpan) -> None:
         y = self._y(life.name)
         for bar in self._bars(life):
             left, right = self._x(bar.began), self._x(bar.ended)
@@ -176,7 +176,7 @@ class _Drawing:
             self._parts.append(f'<path class="x" d="M{x - 4} {y - 4}l8 8m0 -8l-8 8"><title>{escape(f"{life.name} {life.ending}")}</title></path>')
             self._label(0, life.ending, (x + 7, y + _BESIDE, "start"), *_sides(x, y + _BELOW), (x - 7, y + _ABOVE, "end"))
 
-    def _bars(self, life: Life) -> list[_Bar]:
+    def _bars(self, life: ProcessSpan) -> list[_Bar]:
         end = life.ended if life.ended is not None else self._ended
         if end < self._began:
             return []

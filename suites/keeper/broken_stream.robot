@@ -123,7 +123,7 @@ Lost Connection To The Queen Is Noticed At Once
 Lost Connection To The Worker Is Noticed At Once
     [Documentation]    The same, directly: the worker is at an address behind which there is a line.
     [Tags]    L034
-    ${port} =    Evaluate    RbeeLibrary.run.ports.free_range(1)    modules=RbeeLibrary.run.ports
+    ${port} =    Evaluate    RbeeLibrary.run.tcp_ports.free_range(1)    modules=RbeeLibrary.run.tcp_ports
     Start Queen
     Start Hive    env=${{ {"RBEE_WORKER_HOST": "127.0.0.2"} }}
     Add Hive To Registry    workstation

@@ -93,5 +93,5 @@ Refusing And Silent Ports Look Different
 *** Keywords ***
 Three Free Ports
     [Documentation]    The first of three ports in a row that nobody holds, below those that the system picks.
-    ${first} =    Evaluate    RbeeLibrary.run.ports.free_range(3)    modules=RbeeLibrary.run.ports
+    ${first} =    Evaluate    RbeeLibrary.run.tcp_ports.free_range(3)    modules=RbeeLibrary.run.tcp_ports
     RETURN    ${first}

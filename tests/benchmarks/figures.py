@@ -132,7 +132,7 @@ def many(report: Report, rounds: int) -> None:
 
 def lib_idle():
     """The state that a fleet is waited for."""
-    from RbeeLibrary.keywords.types import State
+    from RbeeLibrary.session.types import State
 
     return State.idle
 

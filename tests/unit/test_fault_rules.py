@@ -6,17 +6,17 @@ import random
 
 import pytest
 
-from RbeeLibrary.run.clock import Clock
-from RbeeLibrary.run.fault_kinds import KINDS
-from RbeeLibrary.run.faults import ErrorAnswer, FaultBox, FaultSpec, Place
-from RbeeLibrary.run.journal import Journal
-from RbeeLibrary.run.records import entries
+from RbeeLibrary.clock.clock import Clock
+from RbeeLibrary.faults.base import ErrorAnswer, FaultContext, FaultSet, FaultSpec
+from RbeeLibrary.faults.registry import KINDS
+from RbeeLibrary.journal.reader import entries
+from RbeeLibrary.journal.writer import Journal
 
 
 @pytest.fixture
 def box(tmp_path):
     clock = Clock()
-    made = FaultBox(KINDS, "worker-1", clock, Journal(str(tmp_path / "w-1.jsonl"), "fake-worker", clock))
+    made = FaultSet(KINDS, "worker-1", clock, Journal(str(tmp_path / "w-1.jsonl"), "fake-worker", clock))
     made.hits = lambda: [entry["fault"] for entry in entries(tmp_path / "w-1.jsonl") if entry["record"] == "fault"]
     return made
 
@@ -61,35 +61,35 @@ def test_unknown_kind_is_refused_with_the_known_ones(box):
 
 def test_after_requests_and_times(box):
     box.arm(FaultSpec("status", after_requests=1, times=2))
-    assert answers(box, *[Place("/x")] * 5) == [200, 503, 503, 200, 200]
+    assert answers(box, *[FaultContext("/x")] * 5) == [200, 503, 503, 200, 200]
     assert box.hits() == ["status", "status"]
 
 
 def test_path(box):
     box.arm(FaultSpec("status", path="/v1/health"))
     box.arm(FaultSpec("status", id="all-v2", path="/v2/*", status=500))
-    assert answers(box, Place("/v1/health"), Place("/v1/status"), Place("/v2/tasks"), Place(None)) == [503, 200, 500, 200]
+    assert answers(box, FaultContext("/v1/health"), FaultContext("/v1/status"), FaultContext("/v2/tasks"), FaultContext(None)) == [503, 200, 500, 200]
     assert box.hits() == ["status", "all-v2"]
 
 
 def test_cleared_fault_acts_no_more(box):
     box.arm(FaultSpec("status"))
     box.clear("status")
-    assert answers(box, Place("/x")) == [200]
+    assert answers(box, FaultContext("/x")) == [200]
 
 
 def test_layer(box):
     box.arm(FaultSpec("stick", layer=28))
     assert box.find("stick") is None
-    assert box.find("stick", Place(layer=27)) is None
-    assert box.find("stick", Place(layer=28)).layer == 28
+    assert box.find("stick", FaultContext(layer=27)) is None
+    assert box.find("stick", FaultContext(layer=28)).layer == 28
 
 
 def decisions(seed: int, keys: list[str], tmp_path) -> dict[str, int]:
     clock = Clock()
-    box = FaultBox(KINDS, "worker-1", clock, Journal(None, "fake-worker", clock))
+    box = FaultSet(KINDS, "worker-1", clock, Journal(None, "fake-worker", clock))
     box.arm(FaultSpec("status", probability=0.5, seed=seed))
-    return dict(zip(keys, answers(box, *[Place("/x", key) for key in keys]), strict=True))
+    return dict(zip(keys, answers(box, *[FaultContext("/x", key) for key in keys]), strict=True))
 
 
 def test_thirty_requests_in_twenty_orders_have_the_same_decisions(tmp_path):

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from RbeeLibrary.protocol import fields, messages
-from RbeeLibrary.protocol.errors import ERRORS, RbeeError, envelope_error
-from RbeeLibrary.protocol.fields import read
-from RbeeLibrary.protocol.messages import InferenceRequest, QueenReadyCallback, ReadyCallback, SpawnRequest, TaskRequest, WorkerRegistration
+from RbeeLibrary.protocol.error_codes import ERRORS, RbeeError, envelope_error
 from RbeeLibrary.protocol.model_reference import check_model_reference
 from RbeeLibrary.protocol.options import masked, parse, secret_environment, split_durations, to_argv
-from RbeeLibrary.protocol.programs import HiveOptions, QueenOptions, WorkerOptions
+from RbeeLibrary.protocol.program_options import HiveOptions, QueenOptions, WorkerOptions
+from RbeeLibrary.protocol.schema import fields, messages
+from RbeeLibrary.protocol.schema.fields import read
+from RbeeLibrary.protocol.schema.messages import InferenceRequest, QueenReadyCallback, ReadyCallback, SpawnRequest, TaskRequest, WorkerRegistration
 from RbeeLibrary.protocol.tokens import generated, split_answer
 from RbeeLibrary.protocol.units import ByteSize, Duration
 

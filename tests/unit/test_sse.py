@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from RbeeLibrary.protocol import sse
-from RbeeLibrary.protocol.sse import Event, Parser
+from RbeeLibrary.protocol.sse import ServerSentEvent, Parser
 
 RELAXED = settings(max_examples=200, deadline=None, database=None)
 # No line ends inside a field; NUL only has a meaning in ids, where the oracles differ.
@@ -38,7 +38,7 @@ def pieces(data: bytes, cuts: list[int]) -> list[bytes]:
     return [data[start:stop] for start, stop in zip([0, *positions], [*positions, len(data)], strict=True)]
 
 
-def parsed(chunks: list[bytes]) -> list[Event]:
+def parsed(chunks: list[bytes]) -> list[ServerSentEvent]:
     parser = Parser()
     return [event for chunk in chunks for event in parser.feed(chunk)]
 
@@ -87,9 +87,9 @@ def test_event_that_the_end_cuts_off_is_not_delivered(blocks, end, cut):
 
 def test_cut_event_shows_as_rest():
     parser = Parser()
-    assert parser.feed(b'data: {"t":"a"}\n\ndata: {"t":"b') == [Event('{"t":"a"}')]
+    assert parser.feed(b'data: {"t":"a"}\n\ndata: {"t":"b') == [ServerSentEvent('{"t":"a"}')]
     assert parser.rest == 'data: {"t":"b'
-    assert parser.feed(b'"}\n\n') == [Event('{"t":"b"}')]
+    assert parser.feed(b'"}\n\n') == [ServerSentEvent('{"t":"b"}')]
     assert parser.rest == ""
 
 
@@ -97,23 +97,23 @@ def test_character_cut_in_the_middle_arrives_whole():
     parser = Parser()
     data = "data: 蜂🐝\n\n".encode()
     events = [event for index in range(len(data)) for event in parser.feed(data[index : index + 1])]
-    assert events == [Event("蜂🐝")]
+    assert events == [ServerSentEvent("蜂🐝")]
 
 
 @pytest.mark.parametrize(
     ("stream", "events"),
     [
-        (b"\xef\xbb\xbfdata: x\n\n", [Event("x")]),
-        (b"data:\n\n", [Event("")]),
-        (b"data\ndata\n\n", [Event("\n")]),
-        (b"data:  two blanks\n\n", [Event(" two blanks")]),
+        (b"\xef\xbb\xbfdata: x\n\n", [ServerSentEvent("x")]),
+        (b"data:\n\n", [ServerSentEvent("")]),
+        (b"data\ndata\n\n", [ServerSentEvent("\n")]),
+        (b"data:  two blanks\n\n", [ServerSentEvent(" two blanks")]),
         (b": comment\n\n", []),
         (b"event: empty\n\n", []),
-        (b"event: a\ndata: x\n\ndata: y\n\n", [Event("x", "a"), Event("y")]),
-        (b"id: 7\ndata: x\n\ndata: y\n\n", [Event("x", id="7"), Event("y", id="7")]),
-        (b"id: 1\0\ndata: x\n\n", [Event("x")]),
-        (b"data: a\r\ndata: b\rdata: c\n\r\n", [Event("a\nb\nc")]),
-        (b"data: \xff\n\n", [Event("\ufffd")]),
+        (b"event: a\ndata: x\n\ndata: y\n\n", [ServerSentEvent("x", "a"), ServerSentEvent("y")]),
+        (b"id: 7\ndata: x\n\ndata: y\n\n", [ServerSentEvent("x", id="7"), ServerSentEvent("y", id="7")]),
+        (b"id: 1\0\ndata: x\n\n", [ServerSentEvent("x")]),
+        (b"data: a\r\ndata: b\rdata: c\n\r\n", [ServerSentEvent("a\nb\nc")]),
+        (b"data: \xff\n\n", [ServerSentEvent("\ufffd")]),
     ],
 )
 def test_corners_of_the_rules(stream, events):
@@ -152,6 +152,6 @@ def test_token_of_all_three_shapes(value, text):
 
 
 def test_only_the_end_marker_is_done():
-    assert Event("[DONE]").is_done
-    assert not Event(json.dumps({"done": True})).is_done
-    assert Event("[DONE]").json() is None
+    assert ServerSentEvent("[DONE]").is_done
+    assert not ServerSentEvent(json.dumps({"done": True})).is_done
+    assert ServerSentEvent("[DONE]").json() is None

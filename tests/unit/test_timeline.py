@@ -6,13 +6,13 @@ import re
 import time
 import xml.etree.ElementTree as ET
 
-from RbeeLibrary.report.timeline import Life, timeline
+from RbeeLibrary.report.timeline import ProcessSpan, timeline
 
 MS = 1_000_000
 LIVES = [
-    Life("worker-1", "worker", 12, 20 * MS, 90 * MS, "was ended by SIGKILL"),
-    Life("hive", "hive", 11, 10 * MS, None),
-    Life("queen", "queen", 10, 5 * MS, None),
+    ProcessSpan("worker-1", "worker", 12, 20 * MS, 90 * MS, "was ended by SIGKILL"),
+    ProcessSpan("hive", "hive", 11, 10 * MS, None),
+    ProcessSpan("queen", "queen", 10, 5 * MS, None),
 ]
 
 
@@ -108,7 +108,7 @@ def test_nothing_from_elsewhere():
 
 
 def test_twenty_processes_and_five_thousand_events_stay_small():
-    lives = [Life(f"worker-{number}", "worker", 100 + number, number * MS, None) for number in range(20)]
+    lives = [ProcessSpan(f"worker-{number}", "worker", 100 + number, number * MS, None) for number in range(20)]
     records = []
     for number in range(5000):
         name, pid, at = f"worker-{number % 20}", 100 + number % 20, (30 + number) * MS

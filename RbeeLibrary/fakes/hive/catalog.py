@@ -1,0 +1,58 @@
+"""The models that a hive has: `models.db` (contract 10.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..database import Database
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS models (
+    id TEXT NOT NULL,
+    provider TEXT NOT NULL,
+    reference TEXT NOT NULL,
+    local_path TEXT NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    downloaded_at_unix INTEGER NOT NULL,
+    UNIQUE (provider, reference)
+)
+"""
+
+
+@dataclass(frozen=True)
+class CatalogRow:
+    """One model, with its columns in their order."""
+
+    id: str
+    provider: str
+    reference: str
+    local_path: str
+    size_bytes: int
+    downloaded_at_unix: int
+
+
+class Catalog:
+    """Looks models up by reference and adds them.
+
+    Args:
+        path: of the file.
+        on_recovered: is told where a corrupt file was put.
+    """
+
+    def __init__(self, path: str, on_recovered: Callable[[str], None]):
+        self._database = Database(path, _SCHEMA, on_recovered)
+
+    def find(self, model_ref: str) -> CatalogRow | None:
+        """The row of `provider:reference`."""
+        provider, _, reference = model_ref.partition(":")
+        rows = self._database.rows("SELECT * FROM models WHERE provider = ? AND reference = ?", (provider, reference))
+        return CatalogRow(**rows[0]) if rows else None
+
+    def has_path(self, path: str) -> bool:
+        """Whether a model lies there."""
+        return bool(self._database.rows("SELECT 1 FROM models WHERE local_path = ?", (path,)))
+
+    def add(self, row: CatalogRow) -> None:
+        """Adds a model, or replaces the row of the same reference."""
+        self._database.change("INSERT OR REPLACE INTO models VALUES (?, ?, ?, ?, ?, ?)", tuple(vars(row).values()))

@@ -1,0 +1,326 @@
+"""Downloads of a hive: real bytes from the hub into a file, broken, resumed, checked, and told to whoever wants to know (contract 9.3, 12)."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import stat
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+from ...clock.clock import Clock, Event
+from ...journal.writer import Journal
+from ...net.http_client import HttpClient, HttpFailure, NotConnected, Stream, reason
+from ...protocol.error_codes import RbeeError
+from ...protocol.program_options import HiveOptions
+from ...protocol.units import MEBIBYTE
+from ..runtime.event_stream import Broadcast
+
+_DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_HUB_LIMIT = 10.0
+_REDIRECTS = 5
+_BUFFER = 1048576
+
+
+@dataclass(frozen=True)
+class HubModel:
+    """What a hub says of the file that is wanted."""
+
+    url: str
+    name: str
+    size: int
+    sha256: str | None
+
+
+class _Failed(Exception):
+    """One attempt failed."""
+
+    def __init__(self, why: str, *, stalled: bool = False, start_over: bool = False):
+        super().__init__(why)
+        self.stalled = stalled
+        self.start_over = start_over
+
+
+class Download:
+    """One model on its way to the disk; any number of clients may look on.
+
+    Args:
+        model_ref: the model.
+        model: the file at the hub.
+        path: where the complete file goes.
+    """
+
+    def __init__(self, model_ref: str, model: HubModel, path: str):
+        self.id = str(uuid.uuid4())
+        self.model_ref = model_ref
+        self.model = model
+        self.path = path
+        self.partial = f"{path}.partial"
+        self.progress = Broadcast()
+        self.ended = Event()
+        self.error: RbeeError | None = None
+
+
+class Downloader:
+    """Brings one file from the hub, in several attempts if need be.
+
+    Args:
+        http: sends the requests.
+        clock: pauses and limits count on it.
+        journal: gets every attempt.
+        options: of the hive.
+    """
+
+    def __init__(self, http: HttpClient, clock: Clock, journal: Journal, options: HiveOptions):
+        self._http = http
+        self._clock = clock
+        self._journal = journal
+        self._options = options
+        self._headers = {"Authorization": f"Bearer {options.hf_token}"} if options.hf_token else {}
+
+    def look_up(self, model_ref: str) -> HubModel:
+        """Asks the hub for the file of a reference: its first `.gguf`; raises what the client is told."""
+        hub = self._options.hub_url.rstrip("/")
+        repository = model_ref.partition(":")[2]
+        url = f"{hub}/api/models/{repository}?blobs=true"
+        try:
+            answer = self._http.call("GET", url, limit=_HUB_LIMIT, headers=self._headers)
+        except HttpFailure as error:
+            raise RbeeError("DOWNLOAD_FAILED", f"the model hub at {hub} did not answer: {error}") from error
+        if answer.status in (401, 403):
+            raise RbeeError("MODEL_ACCESS_DENIED", f"access to model {model_ref} was denied by {hub}: set HF_TOKEN to a token that may read it")
+        if answer.status == 404:
+            raise RbeeError("MODEL_NOT_FOUND", f"model {model_ref} was not found at {hub}/{repository}")
+        if not answer.ok:
+            raise RbeeError("DOWNLOAD_FAILED", f"the model hub at {hub} answered {answer.status}")
+        siblings = answer.object().get("siblings")
+        files = [file for file in siblings if isinstance(file, dict) and str(file.get("rfilename", "")).endswith(".gguf")] if isinstance(siblings, list) else []
+        if not files:
+            raise RbeeError("MODEL_NOT_FOUND", f"{hub}/{repository} has no .gguf file")
+        first = min(files, key=lambda file: str(file["rfilename"]))
+        name, lfs = str(first["rfilename"]), first.get("lfs") or {}
+        if name != os.path.basename(name) or name.startswith("."):
+            raise RbeeError("MODEL_NOT_FOUND", f"{hub}/{repository} has a file name that cannot be used: {name[:80]!r}")
+        size = first.get("size") or lfs.get("size") or 0
+        return HubModel(f"{hub}/{repository}/resolve/main/{name}", name, int(size), lfs.get("sha256"))
+
+    def run(self, download: Download) -> None:
+        """Downloads; at the end either the file is there, complete and checked, or `download.error` says why not."""
+        attempts = self._options.download_attempts
+        for attempt in range(1, attempts + 1):
+            try:
+                self._attempt(download, attempt)
+                return
+            except _Failed as failure:
+                if failure.start_over:
+                    _remove(download.partial)
+                if attempt == attempts:
+                    code = "DOWNLOAD_TIMEOUT" if failure.stalled else "DOWNLOAD_FAILED"
+                    download.error = RbeeError(code, f"model {download.model_ref} could not be downloaded in {attempts} attempts: {failure}")
+                    return
+                pause = self._options.download_delay * 2 ** (attempt - 1)
+                self._tell_retry(download, attempt + 1, pause, str(failure))
+                self._clock.pause(pause, "download-retry")
+            except OSError as error:
+                if error.errno not in _DISK_IS_FULL:
+                    download.error = RbeeError("DOWNLOAD_FAILED", f"{download.partial} cannot be written: {error.strerror}")
+                    return
+                written = _size(download.partial)
+                _remove(download.partial)
+                self._journal.record("disk_full", path=download.partial, reason=error.strerror, written=written)
+                message = f"the disk became full while {download.path} was written: {error.strerror}"
+                download.error = RbeeError("INSUFFICIENT_DISK", message, disk_details(download.model.size, written))
+                return
+
+    def _tell_retry(self, download: Download, attempt: int, pause: float, why: str) -> None:
+        download.progress.publish(
+            {
+                "stage": "retrying",
+                "attempt": attempt,
+                "max_attempts": self._options.download_attempts,
+                "delay_ms": round(pause * 1000),
+                "error": why,
+                "bytes_downloaded": _size(download.partial),
+                "bytes_total": download.model.size,
+            }
+        )
+
+    def _attempt(self, download: Download, number: int) -> None:
+        offset = _size(download.partial)
+        if offset > download.model.size:
+            _remove(download.partial)
+            offset = 0
+        self._journal.record("download_attempt", model_ref=download.model_ref, attempt=number, offset=offset)
+        try:
+            if offset < download.model.size or not offset:
+                self._fetch(download, offset)
+            self._check(download)
+        except _Failed as failure:
+            self._journal.record("download_failed", model_ref=download.model_ref, attempt=number, offset=_size(download.partial), reason=str(failure))
+            raise
+        os.replace(download.partial, download.path)
+        self._journal.record("download_done", model_ref=download.model_ref, path=download.path)
+
+    def _fetch(self, download: Download, offset: int) -> None:
+        stream = self._open(download.model.url, offset)
+        try:
+            if stream.status == 416:
+                raise _Failed("the hub has less than is here already", start_over=True)
+            if stream.status not in (200, 206):
+                raise _Failed(f"the hub answered {stream.status}")
+            etag = stream.headers.get("etag", "").strip('"')
+            if download.model.sha256 and etag and etag != download.model.sha256:
+                raise _Failed("the file has changed at the hub", start_over=True)
+            if stream.status == 200:
+                offset = 0
+            declared = stream.headers.get("content-length")
+            if declared is not None and declared.isdigit() and int(declared) != download.model.size - offset:
+                raise _Failed(f"the hub declares {declared} bytes, expected {download.model.size - offset}", start_over=True)
+            self._write(download, stream, offset)
+        finally:
+            stream.close()
+
+    def _open(self, url: str, offset: int) -> Stream:
+        headers = {**self._headers, **({"Range": f"bytes={offset}-"} if offset else {})}
+        for _ in range(_REDIRECTS):
+            try:
+                stream = self._http.open("GET", url, limit=_HUB_LIMIT, headers=headers, timer="hub-answer")
+            except NotConnected as error:
+                raise _Failed(str(error)) from error
+            except HttpFailure as error:
+                raise _Failed(_cause(error)) from error
+            if stream.status not in (301, 302, 307, 308):
+                return stream
+            stream.close()
+            there = urljoin(url, stream.headers.get("location", ""))
+            if urlsplit(there)[:2] != urlsplit(url)[:2]:
+                headers.pop("Authorization", None)  # the token is the hub's, and nobody else's
+            url = there
+        raise _Failed(f"the hub redirects more than {_REDIRECTS} times")
+
+    def _write(self, download: Download, stream: Stream, offset: int) -> None:
+        step = self._options.progress_step
+        began, real_began, first = self._clock.now(), time.monotonic(), offset
+        fd = os.open(download.partial, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            if stat.S_ISREG(os.fstat(fd).st_mode):
+                os.ftruncate(fd, offset)
+                os.lseek(fd, offset, os.SEEK_SET)
+            for piece in self._pieces(stream):
+                data = memoryview(piece)
+                while data:
+                    # Up to the next multiple of the step and no further: what an event says is on the disk, and nothing more.
+                    count = os.write(fd, data[: step - offset % step])
+                    data, offset = data[count:], offset + count
+                    if offset % step == 0:
+                        seconds = (self._clock.now() - began) or (time.monotonic() - real_began) or 1e-6
+                        self._tell(download, offset, (offset - first) / MEBIBYTE / seconds)
+        finally:
+            os.close(fd)
+        if offset < download.model.size:
+            raise _Failed(f"the answer ended after {offset} of {download.model.size} bytes")
+
+    def _tell(self, download: Download, offset: int, speed: float) -> None:
+        total = download.model.size
+        download.progress.publish({"stage": "downloading", "bytes_downloaded": offset, "bytes_total": total, "speed_mbps": max(0.1, round(speed, 1))})
+
+    def _pieces(self, stream: Stream) -> Iterator[bytes]:
+        chunks = stream.chunks()
+        while True:
+            with self._clock.limit(self._options.stall_timeout, stream.cut, "download-stall") as timer:
+                try:
+                    piece = next(chunks, None)
+                except HttpFailure as error:
+                    if timer.fired:
+                        raise _Failed(f"no byte came for {self._options.stall_timeout}", stalled=True) from error
+                    raise _Failed(_cause(error)) from error
+            if piece is None:
+                if timer.fired:
+                    raise _Failed(f"no byte came for {self._options.stall_timeout}", stalled=True)
+                return
+            yield piece
+
+    def _check(self, download: Download) -> None:
+        if download.model.sha256 is None:
+            return
+        digest = hashlib.sha256()
+        with open(download.partial, "rb") as file:
+            while piece := file.read(_BUFFER):
+                digest.update(piece)
+        if digest.hexdigest() != download.model.sha256:
+            raise _Failed("the checksum is wrong", start_over=True)
+
+
+class Downloads:
+    """All downloads of a hive: at most one for a model at a time."""
+
+    def __init__(self, clock: Clock, keep: float):
+        self._clock = clock
+        self._keep = keep
+        self._lock = threading.Lock()
+        self._known: dict[str, Download] = {}
+
+    def join(self, model_ref: str, begin: Callable[[set[str]], Download | None]) -> tuple[Download | None, bool]:
+        """The download of a model that is under way, or a new one; and whether it is new.
+
+        `begin`, which must be short, is told which paths are taken; it may say None: there is nothing to download any more.
+        """
+        with self._lock:
+            running = [known for known in self._known.values() if not known.ended.is_set()]
+            same = next((known for known in running if known.model_ref == model_ref), None)
+            if same is not None:
+                return same, False
+            download = begin({known.path for known in running})
+            if download is not None:
+                self._known[download.id] = download
+            return download, True
+
+    def find(self, download_id: str | None) -> Download | None:
+        """By id; without one the only one there is."""
+        with self._lock:
+            if download_id is None:
+                return next(iter(self._known.values())) if len(self._known) == 1 else None
+            return self._known.get(download_id)
+
+    def end(self, download: Download) -> None:
+        """It has ended; its progress is kept for a while."""
+
+        def forget() -> None:
+            with self._lock:
+                self._known.pop(download.id, None)
+
+        download.ended.set()
+        self._clock.call_at(self._clock.now() + self._keep, forget, "progress-keep")
+
+
+def megabytes(size: float) -> int:
+    """MB, rounded up."""
+    return -int(-size // MEBIBYTE)
+
+
+def disk_details(required: int, available: int) -> dict[str, Any]:
+    """`details` of INSUFFICIENT_DISK."""
+    return {"required": megabytes(required), "available": available // MEBIBYTE, "shortfall": megabytes(required) - available // MEBIBYTE}
+
+
+def _cause(error: HttpFailure) -> str:
+    return reason(error.__cause__) if isinstance(error.__cause__, OSError) else str(error)
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0
+
+
+def _remove(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.remove(path)

@@ -1,0 +1,381 @@
+"""fake-hive: stands in for `rbee-hive` (contract 5, 16)."""
+
+from __future__ import annotations
+
+import dataclasses
+import queue
+import signal
+import socket
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ...clock.clock import Event
+from ...net.http_client import HttpFailure
+from ...protocol.error_codes import RbeeError
+from ...protocol.program_options import HiveOptions
+from ...protocol.schema.fields import read
+from ...protocol.schema.messages import DownloadRequest, HiveHeartbeat, HiveReadyCallback, ShutdownRequest, SpawnRequest
+from ..runtime.entry_point import launch
+from ..runtime.event_stream import EventStream
+from ..runtime.formatting import iso_time, parse_time
+from ..runtime.http_app import Reply, Request
+from ..runtime.program import exit_now
+from ..runtime.service import Service
+from .models import Models
+from .queen_line import QueenLine
+from .workers import WorkerRow, Workers, port_range
+
+_FINEST = 1e-6
+"""Seconds; dates as numbers have no finer steps."""
+
+
+class Hive(Service):
+    """A pool manager: starts workers, watches them, shuts them down."""
+
+    def __init__(self, options: HiveOptions, listener: socket.socket | None):
+        if options.addr:
+            host, _, port = options.addr.rpartition(":")
+            if not host or not port.isdigit():
+                raise ValueError(f"--addr {options.addr}: expected HOST:PORT")
+            options.host, options.port = host, int(port)
+        if options.worker_ports != "0":
+            port_range(options.worker_ports)
+        self.options: HiveOptions = options
+        super().__init__("fake-hive", options, listener, "hive")
+        self._queen = QueenLine(self, options)
+        self._models = Models(self, options)
+        self._restarts: dict[str, int] = {}
+        self._activity = Event()
+        self._followers: set[LogFollower] = set()
+        self.on_log = self._follow_log
+        health_protected = options.auth_health == "on"
+        self.route("GET", "/v1/health", self.health, protected=health_protected)
+        self.route("POST", "/v1/workers/spawn", self.spawn_worker)
+        self.route("POST", "/v1/workers/ready", self.worker_ready)
+        self.route("GET", "/v1/workers/list", self.list_workers)
+        self.route("POST", "/v1/models/download", self.download)
+        self.route("GET", "/v1/models/download/progress", self._models.progress)
+        self.route("POST", "/v1/heartbeat", self.heartbeat)
+        self.route("GET", "/v1/logs", self.logs)
+        self.route("POST", "/v1/admin/shutdown", self.shutdown)
+
+    # --- start ---
+
+    def before_threads(self) -> None:
+        self.workers = Workers(self, self.options, lambda: self.url, self._removed)
+
+    def prepare(self) -> None:
+        try:
+            self._models.open()
+        except (OSError, sqlite3.Error) as error:
+            self.log(f"the model catalog {self.options.models_db} cannot be used: {error}")
+            exit_now(1)
+        self.set_state("idle")
+        if self.control is not None:
+            self.control.on("workers-order", lambda order: self.workers.put_in_order(order["worker_ids"]))
+            self.control.on("worker-argv", lambda order: self.workers.give_argv(order["worker_id"], order["argv"]))
+
+    def started(self) -> None:
+        options = self.options
+        if options.health_interval:
+            self.every(options.health_interval, self._check_health, "health", at_once=True)
+        if options.idle_timeout:
+            self.spawn(self._watch_idle, name="idle")
+
+    # --- endpoints (5.2) ---
+
+    def health(self, request: Request) -> dict[str, Any]:
+        """GET /v1/health."""
+        return {"status": "alive", "version": self.options.report_version, "api_version": "v1"}
+
+    def spawn_worker(self, request: Request) -> dict[str, Any]:
+        """POST /v1/workers/spawn, the checks in the order of 5.5."""
+        asked = read(SpawnRequest, request.body)
+        model = self._models.provide(asked)
+        self.workers.check_binary(asked.binary)
+        if self.faults.find("spawn-fails") is not None:
+            raise RbeeError("WORKER_CRASHED", "the worker could not be started, because of a fault", {"pid": None, "exit_code": None, "signal": None})
+        row = self._start(asked, model)
+        self.log(f"worker {row.worker_id} (pid {row.child.pid if row.child else None}) started on port {row.port}")
+        if self.options.loading_limit:
+            self.clock.call_at(self.clock.now() + self.options.loading_limit, lambda: self._give_up_loading(row), "loading-limit")
+        return {"worker_id": row.worker_id, "url": row.url, "state": "loading"}
+
+    def _start(self, asked: SpawnRequest, model: str | None) -> WorkerRow:
+        row = self.workers.start(asked, model)
+        self._activity.set()  # its callback may have been faster than the news of its start: only now its idle time can run out
+        return row
+
+    def worker_ready(self, request: Request) -> dict[str, Any]:
+        """POST /v1/workers/ready: the callback of a worker of this hive."""
+        said = read(HiveReadyCallback, request.body)
+        row = self.workers.row(said.worker_id)
+        row.state = said.state
+        row.slots_total = said.slots_total or row.slots_total
+        row.slots_available = said.slots_available if said.slots_available is not None else (row.slots_total if said.state == "idle" else 0)
+        row.last_activity = iso_time(self.clock.wall())
+        row.heard = True
+        self._activity.set()
+        self.spawn(self._queen.relay_ready, row, name="relay-ready")
+        return {"success": True, "message": f"worker {row.worker_id} is {row.state}"}
+
+    def list_workers(self, request: Request) -> dict[str, Any]:
+        """GET /v1/workers/list: states as they are at this moment."""
+        rows = self.workers.rows()
+        self._together(self._probe, [row for row in rows if row.child is not None])
+        return {"workers": [row.as_dict() for row in self.workers.rows()]}
+
+    def download(self, request: Request) -> dict[str, Any]:
+        """POST /v1/models/download."""
+        download_id, path = self._models.download(read(DownloadRequest, request.body).model_ref)
+        return {"download_id": download_id, "local_path": path}
+
+    def heartbeat(self, request: Request) -> dict[str, Any]:
+        """POST /v1/heartbeat, relayed to the queen."""
+        said = read(HiveHeartbeat, request.body)
+        row = self.workers.row(said.worker_id)
+        row.heard = True
+        self.spawn(self._queen.tell, f"/v1/workers/{row.worker_id}/heartbeat", {"timestamp": said.timestamp}, name="relay-heartbeat")
+        return {"message": "heartbeat received"}
+
+    def logs(self, request: Request) -> Reply:
+        """GET /v1/logs: the hive's own log lines."""
+        headers = {"Content-Type": "text/plain; charset=utf-8"}
+        if request.query.get("follow") not in ("true", "1"):
+            return Reply(200, "".join(f"{line}\n" for line in self.log_lines).encode(), headers)
+        follower = LogFollower(request.stream)
+        self._followers.add(follower)
+        request.stream.on_close(lambda: self._followers.discard(follower))
+        return Reply(200, request.stream.carries(follower.lines(list(self.log_lines))), headers)
+
+    def shutdown(self, request: Request) -> Reply:
+        """POST /v1/admin/shutdown: 202, then as SIGTERM."""
+        read(ShutdownRequest, request.body)
+        self.workers.close()
+        self.shut_down("shutdown request")
+        return Reply(202, {"success": True, "message": "hive is shutting down"})
+
+    # --- background (5.6) ---
+
+    def _probe(self, row: WorkerRow) -> None:
+        limit = self.options.list_probe_timeout
+        try:
+            answer = self.prober.call("GET", f"{row.url}/v1/status", limit=limit, timer="list-probe")
+            if answer.status == 404:
+                answer = self.prober.call("GET", f"{row.url}/v1/ready", limit=limit, timer="list-probe")
+        except HttpFailure:
+            return
+        said = answer.object()
+        row.state = said.get("state", row.state)
+        row.slots_total = said.get("slots_total", row.slots_total)
+        row.slots_available = said.get("slots_available", row.slots_available)
+        news = not row.heard or row.last_activity != said.get("last_activity", row.last_activity)
+        row.last_activity = said.get("last_activity", row.last_activity)
+        row.heard = True
+        if news:
+            self._activity.set()
+
+    def _check_health(self) -> None:
+        self._together(self._check_one, [row for row in self.workers.rows() if row.child is not None and row.heard])
+
+    def _check_one(self, row: WorkerRow) -> None:
+        limit = self.options.health_timeout
+        try:
+            answer = self.client.call("GET", f"{row.url}/v1/health", limit=limit, timer="health-limit")
+            if answer.status == 404:
+                answer = self.client.call("GET", f"{row.url}/health", limit=limit, timer="health-limit")
+            good = answer.ok
+        except HttpFailure:
+            good = False
+        if good:
+            row.last_health, row.misses = self.clock.now(), 0
+            self.journal.record("health_ok", worker_id=row.worker_id, misses=0)
+            return
+        if row.child is None or row.child.ended.is_set():
+            return
+        row.misses += 1
+        self.journal.record("health_miss", worker_id=row.worker_id, misses=row.misses)
+        self.log(f"health check of {row.worker_id} missed {row.misses}/{self.options.health_misses}")
+        if row.misses >= self.options.health_misses:
+            self.spawn(self._give_up_unhealthy, row, name="unhealthy")
+
+    def _give_up_unhealthy(self, row: WorkerRow) -> None:
+        assert row.child is not None
+        row.reason = row.reason or "unhealthy"
+        self.workers.strike(row)
+        self._end_by_signal(row, self.options.term_grace, "unhealthy")
+        if row.request is not None and self._restarts.get(row.worker_id, 0) < self.options.restart_hung:
+            self._restarts[row.worker_id] = self._restarts.get(row.worker_id, 0) + 1
+            self.journal.record("restart_tried", worker_id=row.worker_id, pid=row.child.pid)
+            self.log(f"worker {row.worker_id} did not answer and is started again")
+            try:
+                self._start(dataclasses.replace(row.request, worker_id=row.worker_id), row.model_path)
+            except RbeeError as error:
+                self.log(f"worker {row.worker_id} could not be started again: {error}")
+
+    def _watch_idle(self) -> None:
+        while True:
+            if not self.clock.wait(self._activity, self._next_look(), "idle"):
+                self._end_idle()
+            self._activity.clear()
+
+    def _next_look(self) -> float | None:
+        """When a worker will have been idle for too long as far as the hive knows; a tick from now, if one has and is not idle at all."""
+        now = self.clock.now()
+        ends = [now + self.options.idle_timeout - self._idle_time(row) for row in self.workers.rows() if self._may_be_idle(row)]
+        return min((end if end > now else now + self.options.idle_tick for end in ends), default=None)
+
+    def _may_be_idle(self, row: WorkerRow) -> bool:
+        return row.child is not None and row.heard and row.reason is None and row.state != "loading"
+
+    def _end_idle(self) -> None:
+        idle = [row for row in self.workers.rows() if self._may_be_idle(row) and self._is_over_time(row)]
+        self._together(self._end_if_idle, idle)
+
+    def _end_if_idle(self, row: WorkerRow) -> None:
+        self._probe(row)
+        if row.state == "idle" and row.slots_available == row.slots_total and self._is_over_time(row):
+            row.reason = "idle"
+            self.log(f"worker {row.worker_id} is idle for {self.options.idle_timeout}")
+            self.spawn(self._end_worker, row, self.clock.now() + self.options.shutdown_total, name="idle-end")
+
+    def _is_over_time(self, row: WorkerRow) -> bool:
+        return row.reason is None and self._idle_time(row) >= self.options.idle_timeout
+
+    def _idle_time(self, row: WorkerRow) -> float:
+        return self.clock.wall() - (parse_time(row.last_activity) or self.clock.wall()) + _FINEST
+
+    def _give_up_loading(self, row: WorkerRow) -> None:
+        if not row.heard and row.child is not None and not row.child.ended.is_set():
+            row.reason = "loading-timeout"
+            self.workers.force(row, "loading-timeout")
+
+    def _removed(self, row: WorkerRow, reason: str) -> None:
+        self._queen.removed(row, reason)
+        if reason == "crashed":
+            self.spawn(self._look_for_zombie, row, name="zombie")
+
+    def _look_for_zombie(self, row: WorkerRow) -> None:
+        try:
+            self.client.call("GET", f"{row.url}/v1/health", limit=self.options.list_probe_timeout)
+        except HttpFailure:
+            return
+        self.journal.record("zombie_http", worker_id=row.worker_id, pid=row.child.pid if row.child else None)
+        self.log(f"worker {row.worker_id} has ended, but something still answers on port {row.port}")
+
+    # --- end (16) ---
+
+    def drain(self) -> None:
+        self.workers.close()
+        rows = [row for row in self.workers.rows() if row.child is not None]
+        total, done = len(rows), 0
+        lock = threading.Lock()
+        self.journal.record("shutdown_started", total=total)
+        self.log(f"shutdown started: {total} workers")
+        deadline = self.clock.now() + self.options.shutdown_total
+
+        def end(row: WorkerRow) -> None:
+            nonlocal done
+            row.reason = row.reason or "shutdown"
+            self._end_worker(row, deadline)
+            with lock:
+                done += 1
+                self.journal.record("shutdown_progress", n=done, total=total)
+                self.log(f"shutdown progress: {done}/{total}")
+
+        self._together(end, rows)
+        self._queen.finish()
+        for follower in list(self._followers):
+            follower.end()
+        self.journal.record("shutdown_finished", total=total)
+        self.log("shutdown finished")
+
+    def abandon(self) -> None:
+        self.workers.kill_all("second signal")
+
+    def _end_worker(self, row: WorkerRow, deadline: float) -> None:
+        """The shutdown sequence of one worker: ask, wait, SIGTERM, SIGKILL; nothing after the deadline but SIGKILL."""
+        assert row.child is not None
+        acknowledged = self._ask_to_end(row, self._at_most(self.options.shutdown_ack, deadline))
+        if self.faults.find("hasty-end") is not None:
+            return
+        ended = acknowledged and self._await_end(row, self._at_most(self.options.shutdown_drain, deadline), "shutdown-drain")
+        if not ended:
+            self._end_by_signal(row, 0 if acknowledged else self._at_most(self.options.term_grace, deadline), row.reason or "shutdown")
+        if row.child.code == 0:
+            self.journal.record("graceful_exit", worker_id=row.worker_id, pid=row.child.pid, exit_code=0)
+            self.log(f"worker {row.worker_id} (pid {row.child.pid}) ended gracefully")
+
+    def _at_most(self, limit: float, deadline: float) -> float:
+        return min(limit, max(0.0, deadline - self.clock.now()))
+
+    def _end_by_signal(self, row: WorkerRow, grace: float, reason: str) -> None:
+        """SIGTERM, and SIGKILL to one who is still there after its grace; who gets none is killed at once. Returns when it has ended."""
+        assert row.child is not None
+        if grace > _FINEST:
+            row.child.signal(signal.SIGTERM)
+            if self._await_end(row, grace, "term-grace"):
+                return
+        self.workers.force(row, reason)
+        self._await_end(row, None)
+
+    def _ask_to_end(self, row: WorkerRow, limit: float) -> bool:
+        try:
+            return self.client.call("POST", f"{row.url}/v1/admin/shutdown", limit=limit, timer="shutdown-ack").ok
+        except HttpFailure as error:
+            self.log(f"worker {row.worker_id} did not acknowledge the shutdown request: {error}")
+            return False
+
+    def _await_end(self, row: WorkerRow, limit: float | None, timer: str = "") -> bool:
+        assert row.child is not None
+        return self.clock.wait(row.child.ended, None if limit is None else self.clock.now() + limit, timer)
+
+    def _together(self, job: Callable[[WorkerRow], None], rows: list[WorkerRow]) -> None:
+        for begun in [self.spawn(job, row, name=job.__name__.strip("_")) for row in rows]:
+            begun.join()
+
+    def _follow_log(self, line: str) -> None:
+        for follower in list(self._followers):
+            follower.add(line)
+
+
+class LogFollower:
+    """One client that reads the log as it grows."""
+
+    def __init__(self, stream: EventStream):
+        self._stream = stream
+        self._news: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+
+    def add(self, line: str) -> None:
+        """Gives it a line."""
+        self._news.put(line)
+        self._stream.wake.set()
+
+    def end(self) -> None:
+        """Ends its stream."""
+        self._news.put(None)
+        self._stream.wake.set()
+
+    def lines(self, first: list[str]) -> Iterator[bytes]:
+        """What the client gets."""
+        yield "".join(f"{line}\n" for line in first).encode() or b"\n"
+        while not self._stream.client_gone:
+            for _ in self._stream.pause(None):
+                continue  # a keep-alive comment is none in plain text
+            self._stream.wake.clear()
+            while not self._news.empty():
+                line = self._news.get()
+                if line is None:
+                    return
+                yield f"{line}\n".encode()
+
+
+def main(argv: list[str] | None = None, listener: socket.socket | None = None) -> int:
+    """The program `fake-hive`."""
+    launch(Hive, HiveOptions, "fake-hive", argv, listener, words=("daemon",))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,3 @@
+"""fake-keeper: stands in for `rbee-keeper` (contract 7)."""
+
+from .cli import main as main

@@ -1,0 +1,85 @@
+"""What a keeper shows: tokens on standard output, everything else beside them; bars on a terminal, plain lines elsewhere (contract 7.2, 7.3)."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from typing import Any
+
+from ..runtime.formatting import printable
+
+_BAR = 24
+_RED, _PLAIN, _ERASE = "\x1b[31m", "\x1b[0m", "\r\x1b[K"
+
+
+class Console:
+    """Standard output and standard error of one command, from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._terminal = os.isatty(2)
+        self._coloured = self._terminal and not os.environ.get("NO_COLOR")
+        self._bar = False
+        self.silent = False
+
+    def say(self, text: str) -> None:
+        """A line on standard output."""
+        self._write(1, f"{text}\n")
+
+    def token(self, text: str) -> None:
+        """A token on standard output, at once."""
+        self._write(1, text)
+
+    def tell(self, text: str) -> None:
+        """A line on standard error."""
+        self._write(2, f"{text}\n")
+
+    def error(self, text: str) -> None:
+        """A line on standard error that says what failed."""
+        self._write(2, f"{_RED}{text}{_PLAIN}\n" if self._coloured else f"{text}\n")
+
+    def progress(self, event: dict[str, Any]) -> None:
+        """Shows an event of a download, of a load, or of connecting."""
+        stage = event.get("stage")
+        if stage == "downloading":
+            self._show_share(event.get("bytes_downloaded", 0), event.get("bytes_total", 0), f"{_megabytes(event)}, {event.get('speed_mbps', 0)} MB/s")
+        elif stage == "loading_to_vram":
+            loaded, total = event.get("layers_loaded", 0), event.get("layers_total", 0)
+            self._show_share(loaded, total, f"{loaded}/{total} layers")
+        elif stage == "retrying":
+            why = printable(str(event.get("error")))
+            attempt = f"attempt {event.get('attempt')}/{event.get('max_attempts')}, delay {event.get('delay_ms')}ms"
+            self.tell(f"download failed: {why}; {attempt}")
+        elif stage == "connecting":
+            delay = f", delay {event.get('delay_ms')}ms" if event.get("delay_ms") else ""
+            where = f"{event.get('target')}, timeout {event.get('timeout_s', 0):g}s{delay}"
+            self.tell(f"Attempt {event.get('attempt')}/{event.get('max_attempts')}: {where}: no connection")
+
+    def _show_share(self, part: float, whole: float, text: str) -> None:
+        share = part / whole if whole else 0.0
+        line = f"{share:4.0%} {text}"
+        if not self._terminal:
+            self.tell(line.strip())
+            return
+        filled = round(_BAR * share)
+        self._write(2, f"{_ERASE}[{'=' * filled}{' ' * (_BAR - filled)}] {line}", bar=True)
+
+    def _write(self, fd: int, text: str, *, bar: bool = False) -> None:
+        with self._lock:
+            if self.silent:
+                return
+            if self._bar and not bar:
+                os.write(2, b"\n")
+            self._bar = bar
+            data = text.encode("utf-8", "replace")
+            while data:
+                try:
+                    data = data[os.write(fd, data) :]
+                except BrokenPipeError:
+                    sys.stderr.close()
+                    os._exit(1)
+
+
+def _megabytes(event: dict[str, Any]) -> str:
+    return f"{event.get('bytes_downloaded', 0) / 1048576:.1f} MB / {event.get('bytes_total', 0) / 1048576:.1f} MB"

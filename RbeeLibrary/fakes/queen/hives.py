@@ -1,0 +1,201 @@
+"""The hives that a queen knows, starts over ssh, and ends with it (contract 3.1, 8.3, 16)."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from typing import Any
+
+from ...net.http_client import HttpFailure, NotConnected
+from ...protocol.error_codes import RbeeError
+from ...protocol.program_options import QueenOptions
+from ..runtime.service import Service
+from .node_registry import NodeRegistry
+from .node_setup import mock_ssh, remote_path
+from .ssh_call import Ssh
+
+EVERY_NODE = "*"
+_SHUTDOWN_LIMIT = 5.0
+_MOCK_URL = "http://127.0.0.1:9200"
+_START_PAUSES = (0.1, 0.2, 0.4, 0.8)
+_LAST_PAUSE = 1.0
+_NOT_INSTALLED = (127, 1, 2)
+
+
+@dataclass(frozen=True)
+class _Owned:
+    """A hive that was started over ssh."""
+
+    node: dict[str, Any]
+    pid: int
+
+
+class Hives:
+    """Node -> URL of its hive, which hives have answered in this run, and which were started for it.
+
+    Raises:
+        ValueError: `--hive-url` or `--node-url` is not NODE=URL.
+    """
+
+    def __init__(self, queen: Service, options: QueenOptions):
+        self._queen = queen
+        self._options = options
+        self._urls: dict[str, str] = {}
+        self._answered: set[str] = set()
+        self._owned: dict[str, _Owned] = {}
+        self._places: dict[str, str] = {}
+        for flag, texts, known in (("--hive-url", options.hive_url, self._urls), ("--node-url", options.node_url, self._places)):
+            for text in texts:
+                node, equals, url = text.partition("=")
+                if not node or not equals or not url.startswith("http"):
+                    raise ValueError(f"{flag} {text}: expected NODE=URL, such as workstation=http://127.0.0.1:9200")
+                known[node] = url.rstrip("/")
+
+    def open(self, nodes: NodeRegistry, ssh: Ssh) -> None:
+        """Gives it what a queen has only once it is at work."""
+        self._nodes = nodes
+        self._ssh = ssh
+
+    def add(self, node: str, url: str) -> None:
+        """Makes a node and its hive known; it needs no row."""
+        self._urls[node] = url.rstrip("/")
+
+    def place(self, node: str, url: str) -> None:
+        """Says where the hive of a node is, once the node is registered."""
+        self._places[node] = url.rstrip("/")
+
+    def knows(self, node: str) -> bool:
+        """Whether the node itself is known."""
+        return node in self._urls or self._nodes.find(node) is not None
+
+    def only_node(self) -> str:
+        """The node, if there is just one, else an empty text."""
+        nodes = {node for node in self._urls if node != EVERY_NODE} | {str(row["node_name"]) for row in self._nodes.all()}
+        return nodes.pop() if len(nodes) == 1 else ""
+
+    def url_of(self, node: str) -> str:
+        """URL of a node's hive; raises NODE_NOT_FOUND."""
+        row = self._nodes.find(node)
+        url = self._urls.get(node) or (self._places.get(node) if row else None) or self._urls.get(EVERY_NODE)
+        if url is not None:
+            return url
+        if row is None:
+            raise self.unknown(node)
+        return _MOCK_URL if mock_ssh() else f"http://{row['ssh_host']}:{self._options.hive_port}"
+
+    def unknown(self, node: str) -> RbeeError:
+        """The error for a node that is not known."""
+        return RbeeError("NODE_NOT_FOUND", f"node {node[:80]!r} is not in the registry; add it with: rbee-keeper setup add-node --name {node[:80]}")
+
+    # --- starting (3.1, step 4) ---
+
+    def reach(self, node: str) -> str:
+        """URL of a node's hive, which is started over ssh if it does not accept and the node is registered."""
+        url = self.url_of(node)
+        row = self._nodes.find(node)
+        if row is None or mock_ssh():
+            return url
+        try:
+            if not self._options.no_hive_start and not self._accepts(url, self._options.probe_timeout):
+                self._start(row, url)
+        except RbeeError as error:
+            self._nodes.note_unreached(node, error.message)
+            raise
+        self._nodes.note_reached(node, int(self._queen.clock.wall()))
+        return url
+
+    def note_unreached(self, node: str, why: str) -> None:
+        """The hive of a node did not answer after all."""
+        self._nodes.note_unreached(node, why)
+
+    def _accepts(self, url: str, limit: float) -> bool:
+        host, _, port = url.rpartition("//")[2].rpartition(":")
+        try:
+            self._queen.client.connect(host, int(port), limit).close()
+        except (NotConnected, OSError):
+            return False
+        return True
+
+    def _start(self, row: dict[str, Any], url: str) -> None:
+        node = str(row["node_name"])
+        self._queen.log(f"the hive of {node} does not accept: starting it over ssh")
+        result = self._ssh.run(row, self._start_command(row, url.rpartition(":")[2]), self._key)
+        if result.exit_code in _NOT_INSTALLED:
+            last = result.stderr.strip().splitlines()[-1:] or ["command not found"]
+            said = last[0] if "command not found" in last[0] else f"command not found: {last[0]}"
+            raise RbeeError("HIVE_NOT_INSTALLED", f"rbee-hive cannot be started on {node}: {said}; install it with: rbee-keeper setup install --node {node}")
+        if not result.ok:
+            failure = result.failure()
+            raise RbeeError(failure.code, f"{row['ssh_host']}: {failure.message}")
+        pid = int(result.stdout.split()[-1]) if result.stdout.split() and result.stdout.split()[-1].isdigit() else 0
+        self._owned[url] = _Owned(row, pid)
+        self._queen.journal.record("process_started", node=node, child=pid, argv=["rbee-hive"])
+        with self._queen.clock.activity.birth(pid):
+            self._await_start(node, url)
+
+    @property
+    def _key(self) -> str | None:
+        """The key of the hives: what they are started with, and what they are sent."""
+        return self._options.hive_api_key or self._options.api_key
+
+    def _start_command(self, row: dict[str, Any], port: str) -> str:
+        env = {"RBEE_QUEEN_URL": self._queen.url, "RBEE_NODE_NAME": str(row["node_name"])}
+        key = "IFS= read -r RBEE_API_KEY; export RBEE_API_KEY; " if self._key else ""
+        words = " ".join(f"{name}={shlex.quote(value)}" for name, value in env.items())
+        return (
+            f"{key}cd {remote_path(str(row['install_path']))} || exit 2; "
+            "if [ -x ./rbee-hive ]; then hive=./rbee-hive; elif [ -x ./target/release/rbee-hive ]; then hive=./target/release/rbee-hive; "
+            "else echo 'rbee-hive: command not found' >&2; exit 127; fi; mkdir -p ~/.rbee/logs; "
+            f'{words} nohup "$hive" daemon --addr 127.0.0.1:{port} >> ~/.rbee/logs/rbee-hive.log 2>&1 < /dev/null & echo $!'
+        )
+
+    def _await_start(self, node: str, url: str) -> None:
+        clock, options = self._queen.clock, self._options
+        deadline = clock.now() + options.hive_start_timeout
+        pauses = iter(_START_PAUSES)
+        while clock.now() < deadline:
+            clock.pause(min(next(pauses, _LAST_PAUSE), max(0.0, deadline - clock.now())), "hive-start")
+            if self._accepts(url, options.probe_timeout):
+                return
+        raise RbeeError("CONNECTION_TIMEOUT", f"the hive of {node} was started, but does not accept at {url} within {options.hive_start_timeout}")
+
+    # --- ending (16) ---
+
+    def note_answer(self, url: str) -> None:
+        """Remembers a hive that was asked: it ends with the queen."""
+        self._answered.add(url)
+
+    def forget_answer(self, url: str) -> None:
+        """It did not answer after all."""
+        self._answered.discard(url)
+
+    def end_all(self) -> None:
+        """Ends the hives that `--cascade` names, in parallel; returns when they are gone or the limit is reached."""
+        urls = {"all": self._answered | set(self._owned), "owned": set(self._owned), "none": set()}[self._options.cascade]
+        for job in [self._queen.spawn(self._end, url, name="cascade") for url in sorted(urls)]:
+            job.join()
+
+    def _end(self, url: str) -> None:
+        host, _, port = url.rpartition("//")[2].rpartition(":")
+        owned = self._owned.get(url)
+        try:
+            # Kept open: the hive's end of it closes when the hive has ended.
+            with self._queen.client.connect(host, int(port), _SHUTDOWN_LIMIT) as watch:
+                self._queen.log(f"asking the hive at {url} to shut down")
+                self._ask(url, owned)
+                if self._queen.faults.find("hasty-end") is not None:
+                    return
+                with self._queen.clock.limit(self._options.cascade_timeout, watch.cut, "cascade") as timer:
+                    watch.await_end()
+                self._queen.log(f"the hive at {url} {'did not end in time' if timer.fired else 'has ended'}")
+                if timer.fired and owned is not None:
+                    self._ssh.run(owned.node, f"kill -KILL {owned.pid}")
+        except (OSError, HttpFailure, ValueError, RbeeError) as error:
+            self._queen.log(f"the hive at {url} could not be shut down: {error}")
+
+    def _ask(self, url: str, owned: _Owned | None) -> None:
+        if owned is not None and owned.pid:
+            self._ssh.run(owned.node, f"kill -TERM {owned.pid}")
+            return
+        headers = {"Authorization": f"Bearer {self._key}"} if self._key else None
+        self._queen.client.call("POST", f"{url}/v1/admin/shutdown", limit=_SHUTDOWN_LIMIT, headers=headers, timer="cascade-ask")

@@ -1,0 +1,64 @@
+"""The nodes that a queen knows: `beehives.db` (contract 10.1)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...protocol.schema.messages import NodeRegistration
+from ..database import Database
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS beehives (
+    node_name TEXT PRIMARY KEY,
+    ssh_host TEXT NOT NULL,
+    ssh_port INTEGER NOT NULL DEFAULT 22,
+    ssh_user TEXT NOT NULL,
+    ssh_key_path TEXT,
+    git_repo_url TEXT NOT NULL,
+    git_branch TEXT NOT NULL DEFAULT 'main',
+    install_path TEXT NOT NULL,
+    last_connected_unix INTEGER,
+    last_error TEXT,
+    status TEXT NOT NULL DEFAULT 'unknown',
+    backends TEXT,
+    devices TEXT
+)
+"""
+_COLUMNS = ("node_name", "ssh_host", "ssh_port", "ssh_user", "ssh_key_path", "git_repo_url", "git_branch", "install_path", "backends", "devices")
+
+
+class NodeRegistry:
+    """Rows by node name; they survive a restart of the queen."""
+
+    def __init__(self, path: str):
+        self._database = Database(path, _SCHEMA)
+
+    def put(self, said: NodeRegistration, now: int) -> None:
+        """Writes the row of a node that was reached just now."""
+        values = [getattr(said, name) for name in _COLUMNS]
+        columns = ", ".join(_COLUMNS)
+        marks = ", ".join("?" * len(_COLUMNS))
+        self._database.change(
+            f"INSERT OR REPLACE INTO beehives ({columns}, last_connected_unix, last_error, status) VALUES ({marks}, ?, NULL, 'reachable')", (*values, now)
+        )
+
+    def find(self, node: str) -> dict[str, Any] | None:
+        """The row of a node."""
+        rows = self._database.rows("SELECT * FROM beehives WHERE node_name = ?", (node,))
+        return rows[0] if rows else None
+
+    def all(self) -> list[dict[str, Any]]:
+        """All rows, sorted by name."""
+        return self._database.rows("SELECT * FROM beehives ORDER BY node_name")
+
+    def remove(self, node: str) -> bool:
+        """Drops a row; whether there was one."""
+        return self._database.change("DELETE FROM beehives WHERE node_name = ?", (node,)) > 0
+
+    def note_reached(self, node: str, now: int) -> None:
+        """The node's hive answers."""
+        self._database.change("UPDATE beehives SET last_connected_unix = ?, last_error = NULL, status = 'reachable' WHERE node_name = ?", (now, node))
+
+    def note_unreached(self, node: str, why: str) -> None:
+        """The node could not be reached."""
+        self._database.change("UPDATE beehives SET last_error = ?, status = 'unreachable' WHERE node_name = ?", (why, node))

@@ -1,0 +1,152 @@
+"""The setup of nodes: adding, listing, removing, installing (contract 4.2, 8)."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sqlite3
+from collections.abc import Iterator
+from typing import Any
+
+from ...protocol import sse
+from ...protocol.error_codes import RbeeError
+from ...protocol.program_options import QueenOptions
+from ...protocol.schema.fields import read
+from ...protocol.schema.messages import NodeName, NodeRegistration
+from ..runtime.http_app import Reply, Request
+from ..runtime.service import Service
+from .node_registry import NodeRegistry
+from .ssh_call import Ssh, SshResult
+
+PROBE = "echo 'connection test'"
+_BUILDING = "rbee-stage building"
+
+
+def mock_ssh() -> bool:
+    """Whether `MOCK_SSH` is there; its mere presence counts (8.2)."""
+    return "MOCK_SSH" in os.environ
+
+
+class Setup:
+    """The routes below `/v2/registry/beehives/`.
+
+    Args:
+        queen: whose routes they are.
+        options: of the queen.
+        nodes: the registry.
+        ssh: runs commands on nodes.
+    """
+
+    def __init__(self, queen: Service, options: QueenOptions, nodes: NodeRegistry, ssh: Ssh):
+        self._queen = queen
+        self._options = options
+        self._nodes = nodes
+        self._ssh = ssh
+        queen.route("POST", "/v2/registry/beehives/add", self.add)
+        queen.route("GET", "/v2/registry/beehives/list", self.list)
+        queen.route("POST", "/v2/registry/beehives/remove", self.remove)
+        queen.route("POST", "/v2/registry/beehives/install", self.install)
+
+    def add(self, request: Request) -> dict[str, Any]:
+        """POST /v2/registry/beehives/add: a row after one good probe, and only then."""
+        said = read(NodeRegistration, request.body)
+        try:
+            known = self._nodes.find(said.node_name)
+            if known is not None and self._options.node_conflict == "refuse" and not said.update:
+                raise RbeeError("NODE_ALREADY_EXISTS", f"node {said.node_name} exists already: change it with update-node, or take it out with remove-node")
+            self._probe(vars(said))
+            self._nodes.put(said, int(self._queen.clock.wall()))
+        except RbeeError as error:
+            if error.code != "NODE_ALREADY_EXISTS":
+                error.status = 400
+            error.top = {"success": False, "message": error.message, "node_name": said.node_name}
+            raise
+        except sqlite3.Error as error:
+            raise RbeeError("INTERNAL", f"the node registry cannot be written: {error}") from error
+        return {"success": True, "message": f"node '{said.node_name}' is registered", "node_name": said.node_name}
+
+    def list(self, request: Request) -> dict[str, Any]:
+        """GET /v2/registry/beehives/list."""
+        try:
+            return {"nodes": self._nodes.all()}
+        except sqlite3.Error as error:
+            raise RbeeError("INTERNAL", f"the node registry cannot be read: {error}", top={"nodes": []}) from error
+
+    def remove(self, request: Request) -> dict[str, Any]:
+        """POST /v2/registry/beehives/remove."""
+        node = read(NodeName, request.body).node_name
+        if not self._nodes.remove(node):
+            message = f"node {node[:80]!r} is not in the registry"
+            raise RbeeError("NODE_NOT_FOUND", message, top={"success": False, "message": message})
+        return {"success": True, "message": f"node '{node}' removed from registry"}
+
+    def install(self, request: Request) -> Reply:
+        """POST /v2/registry/beehives/install: clones and builds on the node, and says how far it is."""
+        node = read(NodeName, request.body).node_name
+        row = self._nodes.find(node)
+        if row is None:
+            raise RbeeError("NODE_NOT_FOUND", f"node {node[:80]!r} is not in the registry")
+        return Reply(200, request.stream.carries(self._install(row)))
+
+    # --- inside ---
+
+    def _probe(self, node: dict[str, Any]) -> None:
+        if mock_ssh():
+            if "unreachable" in node["ssh_host"]:
+                raise RbeeError("SSH_TIMEOUT", "Connection timeout")
+            return
+        pauses = _doubling(self._options.ssh_attempts)
+        for number, pause in enumerate(pauses, 1):
+            if pause:
+                self._queen.clock.pause(pause, "ssh-pause")
+            result = self._ssh.run(node, PROBE)
+            if result.ok:
+                return
+            failure = result.failure()
+            self._queen.log(f"ssh to {node['ssh_host']} failed, attempt {number}/{len(pauses)}: {failure.message}")
+            if number == len(pauses):
+                failure.details = {"attempts": number}
+                raise failure
+
+    def _install(self, row: dict[str, Any]) -> Iterator[bytes]:
+        yield sse.event({"stage": "cloning"})
+        result: SshResult | None = None
+        try:
+            for said in self._ssh.run_script(row, install_script(row)):
+                if isinstance(said, SshResult):
+                    result = said
+                elif said == _BUILDING:
+                    yield sse.event({"stage": "building"})
+            assert result is not None
+            if not result.ok:
+                raise result.failure()
+            yield sse.event({"stage": "done"})
+        except RbeeError as error:
+            last = (result.stderr if result else "").strip().splitlines()[-1:]
+            yield sse.event({"stage": "error", "code": error.code, "message": ": ".join([error.message, *last])})
+        yield sse.DONE
+
+
+def install_script(row: dict[str, Any]) -> str:
+    """What is run on a node to install rbee there, in the order of 8.5."""
+    return "\n".join(
+        (
+            "set -e",
+            f"cd {remote_path(row['install_path'])}",
+            f"git clone {shlex.quote(row['git_repo_url'])} .",
+            f"git checkout {shlex.quote(row['git_branch'])}",
+            f"echo {shlex.quote(_BUILDING)}",
+            "cargo build --release --bin rbee-hive",
+            "cargo build --release --bin llm-worker-rbee",
+            "",
+        )
+    )
+
+
+def remote_path(path: str) -> str:
+    """A path as the shell of a node has to read it: quoted, but for a leading `~/`, which is the node's home."""
+    return f"~/{shlex.quote(path[2:])}" if path.startswith("~/") else shlex.quote(path)
+
+
+def _doubling(attempts: int) -> list[float]:
+    return [0.0, *(0.2 * 2**number for number in range(attempts - 1))]

@@ -1,0 +1,132 @@
+"""How a queen runs `ssh`: one argv, hard limits in real time, and what each outcome means (contract 8.1, 8.4)."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ...fleet.children import OWN_GROUP
+from ...protocol.error_codes import RbeeError
+from ...protocol.program_options import HiveOptions, HubOptions, QueenOptions
+from ...run.lifeline import NAME_VARIABLE
+from ..runtime.service import Service
+
+_OWN_VARIABLES = ("RBEE_FORKED", "RBEE_READY_FD", "RBEE_LISTEN_FD", NAME_VARIABLE)
+"""What describes the queen's own process and nobody below it."""
+_SECRETS = tuple(
+    name
+    for options in (QueenOptions, HiveOptions, HubOptions)
+    for field in dataclasses.fields(options)
+    if field.metadata["secret"]
+    for name in field.metadata["env"]
+)
+"""What ssh does not carry to another machine, and nobody between here and there needs."""
+_REASONS = (
+    ("timed out", "Connection timeout", "SSH_TIMEOUT"),
+    ("Permission denied", "Permission denied (publickey)", "SSH_AUTH_FAILED"),
+    ("Connection refused", "Connection refused", "SSH_FAILED"),
+    ("Could not resolve", "Host not found", "SSH_FAILED"),
+)
+_SSH_ITSELF = 255
+_LINE = 4096
+
+
+@dataclass(frozen=True)
+class SshResult:
+    """How one call ended; `exit_code` is None if it had to be killed."""
+
+    exit_code: int | None
+    stdout: str
+    stderr: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether the remote command succeeded."""
+        return self.exit_code == 0
+
+    def failure(self) -> RbeeError:
+        """What the caller is told (8.4)."""
+        if self.exit_code is None:
+            return RbeeError("SSH_TIMEOUT", "Connection timeout")
+        if self.exit_code == _SSH_ITSELF:
+            for sign, why, code in _REASONS:
+                if sign in self.stderr:
+                    return RbeeError(code, why)
+        return RbeeError("SSH_FAILED", f"ssh failed with exit code {self.exit_code}")
+
+
+class Ssh:
+    """Runs commands on nodes.
+
+    Args:
+        queen: whose calls they are.
+        options: of the queen.
+    """
+
+    def __init__(self, queen: Service, options: QueenOptions):
+        self._queen = queen
+        self._options = options
+
+    def run(self, node: dict[str, Any], command: str, secret: str | None = None) -> SshResult:
+        """Runs one command; raises SSH_FAILED if there is no ssh program.
+
+        Args:
+            node: its row in the registry.
+            command: for the node's shell.
+            secret: what the command reads from standard input: argv is seen by everybody, and recorded.
+        """
+        process = self._begun(self._argv(node, command), subprocess.DEVNULL if secret is None else subprocess.PIPE)
+        with process, self._queen.real_clock.limit(self._options.ssh_timeout, lambda: _end_group(process), "ssh") as timer:
+            out, err = process.communicate(None if secret is None else f"{secret}\n".encode())
+        result = SshResult(None if timer.fired else process.returncode, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"))
+        self._record(process.args, None, result)
+        return result
+
+    def run_script(self, node: dict[str, Any], script: str) -> Iterator[str | SshResult]:
+        """Runs a script from standard input; yields the lines that it prints, and last the result."""
+        with self._begun(self._argv(node, None), subprocess.PIPE) as process:
+            assert process.stdin is not None and process.stdout is not None and process.stderr is not None
+            with self._queen.real_clock.limit(self._options.install_timeout, lambda: _end_group(process), "install") as timer:
+                try:
+                    process.stdin.write(script.encode())
+                    process.stdin.close()
+                except OSError:
+                    pass  # it ended without reading: its exit code tells
+                lines: list[str] = []
+                for line in process.stdout:
+                    lines.append(line.decode("utf-8", "replace").rstrip("\n")[:_LINE])
+                    yield lines[-1]
+                err = process.stderr.read().decode("utf-8", "replace")
+                process.wait()
+        result = SshResult(None if timer.fired else process.returncode, "\n".join(lines), err)
+        self._record(process.args, script, result)
+        yield result
+
+    def _argv(self, node: dict[str, Any], command: str | None) -> list[str]:
+        key = ["-i", node["ssh_key_path"]] if node.get("ssh_key_path") else []
+        options = [f"ConnectTimeout={self._options.ssh_connect_timeout:g}", "BatchMode=yes", "StrictHostKeyChecking=no"]
+        words = [word for option in options for word in ("-o", option)]
+        target = f"{node['ssh_user']}@{node['ssh_host']}"
+        return [self._options.ssh_program, *key, *words, "-p", str(node["ssh_port"]), target, *([command] if command is not None else [])]
+
+    def _begun(self, argv: list[str], stdin: int) -> subprocess.Popen[bytes]:
+        env = {name: value for name, value in os.environ.items() if name not in (*_OWN_VARIABLES, *_SECRETS)}
+        try:
+            return subprocess.Popen(argv, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, **OWN_GROUP)
+        except OSError:
+            raise RbeeError("SSH_FAILED", "ssh program not found") from None
+
+    def _record(self, argv: Any, stdin: str | None, result: SshResult) -> None:
+        self._queen.journal.record("ssh", argv=argv, stdin=stdin, outcome="ok" if result.ok else result.failure().message, exit_code=result.exit_code)
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    # With all that it has started: whoever lives on would hold its output open.
+    with contextlib.suppress(OSError):
+        os.killpg(process.pid, signal.SIGKILL)

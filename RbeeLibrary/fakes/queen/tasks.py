@@ -1,0 +1,29 @@
+"""What the queen knows of a task (contract 3.1, 4.2)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...clock.clock import Event
+from ...protocol.schema.messages import TaskRequest
+from ..rbee_client import FoundWorker
+from ..runtime.event_stream import Broadcast
+
+
+class Task:
+    """One `/v2/tasks` request: its progress, its worker, and whether anybody still wants it."""
+
+    def __init__(self, request_id: str):
+        self.id = request_id
+        self.progress = Broadcast()
+        self.cancelled = Event()
+        self.worker: FoundWorker | None = None
+
+
+def inference_body(asked: TaskRequest, request_id: str) -> dict[str, Any]:
+    """What a worker is asked for it (6.5)."""
+    body: dict[str, Any] = {"request_id": request_id, "job_id": request_id, "prompt": asked.prompt, "stream": True}
+    for name in ("max_tokens", "temperature", "seed"):
+        if getattr(asked, name) is not None:
+            body[name] = getattr(asked, name)
+    return body

@@ -1,0 +1,308 @@
+"""The one client of queen and keeper: what it asks a hive and a worker, and how it deals with what goes wrong (contract 3.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from ..clock.clock import Clock, Event
+from ..net.http_client import Answer, HttpClient, HttpFailure, NoAnswer, NotConnected, Stream
+from ..protocol import sse
+from ..protocol.error_codes import ERRORS, RbeeError, envelope_error
+from ..protocol.options import VERSION
+
+Brought = TypeVar("Brought", Answer, Stream)
+CANCELLED = "REQUEST_CANCELED"
+
+
+@dataclass
+class Limits:
+    """How long a client waits for what (contract 15); seconds on the run's clock."""
+
+    connect: float = 10.0
+    connect_pauses: list[float] = field(default_factory=lambda: [0.0, 0.2, 0.4])
+    hive: float = 10.0
+    spawn: float = 30.0
+    ready_poll: float = 2.0
+    ready_request: float = 5.0
+    ready: float = 300.0
+    inference: float = 300.0
+
+
+@dataclass
+class Wanted:
+    """What an inference needs of a worker."""
+
+    model: str
+    backend: str | None = None
+    device: int | None = None
+
+
+@dataclass
+class FoundWorker:
+    """A worker that can be asked."""
+
+    worker_id: str
+    url: str
+
+
+class RbeeClient:
+    """Finds or starts a worker for a request and asks it.
+
+    Args:
+        http: sends the requests.
+        beside: runs a function with its arguments beside the present work.
+        clock: pauses and limits count on it.
+        limits: how long to wait.
+        headers: sent to hive and worker.
+        version: must be the hive's.
+        progress: gets the events that a user may want to see.
+        cancelled: set when nobody wants the answer any more.
+    """
+
+    def __init__(
+        self,
+        http: HttpClient,
+        beside: Callable[..., object],
+        clock: Clock,
+        limits: Limits,
+        headers: dict[str, str],
+        version: str = VERSION,
+        progress: Callable[[dict[str, Any]], None] = lambda _: None,
+        cancelled: Event | None = None,
+    ):
+        self._http = http
+        self._beside = beside
+        self._clock = clock
+        self._limits = limits
+        self._headers = headers
+        self._version = version
+        self._progress = progress
+        self._cancelled = cancelled or Event()
+
+    # --- finding a worker (3.1, steps 5 to 10) ---
+
+    def find_worker(self, hive_url: str, wanted: Wanted, takes_requests: Callable[[str], bool] = lambda _: True) -> FoundWorker:
+        """An idle worker for the model, else a loading one when it is loaded, else a busy one, else a new one.
+
+        Args:
+            hive_url: whose workers.
+            wanted: what it must be.
+            takes_requests: says of a worker id whether it may be used, for a client who knows more than the hive.
+        """
+        rows = self.object("GET", f"{hive_url}/v1/workers/list", limit=self._limits.hive).get("workers")
+        if not isinstance(rows, list):
+            raise RbeeError("HIVE_ERROR", "the hive's list has no field workers")
+        rows = [row for row in rows if isinstance(row, dict) and takes_requests(_id_of(row))]
+        row = best_row(rows, wanted)
+        if row is None:
+            return self._start_worker(hive_url, wanted)
+        found = FoundWorker(_id_of(row), str(row.get("url")))
+        if row.get("state") == "loading":
+            self._await_loaded(hive_url, found)
+        return found
+
+    def _start_worker(self, hive_url: str, wanted: Wanted) -> FoundWorker:
+        health = self.object("GET", f"{hive_url}/v1/health", limit=self._limits.hive)
+        version = health.get("version")
+        if version != self._version:
+            raise RbeeError(
+                "VERSION_MISMATCH",
+                f"keeper is v{self._version}, hive is v{version}: both must be the same",
+                {"keeper_version": self._version, "hive_version": version},
+            )
+        download = self.object("POST", f"{hive_url}/v1/models/download", {"model_ref": wanted.model}, limit=self._limits.hive)
+        if download.get("download_id") != "cached":
+            self._follow_download(hive_url, str(download.get("download_id")))
+        request = {"model_ref": wanted.model, "backend": wanted.backend or "cpu", "device": wanted.device or 0, "model_path": download.get("local_path") or ""}
+        spawned = self.object("POST", f"{hive_url}/v1/workers/spawn", request, limit=self._limits.spawn)
+        if "worker_id" not in spawned or "url" not in spawned:
+            raise RbeeError("HIVE_ERROR", "the hive's answer to spawn lacks worker_id or url")
+        found = FoundWorker(str(spawned["worker_id"]), str(spawned["url"]))
+        self._await_loaded(hive_url, found)
+        return found
+
+    def _follow_download(self, hive_url: str, download_id: str) -> None:
+        for event in self.events(f"{hive_url}/v1/models/download/progress?id={download_id}", "HIVE_ERROR"):
+            self._progress(event)
+            if event.get("stage") == "error":
+                code = str(event.get("code"))
+                raise RbeeError(code if code in ERRORS else "HIVE_ERROR", str(event.get("message")), event.get("details"))
+
+    def _await_loaded(self, hive_url: str, worker: FoundWorker) -> None:
+        deadline = self._clock.now() + self._limits.ready
+        due = self._clock.now()
+        layers: dict[str, Any] = {}
+        followed = False
+
+        def follow(url: str) -> None:
+            try:
+                for event in self.events(url, None):
+                    layers.update(event)
+                    if event.get("stage") != "ready":
+                        self._progress(event)
+            except RbeeError:
+                return  # no longer loading, or gone: the next look at the worker tells
+
+        while True:
+            self._check_cancelled()
+            state = self._look(hive_url, worker)
+            if state.get("ready") is True:
+                return
+            url = state.get("progress_url")
+            if isinstance(url, str) and not followed:
+                followed = True
+                self._beside(follow, url)
+            due = max(due + self._limits.ready_poll, self._clock.now())
+            if due > deadline:
+                seen = f"{layers.get('layers_loaded', 0)}/{layers.get('layers_total', '?')}"
+                raise RbeeError(
+                    "LOADING_TIMEOUT",
+                    f"worker {worker.worker_id} is still {state.get('state', 'unreachable')} after {self._limits.ready:g} s, {seen} layers",
+                    {
+                        "worker_id": worker.worker_id,
+                        "state": state.get("state"),
+                        "layers_loaded": layers.get("layers_loaded"),
+                        "layers_total": layers.get("layers_total"),
+                        "limit_s": self._limits.ready,
+                    },
+                )
+            self._clock.wait(self._cancelled, due, "ready-poll")
+
+    def _look(self, hive_url: str, worker: FoundWorker) -> dict[str, Any]:
+        try:
+            return self._http.call("GET", f"{worker.url}/v1/ready", limit=self._limits.ready_request, headers=self._headers).object()
+        except HttpFailure:
+            rows = self.object("GET", f"{hive_url}/v1/workers/list", limit=self._limits.hive).get("workers", [])
+            if not any(worker.worker_id in (row.get("worker_id"), row.get("id")) for row in rows):
+                raise RbeeError("WORKER_CRASHED", f"worker {worker.worker_id} is gone from the hive's list", {"worker_id": worker.worker_id}) from None
+            return {}
+
+    def events(self, url: str, broken: str | None) -> Iterator[dict[str, Any]]:
+        """The events of a progress stream, up to its end marker; a stream that breaks off is an error of the code `broken`, or just over."""
+        try:
+            stream = self._http.open("GET", url, limit=self._limits.hive, headers=self._headers)
+        except HttpFailure as error:
+            raise RbeeError("HIVE_ERROR", f"{url} brought no progress: {error}") from error
+        parser = sse.Parser()
+        try:
+            if stream.status != 200:
+                return
+            for chunk in stream.chunks():
+                for event in parser.feed(chunk):
+                    if event.is_done:
+                        return
+                    yield event.json() or {}
+            if broken:
+                raise RbeeError(broken, "the progress ended without [DONE]")
+        except NoAnswer as error:
+            if broken:
+                raise RbeeError(broken, f"the progress broke: {error}") from error
+        finally:
+            stream.close()
+
+    # --- asking a worker (3.1, step 11) ---
+
+    def infer(self, worker: FoundWorker, body: dict[str, Any]) -> Stream:
+        """The worker's answer, whatever its status, as soon as its headers are there."""
+        return self.ask(f"{worker.url}/v1/inference", body, self._limits.inference)
+
+    def ask(self, url: str, body: dict[str, Any], limit: float) -> Stream:
+        """The answer to a request for an inference, of a worker or a queen, as soon as its headers are there."""
+        headers = {**self._headers, "X-Request-Id": str(body["request_id"])}
+        try:
+            return self._connected(url, lambda: self._http.open("POST", url, body, limit=limit, connect_limit=self._limits.connect, headers=headers))
+        except NoAnswer as error:
+            raise RbeeError("HIVE_ERROR", f"{urlsplit(url).netloc} did not answer the inference: {error}") from error
+
+    # --- rules for every request (3.3) ---
+
+    def object(self, method: str, url: str, body: Any = None, *, limit: float) -> dict[str, Any]:
+        """The JSON object of a good answer; raises what the user is told of any other."""
+        try:
+            answer = self._connected(url, lambda: self._http.call(method, url, body, limit=limit, connect_limit=self._limits.connect, headers=self._headers))
+        except NoAnswer as error:
+            raise RbeeError("HIVE_ERROR", f"{method} {url} brought no answer: {error}") from error
+        return checked_object(answer, f"{method} {urlsplit(url).path}")
+
+    def _connected(self, url: str, send: Callable[[], Brought]) -> Brought:
+        """Sends, and repeats only while no connection was made."""
+        target = urlsplit(url).netloc
+        failure = ""
+        pauses = self._limits.connect_pauses
+        for attempt, pause in enumerate(pauses, 1):
+            if pause:
+                self._clock.wait(self._cancelled, self._clock.now() + pause, "connect-pause")
+            self._check_cancelled()
+            try:
+                return send()
+            except NotConnected as error:
+                failure = str(error)
+                self._progress(
+                    {
+                        "stage": "connecting",
+                        "target": target,
+                        "attempt": attempt,
+                        "max_attempts": len(pauses),
+                        "delay_ms": round(pause * 1000),
+                        "timeout_s": self._limits.connect,
+                    }
+                )
+        raise RbeeError("CONNECTION_TIMEOUT", f"{target} could not be reached, {len(pauses)} attempts failed: {failure}")
+
+    def _check_cancelled(self) -> None:
+        if self._cancelled.is_set():
+            raise RbeeError(CANCELLED, "the request was cancelled")
+
+
+def checked_object(answer: Answer, what: str) -> dict[str, Any]:
+    """The JSON object of a good answer; everything else becomes the error that a client shows."""
+    try:
+        body = answer.json()
+    except ValueError as error:
+        if answer.ok:
+            raise RbeeError("HIVE_ERROR", f"{what} answered broken JSON: {error}") from None
+        body = None
+    error_object = envelope_error(body)
+    if not answer.ok:
+        if error_object is not None:
+            raise PassedOn(answer.status, body)
+        text = answer.body.decode("utf-8", "replace")[:500]
+        raise RbeeError("HIVE_ERROR", text or f"{what} answered {answer.status}", status=502 if answer.status == 404 else answer.status)
+    if not isinstance(body, dict) or "error" in body:
+        raise RbeeError("HIVE_ERROR", f"{what} answered {answer.status} with {'an error' if isinstance(body, dict) else 'JSON that is no object'}")
+    return body
+
+
+class PassedOn(RbeeError):
+    """The envelope of whoever failed, unchanged."""
+
+    def __init__(self, status: int, body: dict[str, Any]):
+        super().__init__("HIVE_ERROR", str(body["error"].get("message", "")), status=status)
+        self._body = body
+
+    def envelope(self) -> dict[str, Any]:
+        return self._body
+
+
+def _id_of(row: dict[str, Any]) -> str:
+    return str(row.get("worker_id") or row.get("id"))
+
+
+def best_row(rows: list[Any], wanted: Wanted) -> dict[str, Any] | None:
+    """The worker to ask: idle before loading before busy, first in list order; never a draining one."""
+    fitting = [
+        row
+        for row in rows
+        if isinstance(row, dict)
+        and row.get("model_ref") == wanted.model
+        and wanted.backend in (None, row.get("backend"))
+        and wanted.device in (None, row.get("device"))
+    ]
+    for state in ("idle", "loading", "busy"):
+        for row in fitting:
+            if row.get("state") == state:
+                return row
+    return None

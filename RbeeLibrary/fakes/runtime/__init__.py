@@ -1,0 +1,1 @@
+"""What all fake programs share: process lifecycle, HTTP server, journal of requests, contract check."""

@@ -1,0 +1,49 @@
+"""A fake as a program: flags, exit codes, the name in `ps`."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from ...protocol.options import DaemonOptions, masked, parse
+from ...run.platform import share_heaps
+from ...run.proctitle import set_proctitle
+from .program import exit_now
+from .service import Service
+
+
+def launch(
+    kind: Callable[[Any, socket.socket | None], Service],
+    options: type[DaemonOptions],
+    program: str,
+    argv: list[str] | None,
+    listener: socket.socket | None,
+    *,
+    title: str | None = None,
+    words: tuple[str, ...] = (),
+) -> NoReturn:
+    """Runs a fake as a program: flags, exit codes and the name in `ps` (contract 1.4).
+
+    Args:
+        kind: the fake; made with its options and the listener.
+        options: its options.
+        program: its name.
+        argv: words of the command line; None = those of this process.
+        listener: a socket that listens already, for programs that were forked.
+        title: name in `ps`, where it is another one.
+        words: bare words that are accepted and ignored.
+    """
+    given = sys.argv[1:] if argv is None else argv
+    parsed = parse(options, program, given, os.environ, words=words)
+    share_heaps()
+    if argv is None:
+        set_proctitle([title or program, *masked(given, options)])
+    try:
+        service = kind(parsed, listener)
+    except (OSError, OverflowError, ValueError) as error:
+        print(f"{program}: {error}", file=sys.stderr)
+        exit_now(1)
+    service.run()

@@ -1,0 +1,212 @@
+"""The front of a fake: routes, authentication, bodies, errors in the envelope, the journal's entry for every request, and the faults of answers."""
+
+from __future__ import annotations
+
+import hmac
+import json
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl
+
+import bottle
+
+from ...clock.clock import Clock
+from ...faults.base import Cut, ErrorAnswer, FaultContext, FaultSet
+from ...journal.writer import Journal
+from ...net.http_client import correlation
+from ...protocol.error_codes import RbeeError
+from ...protocol.options import DaemonOptions
+from ...protocol.schema.routes import SERVICES, Route
+from ...protocol.sse import CONTENT_TYPE, compact, token_text
+from .contract_check import ContractCheck
+from .event_stream import CutConnection, EventStream, StreamBody
+from .formatting import printable
+from .http_server import BODY_LIMIT, CHANNEL
+from .request_recorder import RequestRecorder
+
+_STATUS_TEXTS = {499: "Client Closed Request"}
+
+
+@dataclass
+class Request:
+    """A request as a handler sees it."""
+
+    method: str
+    path: str
+    body: dict[str, Any]
+    query: dict[str, str]
+    headers: dict[str, str]
+    stream: EventStream
+    recorder: RequestRecorder
+
+
+@dataclass
+class Reply:
+    """An answer that is more than 200 and JSON."""
+
+    status: int = 200
+    body: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+Handler = Callable[..., Any]
+
+
+class HttpApp:
+    """The WSGI application of a fake.
+
+    Args:
+        options: with the key that protects routes.
+        clock: for start and end of requests.
+        log: takes the lines of the access log.
+        service: whose routes of the contract it serves.
+    """
+
+    def __init__(self, options: DaemonOptions, clock: Clock, log: Callable[[str], object], service: str):
+        self.app = bottle.Bottle()
+        self.app.config["catchall"] = False
+        self.app.default_error_handler = self._error_answer
+        self._options = options
+        self._clock = clock
+        self._log = log
+        self._routes = {(route.method, route.path): route for route in SERVICES.get(service, ())}
+
+    def open(self, journal: Journal, faults: FaultSet) -> None:
+        """Gives it what a program has only once it has joined its run."""
+        self._journal, self._faults = journal, faults
+        self._contract_check = ContractCheck(journal, self._log)
+
+    def route(self, method: str, path: str, handler: Handler, *, protected: bool | None = None) -> None:
+        """Lets a handler answer a route of the contract and its aliases; it returns a dictionary, a `Reply` or an `EventStream`.
+
+        Args:
+            method: of HTTP.
+            path: as `protocol/routes.py` has it.
+            handler: gets the request, and the variable parts of the path by name.
+            protected: whether it needs a key, where that differs from the contract's default.
+        """
+        route = self._routes[method, path]
+        needs_key = route.protected if protected is None else protected
+        for one in route.paths:
+            rule = one.replace("{", "<").replace("}", ":path>" if route.greedy else ">")
+            self.app.route(rule, method, lambda **parts: self._serve(route, handler, parts, needs_key))
+
+    def _serve(self, route: Route, handler: Handler, parts: dict[str, str], protected: bool) -> Any:
+        asked = bottle.request
+        channel = asked.environ[CHANNEL]
+        headers = {name.title(): value for name, value in asked.headers.items()}
+        recorder = RequestRecorder(self._journal, self._clock, self._log, asked.method, asked.path, asked.query_string, headers)
+        correlation.set(recorder.correlation_id)
+        self._clock.activity.name_job(f"{asked.method} {asked.path}")
+        stream = EventStream(self._clock, self._options.keep_alive)
+        channel.when_gone(stream.gone)
+        stream.on_close(lambda: recorder.ended(gone=stream.client_gone))  # first of all: what follows from the end may be the end of this process
+        stream.on_close(lambda: channel.forget(stream.gone))
+        request = Request(asked.method, asked.path, {}, dict(parse_qsl(asked.query_string, keep_blank_values=True)), headers, stream, recorder)
+        key = headers.get("X-Request-Id") or recorder.correlation_id
+        context = FaultContext(asked.path, key, wake=stream.wake, gone=lambda: stream.client_gone, reset=channel.reset, is_token=_is_token)
+        try:
+            reply = self._judged(route, request, self._result(request, handler, parts, protected, context))
+        except RbeeError as error:
+            reply = self._judged(route, request, Reply(error.status, error.envelope(), error.headers))
+        except ErrorAnswer as error:
+            reply = Reply(error.status, RbeeError(error.code, "a fault of the test", status=error.status).envelope())
+        except Cut:
+            stream.close()
+            raise CutConnection from None
+        except Exception:  # a fake never dies of a request; the traceback is in its output
+            traceback.print_exc()
+            self._contract_check.broke(route)
+            reply = Reply(500, RbeeError("INTERNAL", "the program met an error of its own, see its output").envelope())
+        recorder.answered(reply.status, reply.headers.get("Retry-After"))
+        answer_headers = {"X-Correlation-ID": recorder.correlation_id.encode("latin-1", "replace").decode("latin-1"), **reply.headers}
+        if isinstance(reply.body, EventStream):
+            has_ends = answer_headers.setdefault("Content-Type", CONTENT_TYPE) == CONTENT_TYPE
+            answer_headers["Cache-Control"] = "no-cache"
+            if self._faults.find("wrong-content-type", context):
+                answer_headers["Content-Type"] = "text/html"
+            stream.changed_by(lambda events: self._faults.events(events, context))
+            if has_ends:
+                stream.changed_by(recorder.counts_ends)
+            return bottle.HTTPResponse(StreamBody(stream), _status(reply.status), answer_headers)
+        stream.close()
+        return self._plain(reply, answer_headers, context)
+
+    def _judged(self, route: Route, request: Request, result: Any) -> Reply:
+        reply = result if isinstance(result, Reply) else Reply(200, result)
+        if isinstance(reply.body, EventStream):
+            self._contract_check.request(route, request.body, reply.status)
+            request.stream.changed_by(lambda events: self._contract_check.events(route, reply.status, events))
+        else:
+            self._contract_check.answer(route, request.body, reply.status, reply.body)
+        return reply
+
+    def _result(self, request: Request, handler: Handler, parts: dict[str, str], protected: bool, context: FaultContext) -> Any:
+        try:
+            if protected:
+                self._check_key(request.headers)
+            if bottle.request.method in ("POST", "PATCH", "PUT"):
+                request.body = self._read_body()
+        finally:
+            request.recorder.arrived(request.body)
+        self._faults.at("request", context)
+        return handler(request, **parts)
+
+    def _plain(self, reply: Reply, headers: dict[str, str], context: FaultContext) -> bottle.HTTPResponse:
+        if reply.body is None:
+            return bottle.HTTPResponse(b"", _status(reply.status), headers)
+        body = reply.body if isinstance(reply.body, bytes) else compact(reply.body).encode("utf-8", "replace")
+        body = self._faults.body(body, context)
+        headers.setdefault("Content-Type", "application/json")
+        return bottle.HTTPResponse(body, _status(reply.status), headers)
+
+    def _check_key(self, headers: dict[str, str]) -> None:
+        key = self._options.api_key
+        if key and not hmac.compare_digest(headers.get("Authorization", "").encode(), f"Bearer {key}".encode()):
+            raise RbeeError("INVALID_API_KEY", "the API key is missing or wrong: send Authorization: Bearer KEY")
+
+    def _read_body(self) -> dict[str, Any]:
+        data = bottle.request.environ["wsgi.input"].read(BODY_LIMIT + 1)
+        if len(data) > BODY_LIMIT:
+            raise RbeeError("INVALID_REQUEST", f"the body is larger than {BODY_LIMIT} bytes", status=413)
+        if not data.strip():
+            return {}
+        try:
+            body = json.loads(data)
+        except (ValueError, RecursionError) as error:
+            raise RbeeError("INVALID_REQUEST", f"the body is not JSON: {printable(str(error))[:200]}") from None
+        if not isinstance(body, dict):
+            raise RbeeError("INVALID_REQUEST", f"the body is a JSON {_json_type(body)}, expected an object")
+        return body
+
+    def _error_answer(self, error: bottle.HTTPError) -> bytes:
+        path, method = bottle.request.path, bottle.request.method
+        if error.status_code == 405:
+            answer = RbeeError("METHOD_NOT_ALLOWED", f"{method} is not allowed on {path[:200]}")
+        elif error.status_code == 404:
+            answer = RbeeError("NOT_FOUND", f"there is nothing at {path[:200]}")
+        else:
+            answer = RbeeError("INVALID_REQUEST", f"the request cannot be read: {error.body}", status=error.status_code)
+        headers = {name.title(): value for name, value in bottle.request.headers.items()}
+        recorder = RequestRecorder(self._journal, self._clock, self._log, method, path, bottle.request.query_string, headers)
+        recorder.arrived({})
+        recorder.answered(error.status_code)
+        recorder.ended()
+        bottle.response.content_type = "application/json"
+        bottle.response.set_header("X-Correlation-ID", recorder.correlation_id)
+        return compact(answer.envelope()).encode("utf-8", "replace")
+
+
+def _is_token(event: bytes) -> bool:
+    return event.startswith(b"data: {") and token_text(json.loads(event[6:])) is not None
+
+
+def _status(status: int) -> str | int:
+    return f"{status} {_STATUS_TEXTS[status]}" if status in _STATUS_TEXTS else status
+
+
+def _json_type(value: Any) -> str:
+    names = {list: "array", str: "string", bool: "boolean", int: "number", float: "number", type(None): "null"}
+    return names[type(value)]

@@ -1,0 +1,255 @@
+"""waitress, told what a fake needs of it: threads as they are needed, clients that leave noticed at once, errors in the envelope."""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import fcntl
+import select
+import socket
+import struct
+import termios
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from waitress import wasyncore
+from waitress.channel import HTTPChannel
+from waitress.server import create_server
+from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
+
+from ...clock.activity import Activity
+from ...protocol.error_codes import RbeeError
+from ...protocol.sse import compact
+from ...run.tcp_ports import closed
+
+CHANNEL = "rbee.channel"
+BODY_LIMIT = 1048576
+_FIRST_THREADS, _MOST_THREADS = 4, 600
+_READ_LIMIT = 16 * BODY_LIMIT
+_HEADER_LIMIT = 65536
+_LOOP_TIMEOUT = 30.0
+_LOOP_LIMIT = 5.0
+_BACKLOG = 1024
+_RESET_LIMIT, _RESET_LOOK = 10.0, 0.001
+
+
+class WaitressThreads(ThreadedTaskDispatcher):  # type: ignore[misc]
+    """Adds a thread whenever a request would have to wait for one: an open stream never delays another request."""
+
+    def __init__(self, activity: Activity):
+        super().__init__()
+        self._activity = activity
+
+    def add_task(self, task: Any) -> None:
+        self._activity.hand_over()
+        with self.lock:
+            self.queue.append(task)
+            idle = len(self.threads) - self.stop_count - self.active_count
+            if len(self.queue) > idle and len(self.threads) < _MOST_THREADS:
+                number = len(self.threads)
+                self.threads.add(number)
+                self.active_count += 1
+                self.start_new_thread(self.handler_thread, number)
+            self.queue_cv.notify()
+
+
+class WaitressTask(WSGITask):  # type: ignore[misc]
+    """Shows the application its channel."""
+
+    def get_environment(self) -> dict[str, Any]:
+        environ: dict[str, Any] = super().get_environment()
+        environ[CHANNEL] = self.channel
+        return environ
+
+
+class WaitressErrorTask(ErrorTask):  # type: ignore[misc]
+    """What waitress itself refuses (broken request lines, bodies far over the limit) gets the envelope too."""
+
+    def execute(self) -> None:
+        status = int(self.request.error.code)
+        code = "INVALID_REQUEST" if status < 500 else "INTERNAL"
+        body = compact(RbeeError(code, f"{self.request.error.reason}: {self.request.error.body}", status=status).envelope()).encode()
+        self.status = f"{status} {self.request.error.reason}"
+        self.response_headers.append(("Content-Type", "application/json"))
+        self.set_close_on_finish()
+        self.content_length = len(body)
+        self.write(body)
+
+
+class WaitressChannel(HTTPChannel):  # type: ignore[misc]
+    """One connection; says at once when its client has left."""
+
+    task_class = WaitressTask
+    error_task_class = WaitressErrorTask
+
+    def __init__(self, activity: Activity, server: Any, connection: socket.socket, address: tuple[str, int], *args: Any, **kwargs: Any):
+        self._gone_lock = threading.Lock()
+        self._gone = False
+        self._listeners: list[Callable[[], None]] = []
+        self._activity = activity
+        with activity.job("http"):
+            self._link = activity.open_link(address[1], connection.getsockname()[1], serves=True)
+            super().__init__(server, connection, address, *args, **kwargs)
+
+    def when_gone(self, listener: Callable[[], None]) -> None:
+        """Calls back when the client has left; at once if it has left already."""
+        with self._gone_lock:
+            if not self._gone:
+                self._listeners.append(listener)
+                return
+        listener()
+
+    def forget(self, listener: Callable[[], None]) -> None:
+        """Takes a listener back."""
+        with self._gone_lock, contextlib.suppress(ValueError):
+            self._listeners.remove(listener)
+
+    def reset(self) -> None:
+        """Ends the connection with a RST, once what was written has arrived: a RST throws unsent bytes away."""
+        deadline = time.monotonic() + _RESET_LIMIT
+        while time.monotonic() < deadline and (self.total_outbufs_len or _unsent(self.socket)):
+            select.select([], [], [], _RESET_LOOK)  # the kernel has no event for an empty send queue
+        with contextlib.suppress(OSError):
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.will_close = True
+        self.server.pull_trigger()
+        closed = threading.Event()
+        self.when_gone(closed.set)
+        closed.wait(_RESET_LIMIT)
+
+    def readable(self) -> bool:
+        # waitress would read the end of file again and again for as long as the request runs
+        return bool(self.connected and super().readable())
+
+    def handle_read(self) -> None:
+        with self._activity.job("http"):
+            super().handle_read()
+            if not self.connected:
+                self._activity.end_link(self._link)
+                self._leave()
+
+    def handle_write(self) -> None:
+        with self._activity.job("http"):
+            super().handle_write()
+
+    def recv(self, buffer_size: int) -> bytes:
+        data: bytes = super().recv(buffer_size)
+        self._activity.read(self._link, len(data))
+        return data
+
+    def write_soon(self, data: Any) -> int:
+        count: int = super().write_soon(data)
+        self._activity.wrote(self._link, count)
+        return count
+
+    def service(self) -> None:
+        with self._activity.taken_over("request"):
+            super().service()
+            if self.close_when_flushed or self.will_close:
+                self._activity.end_link(self._link)
+            if not self.connected:
+                self.server.pull_trigger()  # nothing else would close it
+
+    def handle_close(self) -> None:
+        with self._activity.job("http"):
+            super().handle_close()
+            self._activity.end_link(self._link)
+            self._leave()
+
+    def _leave(self) -> None:
+        with self._gone_lock:
+            self._gone = True
+            listeners, self._listeners = self._listeners, []
+        for listener in listeners:
+            listener()
+
+
+def _unsent(connection: socket.socket) -> int:
+    queue = array.array("i", [0])
+    try:
+        fcntl.ioctl(connection, termios.TIOCOUTQ, queue, True)  # SIOCOUTQ by its other name
+    except OSError:
+        return 0
+    return queue[0]
+
+
+class HttpServer:
+    """Serves an application on a socket that already listens, in one thread for the sockets and more for requests."""
+
+    def __init__(self, application: Callable[..., Any], listener: socket.socket, activity: Activity):
+        self._map: dict[int, Any] = {}
+        threads = WaitressThreads(activity)
+        threads.set_thread_count(_FIRST_THREADS)
+        self._server = create_server(
+            application,
+            map=self._map,
+            _dispatcher=threads,
+            sockets=[listener],
+            ident=None,
+            channel_request_lookahead=1,
+            connection_limit=20000,
+            max_request_body_size=_READ_LIMIT,
+            max_request_header_size=_HEADER_LIMIT,
+            backlog=_BACKLOG,
+            log_socket_errors=False,
+        )
+        self._server.channel_class = partial(WaitressChannel, activity)
+        self._serving = threading.Event()
+        self._finished = threading.Event()
+        self._deadline: float | None = None
+
+    def start(self) -> None:
+        """Begins to serve and returns when the server really does."""
+        threading.Thread(target=self._serve, name="http", daemon=True).start()
+        self._serving.wait(10)
+
+    def refuse(self) -> None:
+        """Closes the port: connections are refused from now on, those that are open go on."""
+        self._in_loop(self._close_port)
+
+    def accept(self) -> None:
+        """Opens the port again; nobody else can have taken it."""
+        self._in_loop(self._open_port)
+
+    def _close_port(self) -> None:
+        self._server.del_channel(self._map)
+        self._server.socket = closed(self._server.socket)
+
+    def _open_port(self) -> None:
+        self._server.socket.listen(_BACKLOG)
+        self._server.socket.setblocking(False)
+        self._server._fileno = self._server.socket.fileno()
+        self._server.add_channel(self._map)
+
+    def _in_loop(self, action: Callable[[], None]) -> None:
+        done = threading.Event()
+
+        def act() -> None:
+            action()
+            done.set()
+
+        self._server.trigger.pull_trigger(act)
+        done.wait(_LOOP_LIMIT)
+
+    def finish(self, limit: float) -> None:
+        """Takes no more connections, lets what is written reach the clients, closes; at most `limit` seconds of real time."""
+        self._deadline = time.monotonic() + limit
+        self._server.pull_trigger()
+        self._finished.wait(limit + 0.5)
+
+    def _serve(self) -> None:
+        while self._deadline is None:
+            wasyncore.poll2(0 if not self._serving.is_set() else _LOOP_TIMEOUT, self._map)
+            self._serving.set()
+        self._server.accepting = False
+        self._server.socket.close()
+        self._map.pop(self._server._fileno, None)
+        while self._server.active_channels and (left := self._deadline - time.monotonic()) > 0:
+            for channel in list(self._server.active_channels.values()):
+                if not channel.requests:
+                    channel.close_when_flushed = True
+            wasyncore.poll2(min(left, 0.05), self._map)
+        self._finished.set()

@@ -1,0 +1,72 @@
+"""One request under way: what journal and log are told of it, each before it is true outside of this process."""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from ...clock.clock import Clock
+from ...journal.writer import Journal, without_secrets
+from ...protocol import sse
+
+_numbers = itertools.count(1)
+
+
+class RequestRecorder:
+    """A request from its arrival to the end of its answer.
+
+    Args:
+        journal: where it is recorded.
+        clock: for start and end.
+        log: takes the line of the access log.
+        method: of the request.
+        path: of the request.
+        query: of the request.
+        headers: of the request, names in title case.
+    """
+
+    def __init__(self, journal: Journal, clock: Clock, log: Callable[[str], object], method: str, path: str, query: str, headers: Mapping[str, str]):
+        self.correlation_id = headers.get("X-Correlation-Id") or str(uuid.uuid4())
+        self.request_id: str | None = None
+        self.ends: int | None = None
+        """How many end markers have been sent; None for an answer that is no stream of events."""
+        self._journal = journal
+        self._clock = clock
+        self._log = log
+        self._line = f"{method} {path}"
+        self._number = next(_numbers)
+        self._arrival = {
+            "method": method,
+            "path": path,
+            "query": query,
+            "caller": headers.get("User-Agent"),
+            "correlation_id": self.correlation_id,
+            "headers": without_secrets(dict(headers)),
+            "start": round(clock.now(), 6),
+        }
+
+    def arrived(self, body: dict[str, Any]) -> None:
+        """The request is here, with its body."""
+        self._journal.record("request_in", n=self._number, **self._arrival, body=body)
+
+    def answered(self, status: int, retry_after: str | None = None) -> None:
+        """The status is known; nothing has been sent yet."""
+        told = {} if retry_after is None else {"retry_after": float(retry_after)}
+        self._journal.record("answered", n=self._number, status=status, request_id=self.request_id, **told)
+        self._log(f"{self._line} {status}")
+
+    def counts_ends(self, events: Iterator[bytes]) -> Iterator[bytes]:
+        """A stream of events as it is; its end markers are counted."""
+        self.ends, kept = 0, b""
+        for event in events:
+            if b"]" in event:  # pieces of a stream that is passed on may be cut anywhere
+                self.ends += (kept + event).count(sse.DONE)
+            kept = event[-len(sse.DONE) + 1 :]
+            yield event
+
+    def ended(self, *, gone: bool = False) -> None:
+        """The answer is complete, or its client is gone."""
+        stream = {} if self.ends is None else {"ends": self.ends, "gone": gone}
+        self._journal.record("request_end", n=self._number, end=round(self._clock.now(), 6), **stream)

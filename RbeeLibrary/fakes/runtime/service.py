@@ -1,0 +1,222 @@
+"""What every fake is before it is a queen, a hive or a worker: routes, errors, authentication, journal, log, graceful stop."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any, NoReturn, Protocol
+
+from ...faults.base import FaultContext, FaultSet, FaultSpec
+from ...faults.registry import KINDS
+from ...protocol.options import VERSION, DaemonOptions
+from ...protocol.sse import compact
+from ...run.platform import portable, signal_at_parents_end
+from ...run.tcp_ports import is_loopback, listen
+from .http_app import Handler, HttpApp, Reply
+from .http_server import HttpServer
+from .program import Program, exit_now
+
+READY_VARIABLE = "RBEE_READY_FD"
+LISTEN_VARIABLE = "RBEE_LISTEN_FD"
+_FLUSH_LIMIT = 1.0
+_PARENT_GONE = "parent gone"
+
+
+class Serving(Protocol):
+    """What serves on the port of a program."""
+
+    def start(self) -> None: ...  # noqa: D102
+
+    def refuse(self) -> None: ...  # noqa: D102
+
+    def accept(self) -> None: ...  # noqa: D102
+
+    def finish(self, limit: float) -> None: ...  # noqa: D102
+
+
+class Service(Program):
+    """A program that serves HTTP and ends well.
+
+    A fake adds its routes in its constructor and overrides `started`, `drain` and `abandon`.
+
+    Args:
+        program: its name, for logs, journals and `User-Agent`.
+        options: what it was started with.
+        listener: a socket that listens already, or None to bind `--host` and `--port`.
+        service: whose routes it serves: queen, hive, worker or hub; none for a program that speaks no HTTP.
+    """
+
+    def __init__(self, program: str, options: DaemonOptions, listener: socket.socket | None, service: str = ""):
+        super().__init__(program)
+        self.options = options
+        self.listener = listener or _inherited_listener() or listen(options.host, options.port)
+        self.port: int = self.listener.getsockname()[1]
+        self._server: Serving | None = None
+        self.state = "starting"
+        self._log_lock = threading.Lock()
+        self.log_lines: list[str] = []
+        self.on_log: Callable[[str], None] = lambda _: None
+        self._first_faults = [FaultSpec.parse(text) for text in options.fault]
+        self._http_app = HttpApp(options, self.clock, self.write_line, service)
+        if service:
+            self.route("GET", "/openapi.json", lambda request: _description(service, options.report_version))
+
+    @property
+    def url(self) -> str:
+        """Where it serves."""
+        return f"http://{self.options.host}:{self.port}"
+
+    # --- what a fake says about itself ---
+
+    def started(self) -> None:
+        """Called once the server answers."""
+
+    def drain(self) -> None:
+        """Called on the first SIGTERM, SIGINT or shutdown request; returns when the process may end."""
+
+    def abandon(self) -> None:
+        """Called on a second signal: the wait is over, whatever it was for."""
+
+    # --- words for fakes ---
+
+    def route(self, method: str, path: str, handler: Handler, *, protected: bool | None = None) -> None:
+        """Lets a handler answer a route of the contract, see `HttpApp.route`."""
+        self._http_app.route(method, path, handler, protected=protected)
+
+    def log(self, text: str) -> None:
+        """Writes one line to standard error, with its time."""
+        line = self.write_line(text)
+        with self._log_lock:
+            self.log_lines.append(line)
+        self.on_log(line)
+
+    def set_state(self, state: str) -> None:
+        """Changes the state and records it."""
+        if state != self.state:
+            self.journal.record("state", **{"from": self.state, "to": state})
+            self.state = state
+
+    # --- life ---
+
+    def run(self) -> NoReturn:
+        """Serves until the program is told to end; never returns."""
+        self.take_signals()
+        self.before_threads()
+        self.hear_signals()
+        self.join_run(self.options.journal, self.options.api_key)
+        self._arm_and_open()
+        self._server = self.make_server()
+        self._server.start()
+        self.faults.at("port", FaultContext(refuse=self._server.refuse, accept=self._server.accept))
+        self.journal.record("bound", port=self.port)
+        if not is_loopback(self.options.host):
+            self.log(f"warning: listening on {self.options.host}, which other machines may reach{'' if self.options.api_key else ', and no key is asked for'}")
+        self.log(f"{self.program} {VERSION} serves on {self.url}")
+        if self.options.die_with_parent == "on":
+            self._die_with_parent()
+        if self.options.max_lifetime:
+            self.clock.call_at(self.clock.now() + self.options.max_lifetime, lambda: self.shut_down("--max-lifetime"), "max-lifetime")
+        self._say_ready()
+        self.started()
+        drained = self._live()
+        self._server.finish(_FLUSH_LIMIT if drained else 0)
+        self.log("ended")
+        exit_now(0)
+
+    def _live(self) -> bool:
+        """Waits for the end; says whether it was an orderly one."""
+        while (why := self.next_event()) == "SIGTERM" and self.faults.find("ignore-sigterm"):
+            self.log("SIGTERM ignored")
+        self.log(f"{why}: ending")
+        self.set_state("draining")
+
+        def drain() -> None:
+            try:
+                if (slow := self.faults.find("slow-end")) is not None:
+                    self.clock.pause(slow.delay if slow.delay is not None else 1.0, "slow-end")
+                self.drain()
+            finally:
+                self.shut_down("drained")
+
+        self.spawn(drain, name="drain")
+        signals = why.startswith("SIG")
+        while (what := self.next_event()) != "drained":
+            if what.startswith("SIG"):
+                if signals:
+                    self.log(f"{what} again: ending at once")
+                    self.abandon()
+                    return False
+                signals = True  # the first one, after a shutdown request
+        return True
+
+    def _arm_and_open(self) -> None:
+        self.faults = FaultSet(KINDS, self.name, self.clock, self.journal)
+        for spec in self._first_faults:
+            self.faults.arm(spec)
+        self._http_app.open(self.journal, self.faults)
+        self.prepare()
+        if self.control is not None:
+            self.control.on("arm-fault", self._arm)
+            self.control.on("clear-faults", lambda order: self.faults.clear(order.get("fault")))
+            self.control.on("state", lambda _: self.state)
+            self.control.start()
+
+    def _arm(self, order: dict[str, Any]) -> None:
+        self.faults.arm(FaultSpec(**order["spec"]))
+        if self._server is not None:
+            self.faults.at("port", FaultContext(refuse=self._server.refuse, accept=self._server.accept))
+
+    def make_server(self) -> Serving:
+        """What serves on the port; a program that speaks no HTTP has another one."""
+        return HttpServer(self._http_app.app, self.listener, self.clock.activity)
+
+    def before_threads(self) -> None:
+        """Called while the process has one thread: the last moment to fork."""
+
+    def prepare(self) -> None:
+        """Called before the first request, when journal, client and control are there."""
+
+    def _say_ready(self) -> None:
+        self.clock.activity.served = True
+        fd = os.environ.pop(READY_VARIABLE, None)
+        if fd is not None:
+            os.write(int(fd), json.dumps({"pid": os.getpid(), "port": self.port}).encode() + b"\n")
+            os.close(int(fd))
+
+    def _die_with_parent(self) -> None:
+        parent = os.getppid()
+
+        def look(*_: object) -> None:
+            if os.getppid() != parent:
+                self._lifecycle.put((_PARENT_GONE, 0))
+
+        # Not SIGTERM: the kernel signals once for every thread of the parent that had the child for a while, and a second SIGTERM ends the waiting.
+        signal.signal(signal.SIGCONT, look)
+        signal_at_parents_end(signal.SIGCONT)
+        if os.getppid() != parent:
+            self.shut_down(_PARENT_GONE)
+        if portable():
+            self.spawn(self._await_end_of, parent, name="parent")
+
+    def _await_end_of(self, parent: int) -> None:
+        import psutil
+
+        with self.clock.activity.parked(), contextlib.suppress(psutil.Error):
+            psutil.Process(parent).wait()
+        self.shut_down(_PARENT_GONE)
+
+
+def _description(service: str, version: str) -> Reply:
+    from ...protocol.schema.openapi import document
+
+    return Reply(200, compact(document(service, version)).encode())
+
+
+def _inherited_listener() -> socket.socket | None:
+    fd = os.environ.pop(LISTEN_VARIABLE, None)
+    return socket.socket(fileno=int(fd)) if fd is not None else None

@@ -1,0 +1,141 @@
+"""fake-ssh: stands in for OpenSSH's client, first on PATH (contract 8.6).
+
+It imports nothing of this package: it starts as fast as an interpreter does, and whatever it is told to run gets its environment unchanged.
+"""
+
+from __future__ import annotations
+
+import getopt
+import json
+import os
+import subprocess
+import sys
+import time
+from typing import Any
+
+_OPTIONS = "1246ab:c:e:fgi:kl:m:no:p:qstvxAB:CD:E:F:GI:J:KL:MNO:P:Q:R:S:TVw:W:XYy"
+"""As OpenSSH has them: a letter with a colon takes a value."""
+_SSH_FAILED = 255
+_NOT_FOUND = 127
+
+
+class BadArguments(Exception):
+    """argv that ssh would not take."""
+
+
+class Call:
+    """What argv asks for.
+
+    Raises:
+        BadArguments: it names no host, or an option lacks its value.
+    """
+
+    def __init__(self, argv: list[str]):
+        self.port = "22"
+        self.user = os.environ.get("USER") or "root"
+        self.connect_timeout = 10.0
+        words = self._take_options(argv)
+        if not words:
+            raise BadArguments("usage: ssh [-i KEY] [-o K=V] [-p PORT] [-l USER] [USER@]HOST [COMMAND]")
+        user, at, host = words.pop(0).rpartition("@")
+        self.host = host
+        self.user = user if at else self.user
+        command = " ".join(self._take_options(words))  # options may stand behind the host as well, but not behind the command
+        self.command = command or None
+
+    def _take_options(self, argv: list[str]) -> list[str]:
+        try:
+            options, words = getopt.getopt(argv, _OPTIONS)
+        except getopt.GetoptError as error:
+            raise BadArguments(f"ssh: {error.msg}") from None
+        for name, value in options:
+            self._take(name, value)
+        return list(words)
+
+    def _take(self, option: str, value: str) -> None:
+        if option == "-p":
+            self.port = value
+        elif option == "-l":
+            self.user = value
+        elif option == "-o" and value.lower().startswith("connecttimeout="):
+            self.connect_timeout = float(value.partition("=")[2])
+
+
+class Host:
+    """How a host behaves: as told in the file of `FAKE_SSH_HOSTS`, else as its name says."""
+
+    def __init__(self, name: str):
+        path = os.environ.get("FAKE_SSH_HOSTS")
+        told: dict[str, Any] = {}
+        if path and os.path.exists(path):
+            with open(path, encoding="utf-8") as file:
+                told = json.load(file).get(name, {})
+        guess = "timeout" if "unreachable" in name else "unresolved" if name.endswith(".invalid") else "ok"
+        self.outcome = told.get("outcome", guess)
+        self.delay = float(told.get("delay", 0))
+        self.env: dict[str, str] = told.get("env", {})
+        self.client: list[str] = told.get("client", [])
+
+
+def run(argv: list[str]) -> int:
+    """Behaves as the host is told to; returns the exit code."""
+    began = time.time()
+    try:
+        call = Call(argv)
+    except (BadArguments, ValueError) as error:
+        print(error, file=sys.stderr)
+        return _SSH_FAILED
+    host = Host(call.host)
+    told: bytes | None = None
+    if call.command is None and host.outcome in ("ok", "missing"):
+        told = sys.stdin.buffer.read()
+    code = _outcome(call, host, told, argv)
+    _log(
+        {"argv": argv, "host": call.host, "stdin": told.decode("utf-8", "replace") if told is not None else None, "outcome": host.outcome, "exit_code": code},
+        began,
+    )
+    return code
+
+
+def _outcome(call: Call, host: Host, told: bytes | None, argv: list[str]) -> int:
+    where = f"ssh: connect to host {call.host} port {call.port}"
+    denied = f"{call.user}@{call.host}: Permission denied (publickey)."
+    refusals = {
+        "timeout": f"{where}: Connection timed out",
+        "refused": f"{where}: Connection refused",
+        "denied": denied,
+        "bad-key": f"@ WARNING: UNPROTECTED PRIVATE KEY FILE! @\nPermissions for the key are too open.\n{denied}",
+        "unresolved": f"ssh: Could not resolve hostname {call.host}: Name or service not known",
+    }
+    if host.outcome == "real":
+        return subprocess.run([*host.client, *argv]).returncode
+    time.sleep(min(call.connect_timeout, host.delay) if host.outcome == "timeout" else host.delay)
+    if host.outcome in refusals:
+        print(refusals[host.outcome], file=sys.stderr)
+        return _SSH_FAILED
+    if host.outcome == "missing":
+        words = (call.command or "sh").split()
+        print(f"sh: 1: {words[0]}: command not found", file=sys.stderr)
+        return _NOT_FOUND
+    env = {**os.environ, **host.env}
+    home = env.get("HOME", "/")
+    command = ["sh", "-c", call.command] if call.command is not None else ["sh", "-s"]
+    return subprocess.run(command, input=told, env=env, cwd=home if os.path.isdir(home) else "/").returncode
+
+
+def _log(entry: dict[str, Any], began: float) -> None:
+    path = os.environ.get("FAKE_SSH_LOG")
+    if path:
+        fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        os.write(fd, json.dumps({**entry, "start": began, "end": time.time()}).encode() + b"\n")
+        os.close(fd)
+
+
+def main() -> int:
+    """The program `fake-ssh`."""
+    code = run(sys.argv[1:])
+    return code if code >= 0 else 128 - code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

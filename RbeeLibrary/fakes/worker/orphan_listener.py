@@ -1,0 +1,92 @@
+"""The process that holds a worker's port and answers there when the worker is gone: what the fault `leave-listener` leaves behind (contract 19)."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+
+from ...protocol.options import DaemonOptions, option
+from ...run.lifeline import NAME_VARIABLE
+from ..runtime.entry_point import launch
+from ..runtime.http_app import Request
+from ..runtime.program import exit_now
+from ..runtime.service import LISTEN_VARIABLE, READY_VARIABLE, Service
+
+_MODULE = "RbeeLibrary.fakes.worker.orphan_listener"
+_WELL = b"w"
+_END_LIMIT = 5.0
+
+
+@dataclass
+class OrphanListenerOptions(DaemonOptions):
+    """Options of the process."""
+
+    guards: int = option(-1, "descriptor that ends when the worker has ended", "19")
+
+
+class OrphanListener(Service):
+    """Waits for the end of a worker, then serves on its port."""
+
+    def __init__(self, options: OrphanListenerOptions, listener: socket.socket | None):
+        self.options: OrphanListenerOptions = options
+        super().__init__("fake-worker-listener", options, listener, "worker")
+        self.route("GET", "/v1/health", self.health)
+
+    def prepare(self) -> None:
+        self._say_ready()
+        with self.clock.activity.parked():
+            if os.read(self.options.guards, 1) == _WELL:
+                exit_now(0)
+        self.set_state("idle")
+
+    def health(self, request: Request) -> dict[str, str]:
+        """GET /v1/health: as a worker that is well."""
+        return {"status": "healthy", "state": "idle"}
+
+
+class OrphanListenerHandle:
+    """The process, as its worker sees it."""
+
+    def __init__(self, process: subprocess.Popen[bytes], guard: int):
+        self._process = process
+        self._guard = guard
+
+    def release(self) -> None:
+        """Ends the process: the worker ends well and leaves nothing behind."""
+        os.write(self._guard, _WELL)
+        self._process.wait(_END_LIMIT)
+
+
+def leave_listener(listener: socket.socket, name: str) -> OrphanListenerHandle:
+    """Starts the process for the worker that calls, and returns when it holds the port.
+
+    Args:
+        listener: the worker's listening socket.
+        name: of the worker.
+    """
+    guard, kept = os.pipe()  # the worker keeps its end for as long as it lives
+    ready, ready_in_child = os.pipe()
+    env = {**os.environ, NAME_VARIABLE: f"{name}-listener", LISTEN_VARIABLE: str(listener.fileno()), READY_VARIABLE: str(ready_in_child)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", _MODULE, "--port", str(listener.getsockname()[1]), "--guards", str(guard)],
+        stdin=subprocess.DEVNULL,
+        env=env,
+        pass_fds=[listener.fileno(), guard, ready_in_child],
+    )
+    os.close(guard)
+    os.close(ready_in_child)
+    os.read(ready, 1)
+    os.close(ready)
+    return OrphanListenerHandle(process, kept)
+
+
+def main(argv: list[str] | None = None, listener: socket.socket | None = None) -> int:
+    """The process itself."""
+    launch(OrphanListener, OrphanListenerOptions, "fake-worker-listener", argv, listener)
+
+
+if __name__ == "__main__":
+    main()

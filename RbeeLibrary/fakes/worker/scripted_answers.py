@@ -1,0 +1,60 @@
+"""What a worker answers, token by token, and where its engine would end (contract 6.1, 6.5)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+
+from ...protocol.gguf import Model
+from ...protocol.program_options import WorkerOptions
+from ...protocol.schema.messages import InferenceRequest
+from ...protocol.tokens import DEFAULT_TOKENS, generated, split_answer
+
+
+class ScriptedAnswers:
+    """The answers of one worker: those that were given, else the words of the contract.
+
+    Raises:
+        ValueError: `--answers` or `--token-ids` cannot be read.
+        OSError: the file of `--answers` cannot be read.
+    """
+
+    def __init__(self, options: WorkerOptions):
+        self._given: list[tuple[str | None, str]] = []
+        if options.answers is not None:
+            with open(options.answers, encoding="utf-8") as file:
+                table = json.load(file)
+            if not isinstance(table, dict) or not all(isinstance(text, str) for text in table.values()):
+                raise ValueError(f"--answers {options.answers}: expected a JSON object of prompt or pattern -> text")
+            self._given += list(table.items())
+        if options.answer is not None:
+            self._given.append((None, options.answer))
+        try:
+            self._ids = [int(word) for word in (options.token_ids or "").split(",") if word.strip()]
+        except ValueError:
+            raise ValueError(f"--token-ids {options.token_ids}: expected numbers such as 5,17,2,9") from None
+
+    def put_first(self, prompt: str | None, text: str) -> None:
+        """From now on a prompt, or every prompt, is answered with a text."""
+        self._given.insert(0, (prompt, text))
+
+    def tokens(self, asked: InferenceRequest) -> Iterator[str]:
+        """The tokens for a request."""
+        answer = next((text for pattern, text in self._given if pattern is None or pattern == asked.prompt or _matches(pattern, asked.prompt)), None)
+        if answer is not None:
+            return iter(split_answer(answer)[: asked.max_tokens])
+        if asked.max_tokens is None:
+            return iter(DEFAULT_TOKENS)
+        return generated(asked.prompt, asked.seed, asked.max_tokens)
+
+    def ends_at(self, index: int, model: Model | None) -> bool:
+        """Whether the engine produces the end-of-sequence id of its model there, instead of a token."""
+        return model is not None and index < len(self._ids) and self._ids[index] == model.eos_token_id
+
+
+def _matches(pattern: str, prompt: str) -> bool:
+    try:
+        return re.fullmatch(pattern, prompt) is not None
+    except re.error:
+        return False

@@ -1,0 +1,65 @@
+"""The three shapes of an inference stream (contract 12)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ...clock.clock import Clock
+from ...protocol import sse
+from ..runtime.formatting import iso_time
+
+
+class PlainEvents:
+    """`{"t": ...}`: the shape of the origin."""
+
+    def __init__(self, request_id: str, model_ref: str, clock: Clock):
+        self._request_id = request_id
+        self._model_ref = model_ref
+        self._clock = clock
+        self._begun = clock.now()
+        self.matched: str | None = None
+
+    def start(self) -> Iterator[bytes]:
+        """What comes before the tokens."""
+        return iter(())
+
+    def token(self, text: str, index: int) -> bytes:
+        """One token."""
+        return sse.event({"t": text})
+
+    def end(self, count: int, stop_reason: str) -> Iterator[bytes]:
+        """What comes after the tokens, before the end marker."""
+        return iter(())
+
+    def _milliseconds(self) -> int:
+        return round((self._clock.now() - self._begun) * 1000)
+
+
+class IndexedEvents(PlainEvents):
+    """`{"token": ..., "index": ...}` and a done event."""
+
+    def token(self, text: str, index: int) -> bytes:
+        return sse.event({"token": text, "index": index})
+
+    def end(self, count: int, stop_reason: str) -> Iterator[bytes]:
+        yield sse.event({"done": True, "total_tokens": count, "duration_ms": self._milliseconds()})
+
+
+class TypedEvents(PlainEvents):
+    """`{"type": ...}` with a start and an end event."""
+
+    def start(self) -> Iterator[bytes]:
+        yield sse.event({"type": "started", "job_id": self._request_id, "model": self._model_ref, "started_at": iso_time(self._clock.wall())})
+
+    def token(self, text: str, index: int) -> bytes:
+        return sse.event({"type": "token", "t": text, "i": index})
+
+    def end(self, count: int, stop_reason: str) -> Iterator[bytes]:
+        event: dict[str, Any] = {"type": "end", "tokens_out": count, "decode_time_ms": self._milliseconds(), "stop_reason": stop_reason}
+        if self.matched is not None:
+            event["stop_sequence_matched"] = self.matched
+        yield sse.event(event)
+
+
+SHAPES = {"plain": PlainEvents, "indexed": IndexedEvents, "typed": TypedEvents}

@@ -1,0 +1,1 @@
+"""Faults: what can be broken, when, and how often it was."""

@@ -1,0 +1,292 @@
+"""Faults: what can be broken, when it breaks, and how often it did (contract 19).
+
+The kinds are small classes in `request_kinds.py`, `stream_kinds.py` and `program_kinds.py`. What all of them share stands here: parsing, counting, limits.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from ..clock.clock import Clock, Event
+from ..journal.writer import Journal
+from .keyed_random import draw
+
+
+class Cut(Exception):
+    """The connection ends here, in the middle of what was sent."""
+
+
+class ErrorAnswer(Exception):
+    """The request is answered with this status and code."""
+
+    def __init__(self, status: int, code: str):
+        super().__init__(f"answered with {status} by a fault")
+        self.status = status
+        self.code = code
+
+
+@dataclass
+class FaultSpec:
+    """A fault as a test asks for it: `NAME:key=value,...`.
+
+    Args:
+        kind: name of its kind.
+        id: under which its hits are counted; default: the kind.
+        path: acts only on requests with this path; a path that ends in `*` stands for all that begin like it.
+        after_tokens: acts when so many tokens of a stream have been sent.
+        after_bytes: acts when so many bytes of a stream have been sent, in the middle of an event if need be.
+        after_requests: lets so many requests pass first.
+        times: acts so often, then no more; 0 = always.
+        probability: acts on this share of the requests, from 0 to 1.
+        seed: of the draws that probability needs.
+        delay: seconds on the run's clock.
+        status: HTTP status, or exit code.
+        code: error code of an answer.
+        layer: layer of the model.
+    """
+
+    kind: str
+    id: str = ""
+    path: str | None = None
+    after_tokens: int = 0
+    after_bytes: int | None = None
+    after_requests: int = 0
+    times: int = 0
+    probability: float = 1.0
+    seed: int = 0
+    delay: float | None = None
+    status: int | None = None
+    code: str | None = None
+    layer: int | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.probability <= 1:
+            raise ValueError(f"probability={self.probability} is not from 0 to 1")
+        self.id = self.id or self.kind
+
+    @classmethod
+    def parse(cls, text: str) -> FaultSpec:
+        """Reads `NAME` or `NAME:key=value,...`; raises ValueError that says what was expected."""
+        name, _, rest = text.partition(":")
+        values: dict[str, Any] = {}
+        for part in filter(None, rest.split(",")):
+            key, equals, value = part.partition("=")
+            if not equals or key not in _READERS:
+                raise ValueError(f"fault {text!r}: {part!r} is not key=value with a key of {', '.join(_READERS)}")
+            try:
+                values[key] = _READERS[key](value)
+            except ValueError:
+                raise ValueError(f"fault {text!r}: {value!r} is no value for {key}") from None
+        return cls(name, **values)
+
+    def __str__(self) -> str:
+        defaults = {field.name: field.default for field in dataclasses.fields(self)}
+        parts = [
+            f"{name}={value}" for name, value in vars(self).items() if name != "kind" and value != defaults[name] and not (name == "id" and value == self.kind)
+        ]
+        return f"{self.kind}:{','.join(parts)}" if parts else self.kind
+
+
+def _seconds(text: str) -> float:
+    unit = next((unit for unit in ("ms", "min", "s") if text.endswith(unit)), "")
+    return float(text[: len(text) - len(unit)]) * {"ms": 0.001, "min": 60.0, "s": 1.0, "": 1.0}[unit]
+
+
+_READERS: dict[str, Callable[[str], Any]] = {
+    "id": str, "path": str, "after_tokens": int, "after_bytes": int, "after_requests": int, "times": int, "probability": float, "seed": int, "delay": _seconds,
+    "status": int, "code": str, "layer": int,
+}  # fmt: skip
+
+
+@dataclass
+class FaultContext:
+    """Where in a program a fault may act: what it can look at and use there.
+
+    Args:
+        path: of the request.
+        key: of the request, for draws that do not depend on the order of arrival.
+        layer: that is loaded now.
+        wake: set when waiting any longer is of no use.
+        gone: whether the client has left.
+        reset: ends the connection with a RST.
+        refuse: closes the port of the program.
+        accept: opens it again.
+        is_token: tells token events from others.
+    """
+
+    path: str | None = None
+    key: str = ""
+    layer: int | None = None
+    wake: Event = dataclasses.field(default_factory=Event)
+    gone: Callable[[], bool] = lambda: False
+    reset: Callable[[], None] = lambda: None
+    refuse: Callable[[], None] = lambda: None
+    accept: Callable[[], None] = lambda: None
+    is_token: Callable[[bytes], bool] = lambda _: False
+
+
+@dataclass(frozen=True)
+class ChaosUse:
+    """How `Unleash Chaos` uses a kind of fault that a fleet has to withstand.
+
+    Args:
+        role: program that it is injected into.
+        arguments: of `Inject Fault`: `name=value` as it is, or the name of an argument whose value is drawn.
+    """
+
+    role: str
+    arguments: tuple[str, ...] = ()
+
+
+class Fault:
+    """An armed fault. Each kind is a subclass and owns everything about itself.
+
+    Attributes:
+        name: in `Inject Fault` and `--fault`.
+        point: where in a program it acts: request, answer, stream, port, or program (which carries it out itself).
+        help: its effect, for users.
+        states: states of a program in which it can act.
+        roles: programs that it fits, the most usual one first.
+        chaos: how chaos draws it; None for a kind that breaks a rule of the fleet by itself.
+        cuts_stream: whether a worker owes nobody the end of its stream after it.
+    """
+
+    name: ClassVar[str] = ""
+    point: ClassVar[str] = ""
+    help: ClassVar[str] = ""
+    states: ClassVar[tuple[str, ...]] = ("loading", "idle", "busy", "draining")
+    roles: ClassVar[tuple[str, ...]] = ("worker", "hive", "queen", "hub")
+    chaos: ClassVar[ChaosUse | None] = None
+    cuts_stream: ClassVar[bool] = False
+
+    def __init__(self, spec: FaultSpec, node: str, clock: Clock, journal: Journal):
+        self.spec = spec
+        self.clock = clock
+        self._node = node
+        self._journal = journal
+        self._lock = threading.Lock()
+        self._seen = 0
+        self._hits = 0
+        self._cleared = False
+        self._held: set[Event] = set()
+
+    def acts(self, context: FaultContext) -> bool:
+        """Whether it acts here and now; if so, that is a hit, and it is in the journal."""
+        with self._lock:
+            if self._cleared or not self._fits(context):
+                return False
+            self._seen += 1
+            if self._seen <= self.spec.after_requests or (self.spec.times and self._hits >= self.spec.times):
+                return False
+            if self.spec.probability < 1 and self.draw(context.key) >= self.spec.probability:
+                return False
+            self._hits += 1
+            self._journal.record("fault", fault=self.spec.id, kind=self.spec.kind, hit=self._hits, path=context.path)
+            return True
+
+    def draw(self, key: str) -> float:
+        """A number from 0 to 1 that depends on seed, program, kind of fault and request, and on nothing else: not on how many tests ran before."""
+        return draw(self.spec.seed, self._node, self.spec.kind, key)
+
+    def hold(self, context: FaultContext, seconds: float | None) -> None:
+        """Waits on the run's clock, or, for None, until the fault is cleared; raises Cut if the client leaves meanwhile."""
+        with self._lock:
+            self._held.add(context.wake)
+        if not self._cleared:
+            self.clock.wait(context.wake, None if seconds is None else self.clock.now() + seconds, self.name)
+        with self._lock:
+            self._held.discard(context.wake)
+        if context.gone():
+            raise Cut
+
+    def clear(self) -> None:
+        """Ends it; what it holds back goes on."""
+        with self._lock:
+            self._cleared = True
+            for event in self._held:
+                event.set()
+
+    def _fits(self, context: FaultContext) -> bool:
+        path = self.spec.path
+        if path is not None and (context.path is None or not (context.path.startswith(path[:-1]) if path.endswith("*") else context.path == path)):
+            return False
+        return self.spec.layer == context.layer
+
+    @property
+    def exit_code(self) -> int:
+        """`status`, for kinds that end the process."""
+        return self.spec.status if self.spec.status is not None else 1
+
+    def do(self, context: FaultContext) -> None:
+        """Acts at its point."""
+
+    def body(self, body: bytes) -> bytes:
+        """Changes the body of an answer (point `answer`)."""
+        return body
+
+    def events(self, events: Iterator[bytes], context: FaultContext) -> Iterator[bytes]:
+        """Changes a stream of events (point `stream`)."""
+        return events
+
+
+class FaultSet:
+    """The faults of one program.
+
+    Args:
+        kinds: name -> class.
+        node: name of the program, for draws.
+        clock: waits count on it.
+        journal: gets armed faults and hits.
+    """
+
+    def __init__(self, kinds: dict[str, type[Fault]], node: str, clock: Clock, journal: Journal):
+        self._kinds = kinds
+        self._node = node
+        self._clock = clock
+        self._journal = journal
+        self._armed: list[Fault] = []
+
+    def arm(self, spec: FaultSpec) -> None:
+        """Arms a fault."""
+        if spec.kind not in self._kinds:
+            raise ValueError(f"there is no fault {spec.kind!r}, expected one of {', '.join(self._kinds)}")
+        self._armed.append(self._kinds[spec.kind](spec, self._node, self._clock, self._journal))
+        self._journal.record("fault_armed", fault=spec.id, kind=spec.kind, spec=str(spec))
+
+    def clear(self, fault_id: str | None = None) -> None:
+        """Drops one fault, or all."""
+        for fault in self._armed:
+            if fault_id in (None, fault.spec.id):
+                fault.clear()
+        self._armed = [fault for fault in self._armed if fault_id not in (None, fault.spec.id)]
+
+    def find(self, name: str, context: FaultContext | None = None) -> FaultSpec | None:
+        """The first fault of a kind that acts here, for kinds that a program carries out itself; a hit."""
+        here = context or FaultContext()
+        return next((fault.spec for fault in list(self._armed) if fault.name == name and fault.acts(here)), None)
+
+    def at(self, point: str, context: FaultContext) -> None:
+        """Lets the faults of a point act."""
+        for fault in self._of(point):
+            if fault.acts(context):
+                fault.do(context)
+
+    def body(self, body: bytes, context: FaultContext) -> bytes:
+        """The body of an answer, as the faults leave it."""
+        for fault in self._of("answer"):
+            if fault.acts(context):
+                body = fault.body(body)
+        return body
+
+    def events(self, events: Iterator[bytes], context: FaultContext) -> Iterator[bytes]:
+        """A stream, as the faults leave it."""
+        for fault in self._of("stream"):
+            events = fault.events(events, context)
+        return events
+
+    def _of(self, point: str) -> list[Fault]:
+        return [fault for fault in list(self._armed) if fault.point == point]

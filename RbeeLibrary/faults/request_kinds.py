@@ -1,0 +1,131 @@
+"""Faults of requests, answers and ports."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from .base import ChaosUse, Cut, ErrorAnswer, Fault, FaultContext
+
+_ONE_SECOND = 1.0
+
+
+class Delay(Fault):
+    """The answer comes later."""
+
+    name, point, help = "delay", "request", "the answer comes `delay` later (1 s)"
+    chaos = ChaosUse("hive", ("path=/v1/workers/list", "delay"))
+
+    def do(self, context: FaultContext) -> None:
+        self.hold(context, self.spec.delay if self.spec.delay is not None else _ONE_SECOND)
+
+
+class Status(Fault):
+    """The answer is an error."""
+
+    name, point, help = "status", "request", "the answer is an error with `status` (503) and `code` (INTERNAL)"
+    chaos = ChaosUse("worker", ("path=/v1/inference",))
+
+    def do(self, context: FaultContext) -> None:
+        raise ErrorAnswer(self.spec.status or 503, self.spec.code or "INTERNAL")
+
+
+class NeverAnswer(Fault):
+    """The request is taken and never answered."""
+
+    name, point, help = "no-answer", "request", "the request is taken and never answered"
+    chaos = ChaosUse("hive", ("path=/v1/workers/list",))
+
+    def do(self, context: FaultContext) -> None:
+        self.hold(context, None)
+
+
+class ResetRequest(Fault):
+    """RST instead of an answer."""
+
+    name, point, help = "reset-request", "request", "the connection ends with a RST before any answer"
+    chaos = ChaosUse("worker", ("path=/v1/inference",))
+
+    def do(self, context: FaultContext) -> None:
+        context.reset()
+        raise Cut
+
+
+class KillOnRequest(Fault):
+    """SIGKILL on a request."""
+
+    name, point, help = "kill-on-request", "request", "the process kills itself (SIGKILL) instead of answering"
+    chaos = ChaosUse("worker", ("path=/v1/inference",))
+    cuts_stream = True
+
+    def do(self, context: FaultContext) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class ExitOnRequest(Fault):
+    """An exit on a request."""
+
+    name, point, help = "exit-on-request", "request", "the process ends with exit code `status` (1) instead of answering"
+
+    def do(self, context: FaultContext) -> None:
+        os._exit(self.exit_code)
+
+
+class Refuse(Fault):
+    """A closed port."""
+
+    name, point, help = "refuse", "port", "the port refuses connections, for `delay` or until the fault is cleared; streams that run go on"
+    chaos = ChaosUse("hive", ("delay",))
+
+    def acts(self, context: FaultContext) -> bool:
+        return not self._hits and super().acts(context)
+
+    def do(self, context: FaultContext) -> None:
+        self._accept = context.accept
+        context.refuse()
+        if self.spec.delay is not None:
+            self.clock.call_at(self.clock.now() + self.spec.delay, self._accept, self.name)
+
+    def clear(self) -> None:
+        super().clear()
+        if self._hits:
+            self._accept()
+
+
+class BrokenJson(Fault):
+    """A body that is cut."""
+
+    name, point, help = "broken-json", "answer", "the body of the answer is cut in its middle"
+    chaos = ChaosUse("hive", ("path=/v1/workers/list",))
+
+    def body(self, body: bytes) -> bytes:
+        return body[: len(body) // 2]
+
+
+class EmptyBody(Fault):
+    """No body."""
+
+    name, point, help = "empty-body", "answer", "the answer has an empty body"
+    chaos = ChaosUse("hive", ("path=/v1/workers/list",))
+
+    def body(self, body: bytes) -> bytes:
+        return b""
+
+
+class WrongVersion(Fault):
+    """Another version."""
+
+    name, point, help = "wrong-version", "answer", "the version in the answer is 9.9.9"
+    roles = ("hive", "queen", "hub")
+    chaos = ChaosUse("hive", ("path=/v1/health",))
+    states = ("idle", "draining")
+
+    def body(self, body: bytes) -> bytes:
+        return body.replace(b'"version":"0.1.0"', b'"version":"9.9.9"')
+
+
+class WrongContentType(Fault):
+    """A stream that says it is none."""
+
+    name, point, help = "wrong-content-type", "program", "the stream is announced as text/html"
+    states = ("idle", "busy")

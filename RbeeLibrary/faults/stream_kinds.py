@@ -1,0 +1,249 @@
+"""Faults of streams: what is sent is cut, held back, mixed up, lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from typing import ClassVar
+
+from .base import ChaosUse, Cut, Fault, FaultContext
+
+_END = b"data: [DONE]\n\n"
+_WHILE_STREAMING = ("idle", "busy", "draining")
+"""A queen or a hub that streams is idle."""
+
+
+class End(Exception):
+    """The stream ends here, cleanly."""
+
+
+class StreamFault(Fault):
+    """Acts once a stream, when `after_tokens` tokens or `after_bytes` bytes have been sent."""
+
+    point = "stream"
+    states = _WHILE_STREAMING
+    needs_token: ClassVar[bool] = False
+    """Whether it does something to the next token; if not, it acts as soon as the last one has left."""
+
+    def events(self, events: Iterator[bytes], context: FaultContext) -> Iterator[bytes]:
+        tokens, left, acted = 0, self.spec.after_bytes, False
+        try:
+            for event in events:
+                tokens += context.is_token(event)
+                is_next_token = context.is_token(event) and tokens == self.spec.after_tokens + 1
+                due = is_next_token if left is None else 0 <= left < len(event)
+                if due and not acted and self.acts(context):
+                    if left:
+                        yield event[:left]
+                    yield from self.instead(event[left or 0 :], events, context)
+                else:
+                    yield event
+                left = left if left is None else left - len(event)
+                if left is None and not self.needs_token and context.is_token(event) and tokens == self.spec.after_tokens:
+                    acted = True
+                    if self.acts(context):
+                        yield from self.instead(b"", events, context)
+        except End:
+            return
+
+    def instead(self, token: bytes, rest: Iterator[bytes], context: FaultContext) -> Iterator[bytes]:
+        """What is sent instead of a token."""
+        raise NotImplementedError
+
+
+class Kill(StreamFault):
+    """SIGKILL in the middle of a stream."""
+
+    name, help = "kill", "the process kills itself (SIGKILL) when `after_tokens` tokens have been sent"
+    chaos = ChaosUse("worker", ("after_tokens",))
+    cuts_stream = True
+
+    def instead(self, token: bytes, rest: Iterator[bytes], context: FaultContext) -> Iterator[bytes]:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return iter(())
+
+
+class ExitAtToken(StreamFault):
+    """An exit in the middle of a stream."""
+
+    name, help = "exit-at-token", "the process ends with exit code `status` (1) when `after_tokens` tokens have been sent"
+    chaos = ChaosUse("worker", ("after_tokens",))
+    cuts_stream = True
+
+    def instead(self, token: bytes, rest: Iterator[bytes], context: FaultContext) -> Iterator[bytes]:
+        os._exit(self.exit_code)
+
+
+class Stall(StreamFault):
+    """Silence."""
+
+    name, help = "stall", "silence for `delay`, or for ever, with the connection open"
+    chaos = ChaosUse("worker", ("after_tokens", "delay"))
+
+    def instead(self, token: bytes, rest: Iterator[bytes], context: FaultContext) -> Iterator[bytes]:
+        self.hold(context, self.spec.delay)
+        if token:
+            yield token
+
+
+class Close(StreamFault):
+    """A clean end without the end marker."""
+
+    name, help = "close", "the stream ends cleanly, but without its end marker"
+    chaos = ChaosUse("worker", ("after_tokens",))
+    cuts_stream = True
+
+    def instead(self, token: bytes, rest: Iterator[bytes], context: FaultContext) -> Iterator[bytes]:
+        raise End
+
+
+class Break(StreamFault):
+    """An end in the middle of the body."""
+
+    name, help = "break", "the connection ends in the middle of the body"
+
+    def instead(self, token: bytes, rest: Iterator[bytes], context: FaultContext) -> Iterator[bytes]:
+        raise Cut
+
+
+class Reset(StreamFault):
+    """RST in the middle of the body."""
+
+    name, help = "reset", "the connection ends with a RST when what was sent has arrived"
+    chaos = ChaosUse("worker", ("after_tokens",))
+    cuts_stream = True
+
+    def instead(self, token: bytes, rest: Iterator[bytes], context: FaultContext) -> Iterator[bytes]:
+        context.reset()
+        raise Cut
+
+
+class CutLine(StreamFault):
+    """RST after exactly so many bytes."""
+
+    name, help = "cut", "the connection ends with a RST when exactly `after_bytes` bytes of the answer have arrived"
+
+    def instead(self, token: bytes, rest: Iterator[bytes], context: FaultContext) -> Iterator[bytes]:
+        context.reset()
+        raise Cut
+
+
+class Corrupt(Fault):
+    """A wrong byte."""
+
+    name, point, help = "corrupt", "stream", "one byte of the answer is another one: the byte at `after_bytes`, or the first"
+    states = _WHILE_STREAMING
+
+    def events(self, events: Iterator[bytes], context: FaultContext) -> Iterator[bytes]:
+        left = self.spec.after_bytes or 0
+        for event in events:
+            if 0 <= left < len(event) and self.acts(context):
+                event = event[:left] + bytes([event[left] ^ 0xFF]) + event[left + 1 :]
+            left -= len(event)
+            yield event
+
+
+class HalfEvent(StreamFault):
+    """An end inside an event."""
+
+    name, needs_token, help = "half-event", True, "the connection ends inside an event"
+    roles = ("worker", "queen")
+    chaos = ChaosUse("worker", ("after_tokens",))
+    cuts_stream = True
+
+    def instead(self, token: bytes, rest: Iterator[bytes], context: FaultContext) -> Iterator[bytes]:
+        yield token[: len(token) // 2]
+        raise Cut
+
+
+class HalfCharacter(StreamFault):
+    """An end inside a character."""
+
+    name, help = "half-character", "the connection ends inside a UTF-8 character, which the fault brings along"
+
+    def instead(self, token: bytes, rest: Iterator[bytes], context: FaultContext) -> Iterator[bytes]:
+        yield b'data: {"t":"' + "🐝".encode()[:2]
+        raise Cut
+
+
+class DuplicateToken(StreamFault):
+    """A token twice."""
+
+    name, needs_token, help = "duplicate-token", True, "a token is sent twice"
+    roles = ("worker",)
+
+    def instead(self, token: bytes, rest: Iterator[bytes], context: FaultContext) -> Iterator[bytes]:
+        yield token
+        yield token
+
+
+class SkipToken(StreamFault):
+    """A token is missing."""
+
+    name, needs_token, help = "skip-token", True, "a token is left out"
+    roles = ("worker",)
+
+    def instead(self, token: bytes, rest: Iterator[bytes], context: FaultContext) -> Iterator[bytes]:
+        return iter(())
+
+
+class SwapTokens(StreamFault):
+    """Two tokens in the wrong order."""
+
+    name, needs_token, help = "swap-tokens", True, "a token is sent after its successor"
+    roles = ("worker",)
+
+    def instead(self, token: bytes, rest: Iterator[bytes], context: FaultContext) -> Iterator[bytes]:
+        successor = next(rest, b"")
+        yield from (successor, token) if context.is_token(successor) else (token, successor)
+
+
+class NoEndMarker(Fault):
+    """All tokens, but no end marker."""
+
+    name, point, help = "no-end-marker", "stream", "all tokens are sent, but not the end marker"
+    states = _WHILE_STREAMING
+
+    def events(self, events: Iterator[bytes], context: FaultContext) -> Iterator[bytes]:
+        for event in events:
+            if event == _END and self.acts(context):
+                return
+            yield event
+
+
+class EventAfterEnd(Fault):
+    """An event after the end marker."""
+
+    name, point, help = "event-after-end", "stream", "an event is sent after the end marker"
+    states = _WHILE_STREAMING
+    late = b'data: {"t":" late"}\n\n'
+
+    def events(self, events: Iterator[bytes], context: FaultContext) -> Iterator[bytes]:
+        for event in events:
+            yield event
+            if event == _END and self.acts(context):
+                yield self.late
+
+
+class DoubleEnd(EventAfterEnd):
+    """The end marker twice."""
+
+    name, help = "double-end", "the end marker is sent twice"
+    late = _END
+
+
+class MendStream(Fault):
+    """A broken stream that looks whole."""
+
+    name, point, help = "mend-stream", "stream", "a stream that breaks off, such as a worker's at the queen, is ended with an end marker as if it were whole"
+    roles = ("queen",)
+    states = _WHILE_STREAMING
+
+    def events(self, events: Iterator[bytes], context: FaultContext) -> Iterator[bytes]:
+        try:
+            yield from events
+        except Cut:
+            if not self.acts(context):
+                raise
+            yield _END

@@ -1,0 +1,1 @@
+"""Journals: what each program did, one JSON object per line."""

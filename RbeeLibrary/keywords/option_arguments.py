@@ -1,0 +1,155 @@
+"""Keyword arguments that are derived from the options of a program, so that each option is declared once."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+import typing
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from robot.api.types import Secret
+
+from ..protocol.options import DaemonOptions, base_type, default_text, types_of
+from ..protocol.units import ByteSize, Duration
+from ..session.assertions import Check, Operator
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+Text = str | Secret
+_FAILURE = "the value did not fit in time; the message says what it was."
+
+
+def takes_options(*programs: type[DaemonOptions], skip: tuple[str, ...] = ()) -> Callable[[Function], Function]:
+    """Gives a keyword the options of programs as named-only arguments, typed and documented.
+
+    Args:
+        programs: dataclasses of options; where two have the same option the first one counts.
+        skip: options that the keyword has itself, or must not have.
+    """
+
+    def decorate(function: Function) -> Function:
+        signature = inspect.signature(function)
+        own = [parameter for parameter in signature.parameters.values() if parameter.kind is not inspect.Parameter.VAR_KEYWORD]
+        fields = option_fields(*programs, skip=("fault", *skip, *(parameter.name for parameter in own)))
+        added = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None) for name in fields]
+        function.__signature__ = signature.replace(parameters=[*own, *added])  # type: ignore[attr-defined]
+        function.__annotations__ = {
+            **{name: kind for name, kind in function.__annotations__.items() if name != "options"},
+            **{name: keyword_type(kind, field.metadata["secret"]) | None for name, (field, kind) in fields.items()},
+        }
+        function.__doc__ = _documented(function.__doc__ or "", fields)
+        return function
+
+    return decorate
+
+
+def asserting(expected: Any, what: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Makes a reading keyword an asserting one: adds `operator`, `expected`, `within` and `message`, typed and documented.
+
+    The keyword gets them as its argument `check`.
+
+    Args:
+        expected: type of the value.
+        what: the value, for the documentation.
+    """
+    added = {
+        "operator": (Operator | None, "How to compare, such as `==`; without it the value is only read."),
+        "expected": (expected, f"{_sentence(what)} to compare with."),
+        "within": (timedelta | None, "Patience in real time; the default is the library's."),
+        "message": (str | None, "Text of the failure, with `{value}` and `{expected}`."),
+    }
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        own = [parameter for parameter in inspect.signature(function).parameters.values() if parameter.name != "check"]
+        named = [parameter for parameter in own if parameter.kind is inspect.Parameter.KEYWORD_ONLY]
+        first = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None) for name in ("operator", "expected")]
+        last = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None) for name in ("within", "message")]
+        public = inspect.Signature([*(parameter for parameter in own if parameter not in named), *first, *named, *last])
+
+        @functools.wraps(function)
+        def keyword(*positional: Any, **values: Any) -> Any:
+            bound = public.bind(*positional, **values)
+            bound.apply_defaults()
+            given = dict(bound.arguments)
+            check = Check(*(given.pop(name) for name in ("operator", "expected", "within", "message")))
+            return function(**given, check=check)
+
+        keyword.__signature__ = public  # type: ignore[attr-defined]
+        keyword.__annotations__ = {
+            **{name: kind for name, kind in function.__annotations__.items() if name != "check"},
+            **{name: kind for name, (kind, _) in added.items()},
+        }
+        keyword.__doc__ = (
+            _with_arguments(function.__doc__ or "", {name: text for name, (_, text) in added.items()}) + f"\n\nRaises:\n    AssertionError: {_FAILURE}"
+        )
+        return keyword
+
+    return decorate
+
+
+def option_fields(*programs: type[DaemonOptions], skip: tuple[str, ...] = ()) -> dict[str, tuple[dataclasses.Field[Any], Any]]:
+    """Option name -> its field and type, in order of declaration."""
+    fields: dict[str, tuple[dataclasses.Field[Any], Any]] = {}
+    for program in programs:
+        types = types_of(program)
+        for field in dataclasses.fields(program):
+            if field.name not in skip:
+                fields.setdefault(field.name, (field, types[field.name]))
+    return fields
+
+
+def keyword_type(kind: Any, secret: bool) -> Any:
+    """The type that a .robot file uses for an option."""
+    if secret:
+        return Text
+    base = base_type(kind)
+    if base is Duration:
+        return timedelta
+    if base is ByteSize or typing.get_origin(base) is typing.Union:
+        return str
+    return list[str] | str if base == list[str] else base
+
+
+def option_values(given: dict[str, Any]) -> dict[str, Any]:
+    """Values of a keyword as values of options; what was not given is left out."""
+    return {name: _option_value(value) for name, value in given.items() if value is not None}
+
+
+def _option_value(value: Any) -> Any:
+    if isinstance(value, timedelta):
+        return Duration(value.total_seconds())
+    if isinstance(value, Secret):
+        return value.value
+    return value
+
+
+def split_options(given: dict[str, Any], program: type[DaemonOptions]) -> dict[str, Any]:
+    """Those of the given options that a program has."""
+    names = {field.name for field in dataclasses.fields(program)}
+    return {name: value for name, value in given.items() if name in names}
+
+
+def _documented(doc: str, fields: dict[str, tuple[dataclasses.Field[Any], Any]]) -> str:
+    return _with_arguments(
+        doc,
+        {
+            name: f"{_sentence(field.metadata['help'])}. Default: {default_text(field)}. Contract {field.metadata['section']}."
+            for name, (field, _) in fields.items()
+        },
+    )
+
+
+def _with_arguments(doc: str, arguments: dict[str, str]) -> str:
+    lines = [f"    {name}: {text}" for name, text in arguments.items()]
+    text = inspect.cleandoc(doc)
+    head, args, rest = text.partition("\nArgs:\n")
+    if not args:
+        head, rest = text, ""
+    own, separator, tail = rest.partition("\n\n")
+    return f"{head}\nArgs:\n" + "\n".join([*([own] if own else []), *lines]) + (f"\n\n{tail}" if separator else "")
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]

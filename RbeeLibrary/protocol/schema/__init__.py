@@ -1,0 +1,1 @@
+"""The contract as data: routes, requests, answers, events, and the checks against them."""

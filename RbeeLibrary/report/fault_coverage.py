@@ -1,0 +1,108 @@
+"""Which faults have hit in which state of a program: what a run has tried, and what it has not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from typing import Any
+
+from ..faults.registry import KINDS
+
+STATES = ("starting", "loading", "idle", "busy", "draining")
+
+_WAYS = {
+    "starting": "before {start}",
+    "loading": "after {start}    load_time=1h    until=loading",
+    "idle": "while {program} is idle",
+    "busy": "while {program} answers: Start Fleet    workers=1    token_delay=1s, Submit Inference    hello",
+    "draining": "after Terminate    {program}    during an inference",
+}
+_PROGRAMS = {"worker": "worker-1", "hive": "hive", "queen": "queen", "hub": "hub"}
+_STARTS = {"worker-1": "Start Worker", "hive": "Start Hive", "queen": "Start Queen", "hub": "Start Model Hub"}
+
+
+class FaultCoverage:
+    """Hits by state and kind.
+
+    Args:
+        kinds: kind of fault -> states in which it can act.
+    """
+
+    def __init__(self, kinds: Mapping[str, Sequence[str]]):
+        self._kinds = kinds
+        self._hits: dict[tuple[str, str], int] = {}
+        self.tests = 0
+
+    def add(self, records: Iterable[dict[str, Any]]) -> None:
+        """Counts the hits of a test.
+
+        Args:
+            records: of all its programs, in order of time.
+        """
+        self.tests += 1
+        states: dict[int, str] = {}
+        bound: set[int] = set()
+        for record in records:
+            if record.get("record") == "state":
+                states[record["pid"]] = str(record.get("to"))
+            elif record.get("record") == "bound":
+                bound.add(record["pid"])
+            elif record.get("record") == "fault":
+                state = states.get(record["pid"], STATES[0]) if record["pid"] in bound else STATES[0]  # it starts until its port accepts
+                cell = state, str(record.get("kind"))
+                self._hits[cell] = self._hits.get(cell, 0) + 1
+
+    @property
+    def possible(self) -> list[tuple[str, str]]:
+        """All cells that can be reached, or were."""
+        return [(state, kind) for kind, states in self._kinds.items() for state in STATES if state in states or (state, kind) in self._hits]
+
+    @property
+    def reached(self) -> list[tuple[str, str]]:
+        """All cells that were."""
+        return [cell for cell in self.possible if cell in self._hits]
+
+    @property
+    def share(self) -> float:
+        """How much of what is possible was reached, in per cent."""
+        return 100 * len(self.reached) / max(1, len(self.possible))
+
+    def as_metadata(self, page: str, alone: bool) -> str:
+        """A short table in Robot's own syntax, with a link to the whole page."""
+        rows = ["| =State= | =Reached= | =Faults that were not tried there= |"]
+        for state in STATES:
+            kinds = [kind for where, kind in self.possible if where == state]
+            missed = [kind for kind in kinds if (state, kind) not in self._hits]
+            rows.append(f"| {state} | {len(kinds) - len(missed)} of {len(kinds)} | {', '.join(missed) or 'none'} |")
+        scope = "" if alone else " This run is one of several that pabot started; the other ones have tables of their own."
+        first = f"{len(self.reached)} of {len(self.possible)} cells ({self.share:.0f} %) in {self.tests} tests of one robot process.{scope} [{page}|All cells]"
+        return "\n".join([first, "", *rows])
+
+    def as_page(self) -> str:
+        """The whole table as a page of its own; an empty cell says how to reach it."""
+        head = "".join(f"<th>{state}</th>" for state in STATES)
+        rows = "".join(f"<tr><th>{kind}</th>{''.join(self._cell(state, kind) for state in STATES)}</tr>" for kind in self._kinds)
+        return (
+            "<!DOCTYPE html><html><head><meta charset='utf-8'><title>State x fault coverage</title><style>"
+            ":root{color-scheme:light dark}body{font:14px sans-serif;margin:2em}table{border-collapse:collapse}"
+            "th,td{border:1px solid #888;padding:3px 8px;text-align:left;vertical-align:top}"
+            ".hit{background:#2e7d32;color:#fff}.no{opacity:.5}code{font-size:12px}"
+            "</style></head><body><h1>State x fault coverage</h1>"
+            f"<p>{len(self.reached)} of {len(self.possible)} cells, {self.share:.0f} %, in {self.tests} tests. "
+            "The line in an empty cell arms the fault; it hits when its program is asked, streams, calls back or ends in that state.</p>"
+            f"<table><tr><th>fault</th>{head}</tr>{rows}</table></body></html>"
+        )
+
+    def _cell(self, state: str, kind: str) -> str:
+        if (state, kind) in self._hits:
+            return f"<td class='hit'>{self._hits[state, kind]}</td>"
+        if state not in self._kinds[kind]:
+            return "<td class='no'>cannot be</td>"
+        return f"<td><code>{escape(how_to_reach(state, kind))}</code></td>"
+
+
+def how_to_reach(state: str, kind: str) -> str:
+    """The keyword line that reaches a cell, and when to say it."""
+    program = _PROGRAMS[KINDS[kind].roles[0]]
+    way = _WAYS[state].format(program=program, start=_STARTS[program])
+    return f"Inject Fault    {program}    {kind.replace('-', ' ')}    # {way}"

@@ -1,0 +1,1 @@
+"""One test session: programs by name, starting, stopping, reading, judging. Does not import Robot Framework."""

@@ -1,0 +1,67 @@
+"""Every kind of fault is documented by one test of the suites, and that test fails when the kind does nothing."""
+
+from __future__ import annotations
+
+import re
+import shutil
+
+import pytest
+from running import ROOT, robot
+from test_programs import ask, end, program
+
+from RbeeLibrary.faults.registry import KINDS
+
+SUITES = sorted((ROOT / "suites/faults").glob("*.robot")) + [ROOT / "suites/queen/worker_registry.robot"]
+NAMES = {
+    "exit": "Exit While Starting",
+    "lost-heartbeat": "Lost Heartbeat While Busy Marks The Worker",
+    "slow-sweep": "Registering During The Stale Sweep Works",
+}
+"""Kinds whose test is not called like the kind."""
+
+
+def test_of(kind: str):
+    return NAMES.get(kind, kind.replace("-", " ").title())
+
+
+test_of.__test__ = False
+
+
+def suite_of(name: str):
+    return next((path for path in SUITES if re.search(rf"^{re.escape(name)}$", path.read_text(), re.MULTILINE)), None)
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_kind_that_does_nothing_fails_its_test(kind, tmp_path):
+    suite = suite_of(test_of(kind))
+    assert suite is not None, f"no test of the suites is called {test_of(kind)!r}"
+    for part in ("RbeeLibrary", "suites", "resources"):
+        shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
+    faults = tmp_path / "RbeeLibrary/faults/base.py"
+    text = faults.read_text()
+    deaf = text.replace(
+        "            if self._cleared or not self._fits(place):", f"            if self.name == {kind!r} or self._cleared or not self._fits(place):"
+    )
+    assert deaf != text
+    faults.write_text(deaf)
+    (tmp_path / "results").mkdir()
+    run = robot(tmp_path / "results", "--test", test_of(kind), str(tmp_path / suite.relative_to(ROOT)), package=tmp_path)
+    assert run.tests()[test_of(kind)].status == "FAIL"
+
+
+def test_fault_of_the_command_line():
+    with program(
+        "fake-worker", "--port", "0", "--worker-id", "x", "--fault", "status:status=418,path=/v1/health,times=1", "--fault", "close:after_tokens=2"
+    ) as worker:
+        port = worker.ready["port"]
+        assert ask(port, "GET", "/v1/health")[0] == 418
+        assert ask(port, "GET", "/v1/health")[0] == 200
+        _, text = ask(port, "POST", "/v1/inference", '{"prompt":"x"}')
+        assert text == 'data: {"t":"Once"}\n\ndata: {"t":" upon"}\n\n'
+        assert end(worker)[0] == 0
+
+
+def test_readme_shows_the_kinds_as_they_are():
+    table = (ROOT / "README.md").read_text()
+    for name, kind in KINDS.items():
+        assert f"| `{name.replace('-', ' ')}` | {kind.help} |" in table, f"README: | `{name.replace('-', ' ')}` | {kind.help} |"

@@ -1,0 +1,15 @@
+"""Two thousand generated requests; `tests/tools/fuzz.py` sends any number of them."""
+
+import pytest
+from fuzz import fuzz
+
+CASES = {"worker": 500, "hive": 500, "queen": 800, "hub": 200}
+
+
+@pytest.mark.parametrize("service", CASES)
+def test_generated_requests_get_answers_of_the_contract(service, tmp_path):
+    outcome = fuzz(service, CASES[service], tmp_path)
+    print(outcome)
+    assert outcome.problems == []
+    assert outcome.cases >= CASES[service]
+    assert len(outcome.statuses) > 1, "nothing but one status: the cases reach nothing"
