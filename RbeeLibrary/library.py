@@ -21,20 +21,32 @@ from .keywords.keeper import KeeperKeywords
 from .keywords.lifecycle import LifecycleKeywords
 from .keywords.ports import PortKeywords
 from .keywords.processes import ProcessKeywords
-from .keywords.settings import Settings, SettingsKeywords, SettingsStack
-from .keywords.state import StateKeywords, StateReader
+from .keywords.settings import SettingsKeywords
+from .keywords.state import StateKeywords
 from .keywords.stores import StoreKeywords
 from .keywords.time_control import TimeKeywords
-from .listener.coverage_recorder import CoverageRecorder
-from .listener.failure_evidence import FailureEvidence
-from .listener.live_output import LiveOutput
-from .listener.timeline_log import TimelineLog
+from .listener.test_listener import TestListener
 from .run.platform import require_supported
-from .session.launcher import Launcher
-from .session.scopes import Scopes
-from .session.session import Session, seconds
-from .session.stopper import GRACE, Ended, Stopper
+from .session.scoped_settings import ScopedSettings, Settings
+from .session.session import Session
 from .session.types import AutoStop, OnLeak, OnUnusedFault, ProgramName
+
+KEYWORD_GROUPS = (
+    LifecycleKeywords,
+    InfrastructureKeywords,
+    StoreKeywords,
+    KeeperKeywords,
+    StateKeywords,
+    InferenceKeywords,
+    FaultKeywords,
+    JournalKeywords,
+    BehaviourKeywords,
+    ContractKeywords,
+    ChaosKeywords,
+    TimeKeywords,
+    ProcessKeywords,
+)
+"""Groups that work on the whole session."""
 
 
 @library(scope="GLOBAL", listener="SELF", doc_format="MARKDOWN", version="0.1.0", auto_keywords=False, converters={ProgramName: ProgramName.convert})
@@ -102,45 +114,16 @@ class RbeeLibrary:
         """
         require_supported()
         self._artifacts = artifacts
-        self._settings = SettingsStack(Settings(seconds(timeout, 10), seconds(within, 2), auto_stop, on_leak, on_unused_fault))
-        self._context = Session(self._settings, self._artifact_folder)
-        endings = Stopper(self._context)
-        states = StateReader(self._context)
-        self._launcher = Launcher(self._context, states)
-        self._ports = PortKeywords()
-        self._inferences = InferenceKeywords(self._context)
-        self._faults = FaultKeywords(self._context)
-        self._time = TimeKeywords(self._context)
-        processes = ProcessKeywords(self._context, endings)
-        journals = JournalKeywords(self._context)
-        self._scopes = Scopes(self._context, endings)
-        self._evidence = FailureEvidence(self._context, processes, journals, states)
-        self._timeline = TimelineLog(self._context, journals)
-        self._coverage = CoverageRecorder(min_fault_coverage)
-        self._contract = ContractKeywords(self._context)
-        self._console = LiveOutput(self._context) if console else None
-        lifecycle = LifecycleKeywords(self._context, self._launcher, endings)
-        for group in (
-            lifecycle,
-            InfrastructureKeywords(self._context, self._launcher),
-            StoreKeywords(self._context),
-            KeeperKeywords(self._context, self._launcher, endings),
-            StateKeywords(self._context, states),
-            self._inferences,
-            self._faults,
-            journals,
-            BehaviourKeywords(self._context, journals),
-            self._contract,
-            ChaosKeywords(self._context, lifecycle, endings, self._inferences, journals, self._faults, self._time),
-            self._time,
-            processes,
-            self._ports,
-            SettingsKeywords(self._settings),
-        ):
-            self._take_keywords_of(group)
+        settings = Settings(timeout.total_seconds(), within.total_seconds(), auto_stop, on_leak, on_unused_fault)
+        self._session = Session(ScopedSettings(settings), self._artifact_folder, logger.info, logger.warn)
+        self._listener = TestListener(self._session, console=console, min_fault_coverage=min_fault_coverage)
+        for group in KEYWORD_GROUPS:
+            self._take_keywords_of(group(self._session))
+        self._take_keywords_of(PortKeywords(self._session.ports))
+        self._take_keywords_of(SettingsKeywords(self._session.settings))
         running = EXECUTION_CONTEXTS.current
         if running is not None and not running.dry_run:
-            self._context.warm_up()
+            self._session.run.warm_up()
 
     def _take_keywords_of(self, group: object) -> None:
         for name, method in inspect.getmembers(group, inspect.ismethod):
@@ -154,102 +137,28 @@ class RbeeLibrary:
 
     def start_suite(self, data: Any, result: Any) -> None:
         """Begins what belongs to a suite."""
-        if not self._scopes.depth:
-            self._coverage.begin(data.test_count)
-        self._settings.open()
-        self._time.open()
-        self._scopes.open(self._ports.held(), self._launcher.nodes.names())
-        self._context.open_scene(data.name)
+        self._listener.start_suite(data.name, data.test_count)
 
     def start_test(self, data: Any, result: Any) -> None:
         """Begins what belongs to a test."""
-        self._settings.open()
-        self._time.open()
-        self._scopes.open(self._ports.held(), self._launcher.nodes.names())
-        self._context.open_scene(data.name)
-        self._evidence.reset()
-        if self._console is not None:
-            self._console.start()
+        self._listener.start_test(data.name)
 
     def start_body_item(self, data: Any, result: Any) -> None:
-        """Knows how deep the present keyword is."""
-        self._evidence.enter()
+        """Follows how deep the present keyword is."""
+        self._listener.start_keyword()
 
     def end_body_item(self, data: Any, result: Any) -> None:
-        """Takes the evidence at the first keyword that failed."""
-        self._evidence.leave(result)
+        """Collects evidence at the first keyword that failed."""
+        self._listener.end_keyword(result)
 
     def end_test(self, data: Any, result: Any) -> None:
         """Shows the evidence of a failed test, then stops what the test started."""
-        if self._context.is_running:
-            if self._console is not None:
-                self._console.show_news()
-            self._inferences.abandon_all()
-            self._inferences.log_all()
-            if result.failed:
-                result.message = self._evidence.log(result.message)
-            if (too_little := self._coverage.add(self._timeline.log(failed=result.failed))) is not None:
-                _fail_also(result, too_little)
-            self._judge_faults(result)
-            if self._context.lost is not None:
-                _fail_also(result, f"{self._context.lost}: what the library did is not known any more. Free some room, or set artifacts= of the import")
-            watched = self._contract.watched()
-            if self._settings.now.auto_stop is AutoStop.TEST:
-                self._judge(self._scopes.end_processes(GRACE), result)
-                self._context.drop_scratch()
-            if (broken := self._contract.broken(watched, self._context.scene_began)) is not None:
-                _fail_also(result, broken)
-        self._close_scope()
+        self._listener.end_test(result)
 
     def end_suite(self, data: Any, result: Any) -> None:
         """Stops what the suite started."""
-        if self._context.is_running and self._settings.now.auto_stop is not AutoStop.MANUAL:
-            self._inferences.abandon_all()
-            self._warn_of(self._scopes.end_processes(GRACE))
-        self._close_scope()
-        if not self._scopes.depth:
-            self._coverage.end(self._artifact_folder(), result)
+        self._listener.end_suite(result, self._artifact_folder())
 
     def close(self) -> None:
         """Ends everything; called at the very end of the run, also after Ctrl+C twice."""
-        self._context.close()
-        self._ports.release_all_but(set())
-
-    def _close_scope(self) -> None:
-        ports, nodes = self._scopes.close()
-        self._ports.release_all_but(ports)
-        self._launcher.nodes.remove_all_but(nodes)
-        self._time.close()
-        self._settings.close()
-
-    def _judge_faults(self, result: Any) -> None:
-        policy = self._settings.now.on_unused_fault
-        unused = self._faults.end()
-        if not unused or policy is OnUnusedFault.IGNORE:
-            return
-        text = f"never hit: {', '.join(map(str, unused))}; the test proved nothing about it"
-        if policy is OnUnusedFault.FAIL and result.passed:
-            result.status, result.message = "FAIL", text
-        else:
-            logger.warn(text)
-
-    def _judge(self, ended: Ended, result: Any) -> None:
-        policy = self._settings.now.on_leak
-        leaked = [*ended.leaked, *(process for process in ended.left if process not in ended.leaked)]
-        if leaked and policy is OnLeak.FAIL:
-            names = ", ".join(f"{process.name} (pid {process.pid})" for process in leaked)
-            text = f"leaked: {names} outlived the graceful stop of what started it"
-            _fail_also(result, text)
-        self._warn_of(ended, leaked=policy is OnLeak.WARN)
-
-    def _warn_of(self, ended: Ended, *, leaked: bool = True) -> None:
-        if ended.slow:
-            logger.info(f"ended by SIGKILL after {GRACE:g} s: {', '.join(process.name for process in ended.slow)}")
-        if leaked and ended.leaked:
-            logger.warn(f"outlived the graceful stop of what started it: {', '.join(process.name for process in ended.leaked)}")
-
-
-def _fail_also(result: Any, text: str) -> None:
-    """Fails a test, for one more reason if it has failed already."""
-    result.message = f"{result.message}\n\nAlso {text}" if result.failed and result.message else text
-    result.status = "FAIL"
+        self._session.close()

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from ..errors import NotAtRest
 from .activity import Activity, Link, ParkedJob
 from .clock import Clock, ClockPage
 from .in_flight import Report, in_flight
@@ -37,10 +38,6 @@ class ProcessLook(Enum):
     alive = 1
     frozen = 2
     gone = 3
-
-
-class NotAtRest(Exception):
-    """Somebody would not come to rest; the message says who, and at what."""
 
 
 @dataclass(frozen=True)

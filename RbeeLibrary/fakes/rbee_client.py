@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from ..clock.clock import Clock, Event
-from ..net.http_client import Answer, HttpClient, HttpFailure, NoAnswer, NotConnected, Stream
+from ..errors import HttpFailure, NoAnswer, NotConnected
+from ..net.http_client import Answer, HttpClient, Stream
 from ..protocol import sse
 from ..protocol.error_codes import ERRORS, RbeeError, envelope_error
 from ..protocol.options import VERSION

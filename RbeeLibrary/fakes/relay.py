@@ -9,8 +9,9 @@ import threading
 from typing import Any
 
 from ..clock.clock import Event
+from ..errors import HttpFailure
 from ..net.counted_socket import CountedSocket
-from ..net.http_client import HttpFailure, reason
+from ..net.http_client import reason
 from ..protocol.program_options import RelayOptions
 from ..protocol.units import ByteSize
 from ..run.tcp_ports import closed

@@ -23,6 +23,7 @@ from typing import Any
 
 from ..clock.activity import Activity, ChildActivity
 from ..clock.clock import Event
+from ..errors import SpawnFailed
 from ..run.lifeline import NAME_VARIABLE
 from ..run.platform import portable, signal_at_parents_end
 from ..run.proctitle import set_proctitle
@@ -32,10 +33,6 @@ from .launch import FORKED_VARIABLE, LISTEN_VARIABLE, READY_VARIABLE, ProgramSpe
 
 _REQUEST_LIMIT = 262144
 OWN_GROUP: dict[str, Any] = {"process_group": 0} if sys.version_info >= (3, 11) else {"start_new_session": True}
-
-
-class SpawnFailed(Exception):
-    """A child could not be started; the message says why."""
 
 
 @dataclass(eq=False, repr=False)

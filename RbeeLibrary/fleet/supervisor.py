@@ -18,6 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..errors import ControlFailed, NoRun, StartFailed
 from ..run.lifeline import RUN_VARIABLE
 from ..run.platform import portable, require_supported
 from ..run.proctitle import ROOM
@@ -28,16 +29,6 @@ _PLAIN = "/tmp"
 _LONGEST = 103 if sys.platform == "darwin" else 107
 """Bytes of a unix socket's path."""
 _ROOM_FOR_NAMES = len("/clock.sock")
-
-
-class StartFailed(Exception):
-    """A program did not start; the message says why."""
-
-
-class NoRun(Exception):
-    """There can be no run here; the message says what is missing, where, and what to do."""
-
-    ROBOT_SUPPRESS_NAME = True
 
 
 @dataclass(eq=False, repr=False)
@@ -242,16 +233,16 @@ class Supervisor:
         """Gives a fake an order and returns its answer.
 
         Raises:
-            RuntimeError: it is no fake, has ended, refused, or did not answer within the limit.
+            ControlFailed: it is no fake, has ended, refused, or did not answer within the limit.
         """
         with self._changed:
             ticket = self._send({"op": "control", "pid": process.pid, "request": request})
             self._changed.wait_for(lambda: self._replies[ticket] is not None or self._over, limit)
             reply = self._replies.pop(ticket)
         if reply is None:
-            raise RuntimeError(f"{process.name} did not answer within {limit:g} s; is it frozen?")
+            raise ControlFailed(f"{process.name} did not answer within {limit:g} s; is it frozen?")
         if "error" in reply:
-            raise RuntimeError(f"{process.name}: {reply['error']}")
+            raise ControlFailed(f"{process.name}: {reply['error']}")
         return reply["value"]
 
     def close(self) -> None:

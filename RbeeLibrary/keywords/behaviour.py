@@ -1,31 +1,23 @@
-"""The keyword that judges what a whole fleet did."""
+"""The group Judgement: whether a whole fleet behaved, and whether its tokens add up."""
 
-import time
 from datetime import timedelta
 
 from robot.api import logger
 from robot.api.deco import keyword
 
-from ..report.fleet_rules import HEALING, Finding, History, Rule, misbehaviour
-from ..session.session import Session, seconds
-from ..session.types import Mark
-from .journal import JournalKeywords
+from ..report.fleet_rules import FleetRule
+from ..session.session import Session
+from ..session.types import Mark, TokenTexts
 
 
 class BehaviourKeywords:
-    """One keyword of the group Journal.
+    """Part of the group Judgement: what a whole fleet did."""
 
-    Args:
-        context: the run.
-        journals: reads what the programs wrote.
-    """
-
-    def __init__(self, context: Session, journals: JournalKeywords):
-        self._context = context
-        self._journals = journals
+    def __init__(self, session: Session):
+        self._session = session
 
     @keyword
-    def fleet_should_have_behaved(self, *allowed: Rule, since: Mark | None = None, within: timedelta | None = None) -> None:
+    def fleet_should_have_behaved(self, *allowed: FleetRule, since: Mark | None = None, within: timedelta | None = None) -> None:
         """Judges by rules what all programs of the test did together; meant for the teardown of tests.
 
         | rule | broken when |
@@ -51,17 +43,31 @@ class BehaviourKeywords:
         Raises:
             AssertionError: a rule was broken; the message has the records that show it.
         """
-        if not self._context.is_running:
+        run = self._session.run
+        if not run.is_running:
             return
-        began = since.ns if since is not None else self._context.scene_began
-        deadline = time.monotonic() + seconds(within, self._context.settings.now.within)
-        while findings := [finding for finding in self._findings(began) if finding.rule not in allowed]:
-            if any(finding.rule not in HEALING for finding in findings) or time.monotonic() >= deadline:
-                break
-            self._context.supervisor.await_news(0.02)
+        began = since.ns if since is not None else run.scene_began
+        findings = self._session.judge.broken_rules(began, allowed, self._session.settings.within(within))
         if findings:
             raise AssertionError("\n".join([f"the fleet misbehaved, findings: {len(findings)}", *(one.shown(began) for one in findings)]))
         logger.info("the fleet behaved")
 
-    def _findings(self, since: int) -> list[Finding]:
-        return misbehaviour(History(self._journals.settled(tokens=False)), since)
+    @keyword
+    def tokens_should_add_up(self, *, texts: TokenTexts = TokenTexts.any, since: Mark | None = None) -> None:
+        """Judges the tokens of all inferences of the test, one by one. Contract 6.5, 7.4.
+
+        Nobody has a token that no worker wrote, none was written twice or left out, an inference that is done has all of them, one worker answered it, and it
+        has ended.
+
+        Args:
+            texts: `generated`: the texts have to be those that workers generate from prompt, seed and index as well; `any`: they answer something else.
+            since: Judges only inferences that were submitted since this mark, from `Mark Journal`; default: since the test began.
+
+        Raises:
+            AssertionError: something does not add up; the message has it all.
+        """
+        began = since.ns if since is not None else self._session.run.scene_began
+        found = self._session.judge.wrong_tokens(began, texts)
+        if found:
+            raise AssertionError("\n".join([f"the tokens do not add up, findings: {len(found)}", *found]))
+        logger.info("the tokens add up")

@@ -1,40 +1,31 @@
-"""Whether what is said is what the contract says: fakes judge themselves, a keyword judges any answer."""
+"""The group Judgement: whether an answer is what the contract says."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from robot.api import logger
 from robot.api.deco import keyword
 
-from ..journal.reader import entries
+from ..errors import UsageError
 from ..protocol.sse import CONTENT_TYPE, Parser
-from ..session.assertions import UsageError
 from ..session.inference_client import OVER, Inference
 from ..session.session import Session
 from ..session.types import Daemon, Service
-from .journal import journals
 
 if TYPE_CHECKING:
     from requests import Response
 
     from ..protocol.schema.routes import Route
 
-_RECORD = b'"record":"off_contract"'
-
 
 class ContractKeywords:
-    """One keyword of the group Judgement.
+    """Part of the group Judgement: single answers."""
 
-    Args:
-        context: the run.
-    """
-
-    def __init__(self, context: Session):
-        self._context = context
+    def __init__(self, session: Session):
+        self._session = session
 
     @keyword
     def answer_should_match_contract(self, answer: Any, *, of: Service | Daemon | None = None, exact: bool | None = None) -> None:
@@ -56,7 +47,7 @@ class ContractKeywords:
             AssertionError: the answer is not what the contract says; all findings are in the message.
         """
         method, url, status, headers, body = _parts(answer)
-        daemon = self._context.find(of) if isinstance(of, Daemon) else self._asked(url)
+        daemon = self._session.programs.find(of) if isinstance(of, Daemon) else self._asked(url)
         service = of.value if isinstance(of, Service) else daemon.role if daemon is not None else None
         route = _route(service, method, urlsplit(url).path)
         if exact is None:
@@ -68,26 +59,9 @@ class ContractKeywords:
 
     def _asked(self, url: str) -> Daemon | None:
         address = urlsplit(url).netloc
-        if not self._context.is_running:
+        if not self._session.run.is_running:
             return None
-        return next((one for role in Service for one in self._context.daemons(role.value) if urlsplit(one.url).netloc == address), None)
-
-    def watched(self) -> list[tuple[str, Path]]:
-        """Names and journals of all programs, taken before they end and are forgotten."""
-        return [(name, path) for name in {process.name for process in self._context.supervisor.processes()} for path in journals(self._context, name)]
-
-    def broken(self, watched: list[tuple[str, Path]], since: int) -> str | None:
-        """What fakes have said against their contract since a moment (nanoseconds), for the message of a test; they noticed it themselves."""
-        found = [
-            (entry["ns"], f"  {name} {entry['method']} {entry['path']} {entry['status']}: {entry['problem']}")
-            for name, path in watched
-            if _RECORD in path.read_bytes()
-            for entry in entries(path, tokens=False)
-            if entry.get("record") == "off_contract" and entry["ns"] >= since
-        ]
-        if not found:
-            return None
-        return "\n".join(["off contract: a fake said what its contract does not", *dict.fromkeys(line for _, line in sorted(found))])
+        return next((one for role in Service for one in self._session.programs.of_role(role.value) if urlsplit(one.url).netloc == address), None)
 
 
 def _parts(answer: Any) -> tuple[str, str, int, dict[str, str], bytes]:

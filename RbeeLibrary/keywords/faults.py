@@ -1,25 +1,21 @@
 """The group Faults: breaking one exact thing, and knowing that it broke."""
 
-import contextlib
 from datetime import timedelta
 
 from robot.api import logger
 from robot.api.deco import keyword
 
-from ..faults.base import FaultSpec
-from ..journal.reader import entries
-from ..session.assertions import Check, UsageError
+from ..session.assertions import Check
 from ..session.session import Session
 from ..session.types import ArmedFault, Daemon, FaultKind
-from .journal import journals
 from .option_arguments import asserting
 
 
 class FaultKeywords:
     """The group Faults."""
 
-    def __init__(self, context: Session):
-        self._context = context
+    def __init__(self, session: Session):
+        self._session = session
 
     @keyword
     def inject_fault(
@@ -65,40 +61,22 @@ class FaultKeywords:
         Raises:
             UsageError: the program is no fake, or has ended.
         """
-        seconds = delay.total_seconds() if delay is not None else None
-        wanted = str(name)
-        number = self._context.faults.new_id()
-        try:
-            spec = FaultSpec(
-                kind.value,
-                number,
-                path,
-                after_tokens=after_tokens,
-                after_bytes=after_bytes,
-                after_requests=after_requests,
-                times=times,
-                probability=probability,
-                seed=seed,
-                delay=seconds,
-                status=status,
-                code=code,
-                layer=layer,
-            )
-        except ValueError as error:
-            raise UsageError(str(error)) from None
-        process = self._context.process_or_none(wanted)
-        if process is not None and process.alive:
-            try:
-                self._context.supervisor.control(process, {"op": "arm-fault", "spec": vars(spec)})
-            except RuntimeError as error:
-                raise UsageError(f"{kind.value} cannot be injected: {error}") from None
-            logger.info(f"{wanted} has the fault {spec}")
-        else:
-            self._context.faults.wait(wanted, spec)
-            self._tell_hives(wanted)
-            logger.info(f"the next {wanted} starts with the fault {spec}")
-        fault = ArmedFault(wanted, kind.value, number)
-        self._context.faults.armed.append(fault)
+        fault, spec, is_now = self._session.faults.inject(
+            str(name),
+            kind.value,
+            path=path,
+            after_tokens=after_tokens,
+            after_bytes=after_bytes,
+            after_requests=after_requests,
+            times=times,
+            probability=probability,
+            seed=seed,
+            delay=delay.total_seconds() if delay is not None else None,
+            status=status,
+            code=code,
+            layer=layer,
+        )
+        logger.info(f"{name} has the fault {spec}" if is_now else f"the next {name} starts with the fault {spec}")
         return fault
 
     @keyword
@@ -112,7 +90,7 @@ class FaultKeywords:
         Returns:
             The number.
         """
-        return self._context.verify(f"hits of {fault}", lambda: self._hits(fault), check)
+        return self._session.verify(f"hits of {fault}", lambda: self._session.faults.hits(fault), check)
 
     @keyword
     def clear_faults(self, name: str | Daemon | None = None) -> None:
@@ -121,37 +99,5 @@ class FaultKeywords:
         Args:
             name: Name or object of a program; default: all.
         """
-        wanted = str(name) if name is not None else None
-        for forgotten in self._context.faults.forget_waiting(wanted):
-            self._tell_hives(forgotten)
-        for program in {fault.name for fault in self._context.faults.armed if wanted in (None, fault.name)}:
-            process = self._context.process_or_none(program)
-            if process is not None and process.alive and not process.frozen:
-                with contextlib.suppress(RuntimeError):
-                    self._context.supervisor.control(process, {"op": "clear-faults"})
-        logger.info(f"no fault is armed in {wanted or 'any program'}")
-
-    # --- for the library ---
-
-    def end(self) -> list[ArmedFault]:
-        """Ends all faults at the end of a test; returns those that were never hit, whose test so proved nothing."""
-        armed = self._context.faults.armed
-        if not armed:
-            return []
-        self.clear_faults()
-        unused = [fault for fault in armed if not self._hits(fault)]
-        self._context.faults.armed = []
-        return unused
-
-    def _tell_hives(self, worker: str) -> None:
-        """A hive may start a worker of this name by itself, for a client that asks it."""
-        argv = [word for spec in self._context.faults.waiting(worker) for word in ("--fault", spec)]
-        for hive in self._context.daemons("hive"):
-            process = self._context.process_or_none(hive.name)
-            if process is not None and process.alive and not process.frozen:
-                with contextlib.suppress(RuntimeError):
-                    self._context.supervisor.control(process, {"op": "worker-argv", "worker_id": worker, "argv": argv})
-
-    def _hits(self, fault: ArmedFault) -> int:
-        paths = journals(self._context, fault.name)
-        return sum(1 for path in paths for entry in entries(path) if entry.get("record") == "fault" and entry.get("fault") == fault.id)
+        self._session.faults.clear(str(name) if name is not None else None)
+        logger.info(f"no fault is armed in {name or 'any program'}")

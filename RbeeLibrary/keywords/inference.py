@@ -1,21 +1,18 @@
 """The group Inference: asking for tokens, watching them arrive, cancelling."""
 
-import math
-import uuid
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 from robot.api import logger
 from robot.api.deco import keyword
 from robot.api.types import Secret
 
-from ..net.http_client import HttpFailure
+from ..listener.stream_log import log_stream
 from ..protocol.model_reference import NO_MODEL
-from ..report.stream_table import stream_table
-from ..session.assertions import Check, NotYet, Value
+from ..session.assertions import Check, Value
 from ..session.inference_client import OVER, Inference
-from ..session.session import Session, seconds
+from ..session.inferences import await_end, next_token, token_gap, tokens_so_far
+from ..session.session import Session
 from ..session.types import CancelBy, Daemon, InferenceState, Statistic
 from .option_arguments import asserting
 
@@ -23,9 +20,8 @@ from .option_arguments import asserting
 class InferenceKeywords:
     """The group Inference."""
 
-    def __init__(self, context: Session):
-        self._context = context
-        self._inferences: list[Inference] = []
+    def __init__(self, session: Session):
+        self._session = session
 
     @keyword
     def submit_inference(
@@ -65,19 +61,23 @@ class InferenceKeywords:
         Returns:
             The inference with `id`, `tokens`, `text`, `state`, `status`, `headers`.
         """
-        daemon = self._context.find(to)
-        number = request_id or f"req-{uuid.uuid4().hex[:12]}"
-        body: dict[str, Any] = {"request_id": number, "prompt": prompt, "max_tokens": max_tokens, "temperature": temperature, "seed": seed}
-        path, cancel_path = "/v1/inference", f"/v1/inference/{number}"
-        if daemon.role == "queen":
-            path, cancel_path = "/v2/tasks", f"/v2/tasks/{number}"
-            body = {**body, "node": node or "workstation", "model": model, "backend": backend, "device": device}
-        key = self._key(daemon, api_key)
-        limit = seconds(timeout, self._context.settings.now.timeout)
-        inference = Inference(self._context.http, daemon, path, cancel_path, {name: value for name, value in body.items() if value is not None}, key, limit)
-        self._inferences.append(inference)
-        inference.start()
-        logger.info(f"POST {daemon.url}{path} {number}")
+        silence = self._limit(timeout)
+        key = str(api_key.value) if isinstance(api_key, Secret) else api_key
+        inference = self._session.inferences.submit(
+            prompt,
+            to,
+            silence,
+            node=node,
+            model=model,
+            backend=backend,
+            device=device,
+            request_id=request_id,
+            api_key=key,
+            max_tokens=max_tokens,
+            temperature=temperature,
+            seed=seed,
+        )
+        logger.info(f"POST {inference.url} {inference.id}")
         return inference
 
     @keyword
@@ -95,10 +95,7 @@ class InferenceKeywords:
         Raises:
             AssertionError: the inference ended before, or they did not come in time.
         """
-        inference.await_change(lambda: len(inference.tokens) >= count or inference.state in OVER, self._limit(within))
-        texts = [token.text for token in inference.tokens]
-        if len(texts) < count:
-            raise AssertionError(f"{inference} has brought {len(texts)} of {count} tokens and is {inference.state.value}{inference.why()}")
+        texts = tokens_so_far(inference, count, self._limit(within))
         logger.info(f"{inference} has brought {len(texts)} tokens")
         return texts
 
@@ -116,13 +113,8 @@ class InferenceKeywords:
         Raises:
             AssertionError: the inference ended before, or it did not come in time.
         """
-        position = inference.read
-        inference.await_change(lambda: len(inference.tokens) > position or inference.state in OVER, self._limit(within))
-        if len(inference.tokens) <= position:
-            raise AssertionError(f"{inference} brought no token after the first {position} and is {inference.state.value}{inference.why()}")
-        inference.read += 1
-        text = inference.tokens[position].text
-        logger.info(f"token {position} of {inference} is {text!r}")
+        text = next_token(inference, self._limit(within))
+        logger.info(f"token {inference.read - 1} of {inference} is {text!r}")
         return text
 
     @keyword
@@ -139,12 +131,10 @@ class InferenceKeywords:
         Raises:
             AssertionError: it did not end in time.
         """
-        inference.await_change(lambda: inference.state in OVER, self._limit(within))
-        if inference.state not in OVER:
-            raise AssertionError(f"{inference} has not ended, it is {inference.state.value} after {len(inference.tokens)} tokens")
-        logger.info(f"{inference} is {inference.state.value} after {len(inference.tokens)} tokens{inference.why()}")
-        self._log_once(inference)
-        return inference.state
+        state = await_end(inference, self._limit(within))
+        logger.info(f"{inference} is {state.value} after {len(inference.tokens)} tokens{inference.why()}")
+        log_stream(inference)
+        return state
 
     @keyword
     def set_answer(self, name: str | Daemon, text: str, *, prompt: str | None = None) -> None:
@@ -155,8 +145,8 @@ class InferenceKeywords:
             text: The answer; it is split into tokens before each blank.
             prompt: Only for this prompt, or for prompts that match this regular expression; default: for every prompt.
         """
-        process = self._context.process(name)
-        self._context.supervisor.control(process, {"op": "set-answer", "prompt": prompt, "text": text})
+        process = self._session.programs.process(name)
+        self._session.run.supervisor.control(process, {"op": "set-answer", "prompt": prompt, "text": text})
         logger.info(f"{name} answers {prompt or 'everything'} with {text!r}")
 
     @keyword
@@ -174,15 +164,7 @@ class InferenceKeywords:
         Raises:
             AssertionError: DELETE was not answered with 204, or the inference did not end in time.
         """
-        if by is CancelBy.disconnect:
-            inference.disconnect()
-        else:
-            try:
-                status = inference.delete(self._limit(within))
-            except HttpFailure as error:
-                raise AssertionError(f"DELETE of {inference} was not answered: {error}") from None
-            if status != 204:
-                raise AssertionError(f"DELETE of {inference} was answered with {status}, expected 204")
+        self._session.inferences.cancel(inference, by, self._limit(within))
         return self.wait_until_inference_ends(inference, within=within)
 
     @keyword
@@ -249,66 +231,13 @@ class InferenceKeywords:
         Returns:
             The gap.
         """
-
-        def read() -> timedelta:
-            times = [token.at for token in inference.tokens]
-            gaps = sorted(later - earlier for earlier, later in zip(times, times[1:], strict=False))
-            if not gaps:
-                raise NotYet("needs two tokens to be measured")
-            return timedelta(seconds=_pick(gaps, statistic))
-
-        return self._verify(inference, f"{statistic.value} gap between tokens of {inference}", read, check)
-
-    # --- for the library ---
-
-    def all(self) -> list[Inference]:
-        """All inferences of the test."""
-        return list(self._inferences)
-
-    def abandon_all(self) -> None:
-        """Ends what still runs: its clients leave, so that draining workers have nothing to wait for."""
-        for inference in self._inferences:
-            if inference.state not in OVER:
-                inference.disconnect()
-        for inference in self._inferences:
-            inference.await_change(lambda inference=inference: inference.state in OVER, 1.0)  # type: ignore[misc]
-
-    def log_all(self) -> None:
-        """Logs the streams that no keyword has shown yet, and forgets them."""
-        for inference in self._inferences:
-            self._log_once(inference)
-        self._inferences = []
-
-    # --- inside ---
+        return self._verify(inference, f"{statistic.value} gap between tokens of {inference}", lambda: token_gap(inference, statistic), check)
 
     def _verify(self, inference: Inference, what: str, read: Callable[[], Value], check: Check) -> Value:
-        value = self._context.verify(what, read, check)
+        value = self._session.verify(what, read, check)
         if inference.state in OVER:
-            self._log_once(inference)
+            log_stream(inference)
         return value
 
-    def _log_once(self, inference: Inference) -> None:
-        if not inference.logged and inference.started_at:
-            inference.logged = True
-            logger.info(
-                stream_table(
-                    str(inference), inference.state.value, inference.why(), inference.started_at, [(token.text, token.at) for token in inference.tokens]
-                ),
-                html=True,
-            )
-
     def _limit(self, within: timedelta | None) -> float:
-        return seconds(within, self._context.settings.now.timeout)
-
-    def _key(self, daemon: Daemon, given: str | Secret | None) -> str | None:
-        if isinstance(given, Secret):
-            return str(given.value)
-        if given is not None:
-            return given or None
-        keys = self._context.known_keys
-        return keys.get(daemon.name) or (keys.get(daemon.owner) if daemon.owner else None)
-
-
-def _pick(ordered: list[float], statistic: Statistic) -> float:
-    position = {Statistic.min: 0.0, Statistic.median: 0.5, Statistic.p95: 0.95, Statistic.max: 1.0}[statistic]
-    return ordered[min(len(ordered) - 1, math.ceil(position * len(ordered)) - 1 if position else 0)]
+        return self._session.settings.timeout(within)

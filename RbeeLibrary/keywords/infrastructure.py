@@ -1,48 +1,28 @@
-"""What stands around a fleet: model hub, nodes that ssh reaches, lines between programs."""
+"""The group Lifecycle: what stands around a fleet: model hub, nodes that ssh reaches, lines between programs."""
 
-import importlib.util
-import json
-import os
-import shlex
-import shutil
-import subprocess
-import time
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from robot.api import logger
 from robot.api.deco import keyword
 from robot.api.types import Secret
 
-from ..fleet.launch import ProgramSpec
-from ..protocol.options import masked, secret_environment, to_argv
+from ..errors import ControlFailed, UsageError
 from ..protocol.program_options import HiveOptions, HubOptions, RelayOptions, WorkerOptions
-from ..run.tcp_ports import free_range
-from ..session.assertions import Check, UsageError
-from ..session.launcher import Launcher, for_hive_and_workers
-from ..session.nodes import SshCall, furnish
-from ..session.session import Session, seconds, write_private
-from ..session.types import Daemon, Node, ProgramName, SshOutcome, SshServer, State
+from ..session.assertions import Check
+from ..session.programs.nodes import SshCall
+from ..session.session import Session
+from ..session.types import Daemon, Node, ProgramName, SshOutcome, SshServer
 from .option_arguments import asserting, option_values, takes_options
 
-_USER = "vince"
-_REPOSITORY = "https://github.com/user/llama-orch.git"
-_CONFIG = """Host {host}
-    HostName 127.0.0.1
-    UserKnownHostsFile {known_hosts}
-    IdentitiesOnly yes
-    LogLevel ERROR
-"""
 _OF_A_NODE = ("fault", "journal", "die_with_parent", "addr", "node_name", "host", "port", "queen_url", "callback_url", "worker_id", "api_key", "models_db")
 
 
 class InfrastructureKeywords:
     """Part of the group Lifecycle: hub, nodes, relays."""
 
-    def __init__(self, context: Session, launcher: Launcher):
-        self._context = context
-        self._launcher = launcher
+    def __init__(self, session: Session):
+        self._session = session
 
     # --- hub ---
 
@@ -73,12 +53,10 @@ class InfrastructureKeywords:
         Raises:
             AssertionError: it did not start; the message has its exit code and last lines.
         """
-        deadline = self._deadline(timeout)
         given = option_values({**options, "token": token, "file": [files] if isinstance(files, str) else files})
-        launching = self._launcher.begin(name, "hub", given, deadline)
-        self._launcher.finish_all([launching], State.idle, deadline)
-        logger.info(f"started {launching.daemon}, pid {launching.daemon.pid}, {launching.daemon.url}")
-        return launching.daemon
+        daemon = self._session.start.daemon(name, "hub", deadline=self._deadline(timeout), **given)
+        logger.info(f"started {daemon}, pid {daemon.pid}, {daemon.url}")
+        return daemon
 
     # --- nodes ---
 
@@ -119,37 +97,18 @@ class InfrastructureKeywords:
         Raises:
             UsageError: a real server is not to be had here.
         """
-        given = option_values(options)
-        home = Path(self._context.outputs()) / f"{name}-node"
-        furnish(home, home / "rbee", installed)
-        hive = "hive" if name == "workstation" else name
-        if not (link := Path(self._context.outputs()) / f"{hive}.stderr").is_symlink():
-            link.symlink_to(home / ".rbee" / "logs" / "rbee-hive.log")
-        url = f"http://127.0.0.1:{free_range(1)}"
-        address = host or f"{name}.home.arpa"
-        node = Node(name, address, 22, _USER, str(home / "id_ed25519"), _REPOSITORY, "main", str(home / "rbee"), str(home), url, hive)
-        own_options, worker_env = for_hive_and_workers(given)
-        hive_options = self._launcher.with_stores(hive, {"worker_ports": "0", **own_options}, hub)
-        faults = self._context.faults.take_waiting(hive)
-        env = {
-            "HOME": str(home),
-            "PATH": f"{home / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
-            "RBEE_NAME": hive,
-            "RBEE_HIVE_ARGS": shlex.join(masked(to_argv({**hive_options, "fault": faults}), HiveOptions)),
-            **secret_environment(hive_options, HiveOptions),
-            **worker_env,
-            "RBEE_OUTPUTS": self._context.outputs(),
-            "RBEE_JOURNALS": self._context.outputs(),
-        }
-        client: list[str] = []
-        if server is SshServer.real:
-            client, node.port = self._serve_ssh(node, home, ssh, env, self._deadline(timeout))
-        self._launcher.nodes.add(node, ssh, server, delay.total_seconds(), env, client)
-        for queen in self._context.daemons("queen"):
-            process = self._context.process(queen)
-            if process.alive:
-                self._context.supervisor.control(process, {"op": "node-url", "node": name, "url": url})
-        logger.info(f"{name} ({node.user}@{node.host}) is {'there' if ssh is SshOutcome.ok else ssh.value}; its hive will be at {url}")
+        node = self._session.node_builder.build(
+            name,
+            option_values(options),
+            self._deadline(timeout),
+            outcome=ssh,
+            server=server,
+            delay=delay.total_seconds(),
+            host=host,
+            installed=installed,
+            hub=hub,
+        )
+        logger.info(f"{name} ({node.user}@{node.host}) is {'there' if ssh is SshOutcome.ok else ssh.value}; its hive will be at {node.hive_url}")
         return node
 
     @keyword
@@ -163,7 +122,7 @@ class InfrastructureKeywords:
         Returns:
             The number.
         """
-        return self._context.verify(f"number of ssh calls{f' to {node}' if node else ''}", lambda: len(self.get_ssh_calls(node)), check)
+        return self._session.verify(f"number of ssh calls{f' to {node}' if node else ''}", lambda: len(self.get_ssh_calls(node)), check)
 
     @keyword
     def get_ssh_calls(self, node: str | Node | None = None) -> list[SshCall]:
@@ -175,34 +134,8 @@ class InfrastructureKeywords:
         Returns:
             Calls with `argv`, `host`, `stdin`, `outcome`, `exit_code`, `start` and `end` (seconds since 1970).
         """
-        host = None if node is None else self._launcher.nodes.host_of(str(node))
-        return self._launcher.nodes.calls(host)
-
-    def _serve_ssh(self, node: Node, home: Path, outcome: SshOutcome, env: dict[str, str], deadline: float) -> tuple[list[str], int]:
-        """A real SSH server for a node; the words of OpenSSH's client, and the server's port."""
-        program = shutil.which("ssh")
-        if program is None or shutil.which("ssh-keygen") is None:
-            raise UsageError("server=real needs OpenSSH's client, and there is no ssh on PATH: install openssh-client")
-        if importlib.util.find_spec("asyncssh") is None:
-            raise UsageError("server=real needs asyncssh: pip install 'robotframework-rbeelibrary[ssh]'")
-        if outcome not in (SshOutcome.ok, SshOutcome.denied):
-            raise UsageError(f"a real SSH server cannot be {outcome.value}: use ok or denied, or Occupy Port with mode=ignore for a host that does not answer")
-        for key in ("id_ed25519", "another_key"):
-            (home / key).unlink(missing_ok=True)
-            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(home / key)], check=True, timeout=10, umask=0o077)
-        allowed = home / ("id_ed25519.pub" if outcome is SshOutcome.ok else "another_key.pub")
-        environment = self._launcher.nodes.folder / f"{node.name}-environment.json"  # keys may be in it: it goes with the run
-        write_private(environment, json.dumps(env))
-        config = home / "ssh_config"
-        write_private(config, _CONFIG.format(host=node.host, known_hosts=home / "known_hosts"))
-        outputs = Path(self._context.outputs())
-        name = f"{node.name}-sshd"
-        out, err = (str(outputs / f"{name}.{kind}") for kind in ("stdout", "stderr"))
-        words = ["--port", "{port}", "--authorized-keys", str(allowed), "--env", str(environment)]
-        daemon = self._launcher.begin_other(
-            ProgramSpec(name, module="RbeeLibrary.fakes.ssh.sshd", argv=words, title="fake-sshd", stdout=out, stderr=err), "sshd", deadline
-        )
-        return [program, "-F", str(config)], daemon.port
+        nodes = self._session.nodes
+        return nodes.calls(None if node is None else nodes.host_of(str(node)))
 
     # --- lines ---
 
@@ -231,12 +164,10 @@ class InfrastructureKeywords:
         Raises:
             AssertionError: it did not start; the message has its exit code and last lines.
         """
-        deadline = self._deadline(timeout)
-        target = str(to) if ":" in str(to) else self._context.find(to).url.removeprefix("http://")
-        launching = self._launcher.begin(name, "relay", {**option_values(options), "to": target}, deadline)
-        self._launcher.finish_all([launching], State.idle, deadline)
-        logger.info(f"started {launching.daemon}, pid {launching.daemon.pid}, {launching.daemon.url} -> {target}")
-        return launching.daemon
+        target = str(to) if ":" in str(to) else self._session.programs.find(to).url.removeprefix("http://")
+        daemon = self._session.start.daemon(name, "relay", deadline=self._deadline(timeout), **option_values(options), to=target)
+        logger.info(f"started {daemon}, pid {daemon.pid}, {daemon.url} -> {target}")
+        return daemon
 
     @keyword
     def cut_line(self, name: str | Daemon = "line") -> None:
@@ -276,14 +207,14 @@ class InfrastructureKeywords:
         self._order(name, {"op": "rate", "rate": rate})
 
     def _order(self, name: str | Daemon, order: dict[str, Any]) -> None:
-        daemon = self._context.find(name)
+        daemon = self._session.programs.find(name)
         if daemon.role != "relay":
             raise UsageError(f"{daemon} is a {daemon.role}, not a line: start one with Start Relay")
         try:
-            self._context.supervisor.control(self._context.process(daemon), order)
-        except RuntimeError as error:
+            self._session.run.supervisor.control(self._session.programs.process(daemon), order)
+        except ControlFailed as error:
             raise UsageError(str(error)) from None
         logger.info(f"{daemon}: {order['op']}{' ' + order['rate'] if 'rate' in order else ''}")
 
     def _deadline(self, timeout: timedelta | None) -> float:
-        return time.monotonic() + seconds(timeout, self._context.settings.now.timeout)
+        return self._session.start.deadline(None if timeout is None else timeout.total_seconds())

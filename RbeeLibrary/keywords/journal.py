@@ -1,48 +1,27 @@
 """The group Journal: which requests the programs received, in which order, how far apart."""
 
-import os
-import time
-from collections.abc import Sequence
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from robot.api import logger
 from robot.api.deco import keyword
 from robot.utils import DotDict
 
-from ..journal.reader import RequestRecord, WantedRequest, entries, first_stamp, nearest, requests
-from ..report.cause import open_ends
-from ..session.assertions import Check, NotYet, UsageError
-from ..session.launcher import output_folder
-from ..session.session import OWN_JOURNAL, Session, seconds
+from ..errors import UsageError
+from ..journal.reader import RequestRecord, WantedRequest, nearest
+from ..session.assertions import Check, NotYet, repeat_until
+from ..session.journals import Gaps
+from ..session.run import OWN_JOURNAL
+from ..session.session import Session
 from ..session.types import Daemon, Mark
 from .option_arguments import asserting
-
-_REPORT_LIMIT = 0.5
-
-
-class Gaps(list[timedelta]):
-    """Times between requests; equal to others within a tolerance."""
-
-    def __init__(self, values: list[timedelta], tolerance: timedelta):
-        super().__init__(values)
-        self._tolerance = tolerance
-
-    def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, list) and len(other) == len(self) and all(abs(mine - theirs) <= self._tolerance for mine, theirs in zip(self, other, strict=True))
-        )
-
-    def __ne__(self, other: object) -> bool:
-        return not self == other
 
 
 class JournalKeywords:
     """The group Journal. Reads the files that the programs write; asks nobody."""
 
-    def __init__(self, context: Session):
-        self._context = context
+    def __init__(self, session: Session):
+        self._session = session
 
     @keyword
     def mark_journal(self) -> Mark:
@@ -51,7 +30,7 @@ class JournalKeywords:
         Returns:
             The mark.
         """
-        return Mark(time.monotonic_ns())
+        return self._session.journals.mark()
 
     @keyword
     def get_requests(
@@ -69,8 +48,7 @@ class JournalKeywords:
         Returns:
             Records with `program`, `method`, `path`, `query`, `status`, `caller`, `correlation_id`, `request_id`, `headers`, `body`, `start`, `end`.
         """
-        wanted = WantedRequest(self._context.find(name).name, method, path, status)
-        return [record for record in self._requests(wanted.program, since) if wanted.fits(record)]
+        return self._session.journals.requests(self._wanted(name, method, path, status), since)
 
     @keyword
     @asserting(int, "the number")
@@ -91,11 +69,12 @@ class JournalKeywords:
         Returns:
             The number.
         """
-        wanted = WantedRequest(self._context.find(name).name, method, path, status)
+        wanted = self._wanted(name, method, path, status)
+        journals = self._session.journals
         try:
-            return self._context.verify(f"number of requests {wanted}", lambda: len(self.get_requests(name, method, path, status=status, since=since)), check)
+            return self._session.verify(f"number of requests {wanted}", lambda: len(journals.requests(wanted, since)), check)
         except AssertionError as error:
-            raise AssertionError(_with_nearest(str(error), nearest(wanted, self._all_requests(since), 0))) from None
+            raise AssertionError(_with_nearest(str(error), nearest(wanted, journals.all_requests(since), 0))) from None
 
     @keyword
     @asserting(list[timedelta], "the times")
@@ -116,14 +95,15 @@ class JournalKeywords:
         Returns:
             The times between one request and the next.
         """
+        wanted = self._wanted(name, method, path, None)
 
         def read() -> list[timedelta]:
-            starts = [record.start for record in self.get_requests(name, method, path, since=since)]
+            starts = [record.start for record in self._session.journals.requests(wanted, since)]
             if not starts:
                 raise NotYet(f"cannot be read, no {method} {path} has come to {name}")
             return Gaps([timedelta(seconds=later - earlier) for earlier, later in zip(starts, starts[1:], strict=False)], tolerance)
 
-        return self._context.verify(f"gaps between requests {method} {path} at {name}", read, check)
+        return self._session.verify(f"gaps between requests {method} {path} at {name}", read, check)
 
     @keyword
     def requests_should_be_in_order(self, *requests: str, since: Mark | None = None, within: timedelta | None = None) -> None:
@@ -141,20 +121,18 @@ class JournalKeywords:
         """
         wanted = [_parse(request) for request in requests]
         for request in wanted:
-            self._context.find(request.program)
-        deadline = time.monotonic() + seconds(within, self._context.settings.now.within)
-        while True:
-            came = self._all_requests(since)
-            position, last = _follow(wanted, came)
-            if position == len(wanted):
-                logger.info(f"{len(wanted)} requests came in this order")
-                return
-            if time.monotonic() >= deadline:
-                break
-            self._context.supervisor.await_news(0.02)
-        before = f"after {wanted[position - 1]}" if position else "at all"
-        message = f"{wanted[position]} did not come {before}"
-        raise AssertionError(_with_nearest(message, nearest(wanted[position], came, last)))
+            self._session.programs.find(request.program)
+
+        def look() -> tuple[int, int, list[RequestRecord]]:
+            came = self._session.journals.all_requests(since)
+            return (*_follow(wanted, came), came)
+
+        patience, pause = self._session.settings.within(within), self._session.run.supervisor.await_news
+        position, last, came = repeat_until(look, lambda seen: seen[0] == len(wanted), patience, pause)
+        if position < len(wanted):
+            before = f"after {wanted[position - 1]}" if position else "at all"
+            raise AssertionError(_with_nearest(f"{wanted[position]} did not come {before}", nearest(wanted[position], came, last)))
+        logger.info(f"{len(wanted)} requests came in this order")
 
     @keyword
     def no_request_should_come(
@@ -172,101 +150,34 @@ class JournalKeywords:
         Raises:
             AssertionError: one has come.
         """
-        deadline = time.monotonic() + during.total_seconds()
-        while True:
-            came = self.get_requests(name, method, path, since=since)
-            if came:
-                raise AssertionError(f"{came[0]} came from {came[0].caller}, expected none")
-            left = deadline - time.monotonic()
-            if left <= 0:
-                return
-            self._context.supervisor.await_news(min(left, 0.02))
+        wanted = self._wanted(name, method, path, None)
+        pause = self._session.run.supervisor.await_news
+        came = repeat_until(lambda: self._session.journals.requests(wanted, since), bool, during.total_seconds(), pause)
+        if came:
+            raise AssertionError(f"{came[0]} came from {came[0].caller}, expected none")
 
     @keyword
-    def get_records(self, name: str | Daemon | None, *kinds: str, since: Mark | None = None) -> list[DotDict]:
+    def get_records(self, name: str | Daemon | None, *kinds: str, since: Mark | None = None, **fields: Any) -> list[DotDict]:
         """Reads journal records of any kind, in the order in which things happened. Contract 18.
+
+        ```robotframework
+        ${ends} =    Get Records    hive    process_exited    worker_id=worker-1
+        ```
 
         Args:
             name: Name or object of a program, `library` for what the test did (steps of the clock, signals), `${None}` for all together.
             kinds: Only these, such as `state`, `process_exited`, `token`, `health_miss`, `signal`, `fault`, `clock_step`; default: all.
             since: Only those after this mark, from `Mark Journal`.
+            fields: Only records with these values, such as `worker_id=worker-1` or `reason=idle`; values are compared as text.
 
         Returns:
             Records with `record`, `name` of the program, `ns` and `clock` (when, on the machine's and on the run's clock), and the fields of their kind.
         """
-        names = None if name is None else [str(name) if str(name) == OWN_JOURNAL else self._context.find(name).name]
-        return [DotDict(entry) for entry in self.read(names, kinds, since)]
+        names = None if name is None else [str(name) if str(name) == OWN_JOURNAL else self._session.programs.find(name).name]
+        return [DotDict(entry) for entry in self._session.journals.records(names, kinds, since, **fields)]
 
-    def read(self, names: list[str] | None = None, kinds: Sequence[str] = (), since: Mark | None = None, *, tokens: bool = True) -> list[dict[str, Any]]:
-        """The same as plain dictionaries, of several programs; None = of all, and of the library."""
-        if names is None:
-            names = [*{process.name for process in self._context.supervisor.processes()}, OWN_JOURNAL]
-        found = [
-            {**entry, "name": one}
-            for one in names
-            for path in journals(self._context, one)
-            for entry in entries(path, tokens=tokens)
-            if (not kinds or entry.get("record") in kinds) and (since is None or entry["ns"] >= since.ns)
-        ]
-        return sorted(found, key=lambda entry: entry["ns"])
-
-    def settled(self, since: Mark | None = None, *, tokens: bool = True) -> list[dict[str, Any]]:
-        """All records, and the ends that no program reports: of what the library itself started, and of what outlived its parent.
-
-        What was killed is gone at once, but its end is reported a moment later: that moment is waited for.
-        """
-        deadline = time.monotonic() + _REPORT_LIMIT
-        while True:
-            ends = self._ends(since)  # first: what a program reports is in its journal before anybody hears of it
-            read = self.read(None, (), since, tokens=tokens)
-            reported = {record.get("child") for record in read if record.get("record") == "process_exited"}
-            records = sorted([*read, *(end for end in ends if end["child"] not in reported)], key=lambda record: record["ns"])
-            if not any(map(self._may_be_reported, open_ends(records))) or time.monotonic() >= deadline:
-                return records
-            self._context.supervisor.await_news(0.02)
-
-    def _may_be_reported(self, name: str) -> bool:
-        """Whether somebody is there to report an end: a frozen hive reports nothing."""
-        process = self._context.process_or_none(name)
-        owner = next((one for one in self._context.supervisor.processes() if process is not None and one.pid == process.ppid), None)
-        return owner is None or not (owner.alive and owner.frozen)
-
-    def _ends(self, since: Mark | None) -> list[dict[str, Any]]:
-        return [
-            {
-                "record": "process_exited",
-                "name": OWN_JOURNAL,
-                "pid": os.getpid(),
-                "role": process.name,
-                "child": process.pid,
-                "ns": int(process.ended * 1e9),
-                "exit_code": process.exit_code if process.exit_code >= 0 else None,
-                "signal": -process.exit_code if process.exit_code < 0 else None,
-            }
-            for process in self._context.supervisor.processes()
-            if process.ended is not None and process.exit_code is not None
-            if since is None or process.ended * 1e9 >= since.ns
-        ]
-
-    def _requests(self, name: str, since: Mark | None) -> list[RequestRecord]:
-        found = requests(name, journals(self._context, name))
-        return [record for record in found if since is None or record.ns >= since.ns]
-
-    def _all_requests(self, since: Mark | None) -> list[RequestRecord]:
-        names = {process.name for process in self._context.supervisor.processes()}
-        return sorted((record for name in names for record in self._requests(name, since)), key=lambda record: record.ns)
-
-
-def journals(context: Session, name: str) -> list[Path]:
-    """The journals of all processes that had a name, oldest first."""
-    folder = output_folder(context, name)
-    return sorted((path for path in folder.glob(f"{name}-*.jsonl") if path.stem[len(name) + 1 :].isdigit()), key=first_stamp)
-
-
-def last_state(context: Session, name: str, pid: int) -> str:
-    """The state that a program recorded last; empty for one that keeps no journal. Asks nobody, so it never waits."""
-    states = [entry["to"] for entry in entries(output_folder(context, name) / f"{name}-{pid}.jsonl") if entry.get("record") == "state"]
-    return str(states[-1]) if states else ""
+    def _wanted(self, name: str | Daemon, method: str | None, path: str | None, status: int | None) -> WantedRequest:
+        return WantedRequest(self._session.programs.find(name).name, method, path, status)
 
 
 def _follow(wanted: list[WantedRequest], came: list[RequestRecord]) -> tuple[int, int]:

@@ -1,24 +1,19 @@
 """The group Keeper: the command line of rbee, run to its end or interrupted."""
 
 import shlex
-import time
 from dataclasses import dataclass
 from datetime import timedelta
 from html import escape
-from pathlib import Path
 
 from robot.api import logger
 from robot.api.deco import keyword
 from robot.api.types import Secret
 
-from ..fleet.launch import ProgramSpec
-from ..fleet.supervisor import ending
 from ..protocol.keeper_options import KeeperOptions
 from ..protocol.options import take_secrets
-from ..session.assertions import UsageError
-from ..session.launcher import Launcher, read_output
-from ..session.session import Session, seconds
-from ..session.stopper import Stopper
+from ..run.exit_status import ExitStatus
+from ..session.programs.outputs import BOTH
+from ..session.session import Session
 from ..session.types import Daemon, ProgramName
 
 _RUN_LIMIT = 30.0
@@ -37,10 +32,8 @@ class KeeperResult:
 class KeeperKeywords:
     """The group Keeper."""
 
-    def __init__(self, context: Session, launcher: Launcher, endings: Stopper):
-        self._context = context
-        self._launcher = launcher
-        self._endings = endings
+    def __init__(self, session: Session):
+        self._session = session
 
     @keyword
     def run_keeper(
@@ -69,18 +62,18 @@ class KeeperKeywords:
         Raises:
             AssertionError: it did not end in time; it has got SIGKILL.
         """
-        before = [len(read_output(self._context, "keeper", (kind,))) for kind in ("stdout", "stderr")]
+        outputs, stopper = self._session.outputs, self._session.stopper
+        before = [len(outputs.read("keeper", (stream,))) for stream in BOTH]
         self.start_keeper(*arguments, api_key=api_key, env=env, program=program)
-        process = self._context.process("keeper")
-        limit = seconds(timeout, _RUN_LIMIT)
-        code = self._endings.await_code(process, limit)
-        out, err = (read_output(self._context, "keeper", (kind,))[size:] for kind, size in zip(("stdout", "stderr"), before, strict=True))
+        process = self._session.programs.process("keeper")
+        limit = _RUN_LIMIT if timeout is None else timeout.total_seconds()
+        code = stopper.await_code(process, limit)
+        out, err = (outputs.read("keeper", (stream,))[size:] for stream, size in zip(BOTH, before, strict=True))
         if code is None:
-            self._endings.force(process)
-            raise AssertionError(f"the keeper did not end within {limit:g} s and got SIGKILL; its last lines:\n{self._launcher.last_lines(process)}")
+            stopper.force(process)
+            raise AssertionError(f"the keeper did not end within {limit:g} s and got SIGKILL; its last lines:\n{self._session.launcher.last_lines(process)}")
         shown = f"<pre>{escape(out[-_SHOWN:])}</pre><pre>{escape(err[-_SHOWN:])}</pre>"
-        words, _ = take_secrets(list(arguments), KeeperOptions)
-        logger.info(f"rbee-keeper {escape(shlex.join(words))}: {ending(code)}{shown}", html=True)
+        logger.info(f"rbee-keeper {escape(_shown(arguments))}: {ExitStatus(code)}{shown}", html=True)
         return KeeperResult(code, out, err)
 
     @keyword
@@ -106,35 +99,12 @@ class KeeperKeywords:
         Returns:
             The keeper with `pid`, `name`, `role`.
         """
-        if not arguments:
-            raise UsageError("the keeper needs a command, such as: Run Keeper    workers    list")
-        deadline = time.monotonic() + seconds(timeout, self._context.settings.now.timeout)
-        outputs = Path(self._context.outputs())
-        home = outputs / f"{name}-home"
-        home.mkdir(mode=0o700, exist_ok=True)
-        out, err = (str(outputs / f"{name}.{kind}") for kind in ("stdout", "stderr"))
-        environment = {
-            "HOME": str(home),
-            "RBEE_OUTPUTS": str(outputs),
-            "RBEE_JOURNALS": str(outputs),
-            "RBEE_HIVE_ARGS": "--worker-ports 0",
-            "RBEE_QUEEN_ARGS": shlex.join(word for url in self._launcher.nodes.urls() for word in ("--node-url", url)),
-            **self._queen_url(),
-            **self._launcher.nodes.environment(),
-            **({"RBEE_API_KEY": api_key.value if isinstance(api_key, Secret) else api_key} if api_key else {}),
-            **(env or {}),
-        }
-        words, keys = take_secrets(list(arguments), KeeperOptions)
-        environment.update(keys)
-        planned = (
-            ProgramSpec(name, command=[program, *words], port=None, stdout=out, stderr=err, env=environment)
-            if program
-            else ProgramSpec(name, module="RbeeLibrary.fakes.keeper", argv=words, title="fake-keeper", port=None, stdout=out, stderr=err, env=environment)
-        )
-        daemon = self._launcher.begin_program(planned, "keeper", deadline)
-        logger.info(f"started {name}, pid {daemon.pid}: rbee-keeper {shlex.join(words)}")
+        key = api_key.value if isinstance(api_key, Secret) else api_key
+        limit = None if timeout is None else timeout.total_seconds()
+        daemon = self._session.start.keeper(list(arguments), name=name, api_key=key, timeout=limit, env=env, program=program)
+        logger.info(f"started {name}, pid {daemon.pid}: rbee-keeper {_shown(arguments)}")
         return daemon
 
-    def _queen_url(self) -> dict[str, str]:
-        known = self._context.process_or_none("queen") is not None
-        return {"RBEE_QUEEN_URL": self._context.find("queen").url} if known else {}
+
+def _shown(arguments: tuple[str, ...]) -> str:
+    return shlex.join(take_secrets(list(arguments), KeeperOptions)[0])

@@ -1,8 +1,6 @@
 """The group Lifecycle: starting, stopping, killing, freezing, restarting."""
 
 import signal
-import time
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -10,14 +8,13 @@ from robot.api import logger
 from robot.api.deco import keyword
 from robot.api.types import Secret
 
-from ..fleet.supervisor import ending
+from ..fleet.supervisor import Process
 from ..protocol.program_options import HiveOptions, QueenOptions, WorkerOptions
-from ..session.assertions import Check, UsageError
-from ..session.launcher import Launcher, Launching
-from ..session.session import Session, is_none, seconds
-from ..session.stopper import Stopper
-from ..session.types import Daemon, Fleet, ProgramName, State
-from .option_arguments import option_values, split_options, takes_options
+from ..run.exit_status import ExitStatus
+from ..session.assertions import Check
+from ..session.session import Session
+from ..session.types import Daemon, ProgramName, StartedFleet, State
+from .option_arguments import option_values, takes_options
 
 _IDENTITY = ("worker_id", "callback_url", "journal", "die_with_parent", "addr", "node_name", "config", "advertise_host")
 _HIVE = ("journal", "die_with_parent", "addr", "worker_id", "callback_url", "advertise_host")
@@ -28,10 +25,8 @@ _WORKER_OF_A_FLEET = (*_IDENTITY, "port", "queen_url", "host", "api_key", "repor
 class LifecycleKeywords:
     """Starts and ends programs."""
 
-    def __init__(self, context: Session, launcher: Launcher, endings: Stopper):
-        self._context = context
-        self._launcher = launcher
-        self._endings = endings
+    def __init__(self, session: Session):
+        self._session = session
 
     @keyword
     @takes_options(WorkerOptions, HiveOptions, skip=_WORKER_OF_A_FLEET)
@@ -45,7 +40,7 @@ class LifecycleKeywords:
         prefix: str = "",
         timeout: timedelta | None = None,
         **options: Any,
-    ) -> Fleet:
+    ) -> StartedFleet:
         """Starts a queen, hives and workers, all in parallel, and waits until all are idle.
 
         The queen is called `queen`, a single hive `hive` (several: `hive-1`, `hive-2`), the workers `worker-1`, `worker-2`, counted over all hives.
@@ -66,36 +61,7 @@ class LifecycleKeywords:
             AssertionError: something did not start or did not get idle; the message has its exit code and last lines.
         """
         given = option_values({**options, "api_key": api_key})
-        deadline = self._deadline(timeout)
-        hive_options = split_options(given, HiveOptions)
-        worker_options = split_options(
-            {name: value for name, value in given.items() if name not in ("api_key", "model_ref", "backend", "device")}, WorkerOptions
-        )
-        request: dict[str, Any] = {name: given[name] for name in ("model_ref", "backend", "device") if name in given}
-        queen = self._launcher.begin_queen(f"{prefix}queen", split_options({"api_key": given.get("api_key")}, QueenOptions), deadline)
-        begun = []
-        for number in range(1, hives + 1):
-            name = f"{prefix}hive" if hives == 1 else f"{prefix}hive-{number}"
-            begun.append(self._launcher.begin_hive(name, queen.daemon, {**hive_options, **worker_options}, deadline))
-        self._launcher.finish_all([queen, *begun], State.idle, deadline)
-        jobs = [(f"{prefix}worker-{number + 1}", begun[number % hives].daemon) for number in range(hives * workers)] if hives else []
-        with ThreadPoolExecutor(max_workers=max(1, min(16, len(jobs)))) as pool:
-            started = list(pool.map(lambda job: self._launcher.spawn_worker(job[0], job[1], worker_options, {**request, "slots": slots}, deadline), jobs))
-        self._launcher.await_all(started, State.idle, deadline)
-        for hive in begun:  # started at the same time, they would be listed by chance, and the first one idle gets the request
-            mine = [worker.name for worker in started if worker.owner == hive.daemon.name]
-            if len(mine) > 1:
-                self._context.supervisor.control(hive.process, {"op": "workers-order", "worker_ids": mine})
-        fleet = Fleet(queen.daemon, [hive.daemon for hive in begun], started)
-        self._context.recipes[fleet.queen.pid] = {
-            "hives": hives,
-            "workers": workers,
-            "slots": slots,
-            "api_key": api_key,
-            "prefix": prefix,
-            "timeout": timeout,
-            **options,
-        }
+        fleet = self._session.start.fleet(hives=hives, workers=workers, slots=slots, prefix=prefix, timeout=_seconds(timeout), **given)
         logger.info(f"started {fleet.queen}, {', '.join(str(daemon) for daemon in [*fleet.hives, *fleet.workers]) or 'no hive'}")
         return fleet
 
@@ -128,9 +94,8 @@ class LifecycleKeywords:
         Raises:
             AssertionError: it did not start; the message has its exit code and last lines.
         """
-        deadline = self._deadline(timeout)
         given = option_values({**options, "api_key": api_key})
-        return self._finish(self._launcher.begin_queen(name, given, deadline, env=env, program=program), until, deadline)
+        return _logged(self._session.start.queen(name, until=until, timeout=_seconds(timeout), env=env, program=program, **given))
 
     @keyword
     @takes_options(HiveOptions, WorkerOptions, skip=_HIVE)
@@ -170,13 +135,9 @@ class LifecycleKeywords:
         Raises:
             AssertionError: it did not start; the message has its exit code and last lines.
         """
-        deadline = self._deadline(timeout)
-        running = queen is not None and not is_none(queen) and (process := self._context.process_or_none(queen)) is not None and process.alive
         given = option_values({**options, "api_key": api_key, "node_name": node_name})
-        launching = self._launcher.begin_hive(
-            name, self._context.find(queen) if running and queen else None, given, deadline, hub=hub, env=env, program=program
-        )
-        return self._finish(launching, until, deadline)
+        reports_to = None if is_none(queen) else queen
+        return _logged(self._session.start.hive(name, queen=reports_to, hub=hub, until=until, timeout=_seconds(timeout), env=env, program=program, **given))
 
     @keyword
     @takes_options(WorkerOptions, skip=("worker_id", "journal", "die_with_parent", "slots"))
@@ -213,15 +174,10 @@ class LifecycleKeywords:
         Raises:
             AssertionError: it did not start; the message has its exit code and last lines.
         """
-        deadline = self._deadline(timeout)
-        if is_none(hive):
-            return self._start(name, "worker", {**options, "slots": slots, "api_key": api_key, "worker_id": name}, until, timeout, env, program)
-        given = option_values(options)
-        request: dict[str, Any] = {key: given.pop(key) for key in ("model_ref", "backend", "device", "port") if key in given}
-        daemon = self._launcher.spawn_worker(name, self._context.find(str(hive)), given, {**request, "slots": slots}, deadline)
-        self._launcher.await_all([daemon], until, deadline)
-        logger.info(f"started {daemon}, pid {daemon.pid}, {daemon.url}")
-        return daemon
+        given = option_values({**options, "api_key": api_key})
+        owner = None if is_none(hive) else hive
+        daemon = self._session.start.worker(name, hive=owner, slots=slots, until=until, timeout=_seconds(timeout), env=env, program=program, **given)
+        return _logged(daemon)
 
     @keyword
     def stop(self, name: str | Daemon, *, timeout: timedelta | None = None) -> int:
@@ -239,17 +195,8 @@ class LifecycleKeywords:
         Raises:
             AssertionError: it did not end in time.
         """
-        process = self._context.process(name)
-        limit = seconds(timeout, self._context.settings.now.timeout)
-        with self._context.going_clock():
-            if process.frozen:
-                self._endings.send(process, signal.SIGCONT)
-            self._endings.send(process, signal.SIGTERM)
-            code = self._endings.await_code(process, limit)
-        if code is None:
-            self._endings.force(process)
-            raise AssertionError(f"{name} did not end within {limit:g} s of SIGTERM and got SIGKILL; its last lines:\n{self._launcher.last_lines(process)}")
-        logger.info(f"{name} {ending(code)}")
+        code = self._session.start.stop(name, _seconds(timeout))
+        logger.info(f"{name} {ExitStatus(code)}")
         return code
 
     @keyword
@@ -266,12 +213,11 @@ class LifecycleKeywords:
         Raises:
             UsageError: it has ended already.
         """
-        process = self._context.process(name)
-        self._send(name, signal.SIGKILL)
-        code = self._endings.await_code(process, seconds(timeout, self._context.settings.now.timeout))
+        process = self._send(name, signal.SIGKILL)
+        code = self._session.stopper.await_code(process, self._session.settings.timeout(timeout))
         if code is None:
             raise AssertionError(f"{name} is still there after SIGKILL")
-        logger.info(f"{name} (pid {process.pid}) {ending(code)}")
+        logger.info(f"{name} (pid {process.pid}) {ExitStatus(code)}")
         return code
 
     @keyword
@@ -299,9 +245,9 @@ class LifecycleKeywords:
         Args:
             name: Name or object of a program.
         """
-        process = self._context.process(name)
-        self._send(name, signal.SIGSTOP)
-        self._context.verify(f"{name} frozen", lambda: process.frozen, Check("==", True, timedelta(seconds=self._context.settings.now.timeout)))
+        process = self._send(name, signal.SIGSTOP)
+        limit = timedelta(seconds=self._session.settings.now.timeout)
+        self._session.verify(f"{name} frozen", lambda: process.frozen, Check("==", True, limit))
 
     @keyword
     def resume(self, name: str | Daemon) -> None:
@@ -325,9 +271,7 @@ class LifecycleKeywords:
         Returns:
             The new daemon; its `pid` is another one.
         """
-        if self._context.process(name).alive:
-            self.stop(name, timeout=timeout)
-        daemon = self._launcher.start_again(str(name), self._deadline(timeout))
+        daemon = self._session.start.restart(str(name), _seconds(timeout))
         logger.info(f"restarted {daemon}, pid {daemon.pid}, {daemon.url}")
         return daemon
 
@@ -340,30 +284,25 @@ class LifecycleKeywords:
         Args:
             timeout: Limit in real time; the default is the library's.
         """
-        stopped = self._endings.end(self._context.supervisor.alive(), seconds(timeout, self._context.settings.now.timeout))
+        stopped = self._session.stopper.end(self._session.run.supervisor.alive(), self._session.settings.timeout(timeout))
         logger.info(f"stopped {', '.join(process.name for process in stopped.ended) or 'nothing'}")
 
-    def _start(
-        self, name: str, role: str, options: dict[str, Any], until: State, timeout: timedelta | None, env: dict[str, str] | None, program: str | None
-    ) -> Daemon:
-        deadline = self._deadline(timeout)
-        return self._finish(self._launcher.begin(name, role, option_values(options), deadline, env=env, program=program), until, deadline)
-
-    def _finish(self, launching: Launching, until: State, deadline: float) -> Daemon:
-        self._launcher.finish_all([launching], until, deadline)
-        daemon = launching.daemon
-        logger.info(f"started {daemon}, pid {daemon.pid}, {daemon.url}")
-        return daemon
-
-    def _send(self, name: str | Daemon, number: int) -> None:
-        process = self._context.process(name)
-        try:
-            self._context.note("signal_sent", to=process.name, to_pid=process.pid, signal=signal.Signals(number).name)
-            self._context.supervisor.signal(process, number)
-        except ProcessLookupError:
-            how = f": it {ending(process.exit_code)}" if process.exit_code is not None else ""
-            raise UsageError(f"{name} cannot be sent {signal.Signals(number).name}, it has ended{how}") from None
+    def _send(self, name: str | Daemon, number: int) -> Process:
+        process = self._session.programs.process(name)
+        self._session.stopper.signal(process, number)
         logger.info(f"sent {signal.Signals(number).name} to {name} (pid {process.pid})")
+        return process
 
-    def _deadline(self, timeout: timedelta | None) -> float:
-        return time.monotonic() + seconds(timeout, self._context.settings.now.timeout)
+
+def is_none(name: str | None) -> bool:
+    """Whether an argument that takes names says `None`: to Robot Framework that is a name like any other."""
+    return name is None or name.strip().lower() == "none"
+
+
+def _seconds(timeout: timedelta | None) -> float | None:
+    return None if timeout is None else timeout.total_seconds()
+
+
+def _logged(daemon: Daemon) -> Daemon:
+    logger.info(f"started {daemon}, pid {daemon.pid}, {daemon.url}")
+    return daemon

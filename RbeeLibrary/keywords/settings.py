@@ -1,53 +1,16 @@
-"""How patient the keywords are: values for the run, a suite or a test."""
+"""The group Settings: how patient the keywords are."""
 
-from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from robot.api.deco import keyword
 
-from ..session.types import AutoStop, OnLeak, OnUnusedFault
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Values that are in force."""
-
-    timeout: float
-    within: float
-    auto_stop: AutoStop
-    on_leak: OnLeak
-    on_unused_fault: OnUnusedFault
-
-
-class SettingsStack:
-    """A layer for the run, one for every open suite, one for the test; a layer ends with what it was made for."""
-
-    def __init__(self, first: Settings):
-        self._layers = [first]
-
-    @property
-    def now(self) -> Settings:
-        """What is in force."""
-        return self._layers[-1]
-
-    def open(self) -> None:
-        """Begins a layer."""
-        self._layers.append(self.now)
-
-    def close(self) -> None:
-        """Ends a layer, with all that was set in it."""
-        if len(self._layers) > 1:
-            self._layers.pop()
-
-    def set(self, **values: float) -> None:
-        """Changes values of the present layer."""
-        self._layers[-1] = replace(self.now, **values)  # type: ignore[arg-type]
+from ..session.scoped_settings import ScopedSettings
 
 
 class SettingsKeywords:
     """The group Settings."""
 
-    def __init__(self, settings: SettingsStack):
+    def __init__(self, settings: ScopedSettings):
         self._settings = settings
 
     @keyword

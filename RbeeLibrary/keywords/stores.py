@@ -1,31 +1,28 @@
 """The group Stores: the SQLite files of queen and hive, and model files."""
 
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from robot.api import logger
 from robot.api.deco import keyword
 from robot.utils import DotDict
 
+from ..errors import UsageError
 from ..fleet.launch import private
 from ..protocol.gguf import write_header
 from ..protocol.units import ByteSize
-from ..session.assertions import Check, UsageError
-from ..session.session import Session, private_folder
+from ..session.artifacts import private_folder
+from ..session.assertions import Check
+from ..session.session import Session
 from ..session.types import Daemon, Quantization
 from .option_arguments import asserting
-
-_BUSY_LIMIT = 5.0
 
 
 class StoreKeywords:
     """The group Stores. Everything is read by a read-only connection of its own, and written as another program would write it."""
 
-    def __init__(self, context: Session):
-        self._context = context
+    def __init__(self, session: Session):
+        self._session = session
 
     @keyword
     def create_model_file(
@@ -51,7 +48,7 @@ class StoreKeywords:
         Returns:
             The absolute path.
         """
-        file = path if path.is_absolute() else self._context.scratch("files") / path
+        file = path if path.is_absolute() else self._session.run.scratch("files") / path
         private_folder(file.parent)
         with open(file, "wb", opener=private) as opened:
             opened.write(write_header(architecture=architecture, vocab_size=vocab_size, eos_token_id=eos_token_id, quantization=quantization.value))
@@ -76,8 +73,15 @@ class StoreKeywords:
         if not colon or not name:
             raise UsageError(f"{reference!r} is no model reference: expected hf:ORG/REPO")
         file = path or self.create_model_file(Path(f"{name.replace('/', '--')}.gguf"), size=size)
-        values = (file.name.removesuffix(".gguf"), provider, name, str(file), file.stat().st_size, int(self._context.coordinator.clock.wall()))
-        return self._insert(str(hive), "models", ("id", "provider", "reference", "local_path", "size_bytes", "downloaded_at_unix"), values)
+        values = {
+            "id": file.name.removesuffix(".gguf"),
+            "provider": provider,
+            "reference": name,
+            "local_path": str(file),
+            "size_bytes": file.stat().st_size,
+            "downloaded_at_unix": int(self._session.run.coordinator.clock.wall()),
+        }
+        return self._insert(str(hive), "models", values)
 
     @keyword
     @asserting(int, "the number")
@@ -93,7 +97,7 @@ class StoreKeywords:
             The number.
         """
         wanted = {key: value for key, value in (("provider", provider), ("reference", reference)) if value is not None}
-        return self._context.verify(f"number of models in the catalog of {hive}", lambda: len(self._rows(str(hive), "models", wanted)), check)
+        return self._session.verify(f"number of models in the catalog of {hive}", lambda: len(self._session.stores.rows(str(hive), "models", wanted)), check)
 
     @keyword
     def add_hive_to_registry(
@@ -117,10 +121,10 @@ class StoreKeywords:
             "ssh_user": ssh_user,
             "git_repo_url": "https://github.com/user/llama-orch.git",
             "install_path": install_path,
-            "last_connected_unix": int(self._context.coordinator.clock.wall()),
+            "last_connected_unix": int(self._session.run.coordinator.clock.wall()),
             "status": "reachable",
         }
-        return self._insert(str(queen), "beehives", tuple(values), tuple(values.values()))
+        return self._insert(str(queen), "beehives", values)
 
     @keyword
     def get_rows(self, name: str | Daemon, table: str, **where: Any) -> list[DotDict]:
@@ -137,36 +141,11 @@ class StoreKeywords:
         Raises:
             UsageError: there is no such file, table or column.
         """
-        rows = self._rows(str(name), table, where)
+        rows = [DotDict(row) for row in self._session.stores.rows(str(name), table, where)]
         logger.info(f"{len(rows)} rows of {table} of {name}" + "".join(f"\n{dict(row)}" for row in rows[:20]))
         return rows
 
-    def _rows(self, name: str, table: str, where: dict[str, Any]) -> list[DotDict]:
-        path = self._path(name)
-        if not Path(path).exists():
-            raise UsageError(f"{name} has no file {path} yet: is provisioning off, or was it never started?")
-        condition = " AND ".join(f'"{column}" IS ?' for column in where) or "1"
-        try:
-            with closing(sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True, timeout=_BUSY_LIMIT)) as connection:
-                connection.row_factory = sqlite3.Row
-                found = connection.execute(f'SELECT * FROM "{table}" WHERE {condition} ORDER BY rowid', tuple(where.values())).fetchall()
-        except sqlite3.Error as error:
-            raise UsageError(f"rows of {table} of {name} cannot be read: {error}") from None
-        return [DotDict({key: row[key] for key in row.keys()}) for row in found]  # noqa: SIM118  a Row is no dictionary
-
-    def _insert(self, name: str, table: str, columns: tuple[str, ...], values: tuple[Any, ...]) -> int:
-        path = self._path(name)
-        marks = ", ".join("?" * len(values))
-        try:
-            with closing(sqlite3.connect(f"file:{quote(path)}?mode=rw", uri=True, timeout=_BUSY_LIMIT)) as connection, connection:
-                number = connection.execute(f"INSERT OR REPLACE INTO {table} ({', '.join(columns)}) VALUES ({marks})", values).lastrowid
-        except sqlite3.Error as error:
-            raise UsageError(f"{path} of {name} cannot be written: {error}; start {name} first, it makes the file") from None
-        logger.info(f"{table} of {name} has {dict(zip(columns, values, strict=True))}")
-        return number or 0
-
-    def _path(self, name: str) -> str:
-        path = self._context.stores.get(name)
-        if path is None:
-            raise UsageError(f"{name!r} has no SQLite file known here, expected one of {', '.join(self._context.stores) or 'a queen or a hive: start one'}")
-        return path
+    def _insert(self, name: str, table: str, values: dict[str, Any]) -> int:
+        number = self._session.stores.insert(name, table, values)
+        logger.info(f"{table} of {name} has {values}")
+        return number

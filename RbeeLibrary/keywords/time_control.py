@@ -5,9 +5,9 @@ from datetime import timedelta
 from robot.api import logger
 from robot.api.deco import keyword
 
-from ..clock.coordinator import FiredTimer, NotAtRest
-from ..session.assertions import UsageError
-from ..session.session import Session, seconds
+from ..clock.coordinator import FiredTimer
+from ..errors import UsageError
+from ..session.session import Session
 from ..session.types import Daemon
 
 _SHOWN = 30
@@ -16,9 +16,8 @@ _SHOWN = 30
 class TimeKeywords:
     """The group Time. Patience of keywords is real time and not touched by it."""
 
-    def __init__(self, context: Session):
-        self._context = context
-        self._rates: list[float] = []
+    def __init__(self, session: Session):
+        self._session = session
 
     @keyword
     def advance_time(self, by: timedelta, *, timeout: timedelta | None = None) -> list[FiredTimer]:
@@ -38,17 +37,11 @@ class TimeKeywords:
         Raises:
             AssertionError: somebody did not come to rest; the message says who, and what it was doing.
         """
-        if by < timedelta(0):
-            raise UsageError(f"time goes forward only, not by {by.total_seconds():g} s")
-        limit = seconds(timeout, self._context.settings.now.timeout)
-        try:
-            fired = self._context.coordinator.advance(by.total_seconds(), limit)
-        except NotAtRest as error:
-            raise AssertionError(f"time did not move by {by.total_seconds():g} s: not everybody came to rest within {limit:g} s: {error}") from None
+        fired = self._session.advance(by.total_seconds(), self._session.settings.timeout(timeout))
         lines = [str(timer) for timer in fired[:_SHOWN]] + ([f"and {len(fired) - _SHOWN} more"] if len(fired) > _SHOWN else [])
         logger.info("\n".join([f"time moved by {by.total_seconds():g} s, {len(fired)} timers fired", *lines]))
-        if strangers := self._context.coordinator.strangers():
-            logger.info(f"{strangers} open connections come from outside the clock: what is under way on them is not known")
+        if strangers := self._session.run.coordinator.strangers():
+            logger.info(f"{strangers} open connections come from outside the clock: what is in flight on them is not known")
         return fired
 
     @keyword
@@ -65,7 +58,7 @@ class TimeKeywords:
         """
         if not 0 <= rate < 1e6:
             raise UsageError(f"a rate of {rate:g} cannot be: expected 0 to hold the clock, 1 for normal, 10 for ten times as fast")
-        old = self._context.coordinator.set_rate(rate)
+        old = self._session.run.coordinator.set_rate(rate)
         logger.info(f"the clock goes at rate {rate:g}, before at {old:g}")
         return old
 
@@ -76,7 +69,7 @@ class TimeKeywords:
         Returns:
             Seconds since 1970.
         """
-        date = self._context.coordinator.clock.wall()
+        date = self._session.run.coordinator.clock.wall()
         logger.info(f"the run's clock shows {date:.3f}")
         return date
 
@@ -100,23 +93,11 @@ class TimeKeywords:
             AssertionError: nobody waits for it; the message lists what is waited for.
         """
         wanted = str(name)
-        limit = seconds(within, self._context.settings.now.within)
-        left = self._context.coordinator.await_timer(wanted, timer, limit)
+        limit = self._session.settings.within(within)
+        left = self._session.run.coordinator.await_timer(wanted, timer, limit)
         if left is None:
-            self._context.find(name)  # a name that nobody has is another mistake
-            armed = ", ".join(self._context.coordinator.timers()) or "nothing"
+            self._session.programs.find(name)  # a name that nobody has is another mistake
+            armed = ", ".join(self._session.run.coordinator.timers()) or "nothing"
             raise AssertionError(f"{wanted} did not wait for {timer} within {limit:g} s; waited for is {armed}")
         logger.info(f"{wanted} waits for {timer}, due in {left:g} s")
         return timedelta(seconds=left)
-
-    # --- for the library ---
-
-    def open(self) -> None:
-        """A test or suite begins: the rate is its own."""
-        self._rates.append(self._context.coordinator.rate if self._context.is_running else 1.0)
-
-    def close(self) -> None:
-        """It ends: the clock goes on as before it."""
-        rate = self._rates.pop() if self._rates else 1.0
-        if self._context.is_running:
-            self._context.coordinator.set_rate(rate)

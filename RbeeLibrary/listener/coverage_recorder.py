@@ -11,7 +11,7 @@ from robot.libraries.BuiltIn import BuiltIn
 
 from ..faults.registry import KINDS
 from ..report.fault_coverage import FaultCoverage
-from ..session.session import write_private
+from ..session.artifacts import write_private
 
 _TITLE = "State x fault coverage"
 _PAGE = "coverage.html"

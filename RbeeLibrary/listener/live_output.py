@@ -6,7 +6,7 @@ import sys
 import threading
 from pathlib import Path
 
-from ..session.session import Session
+from ..session.run import Run
 
 _INTERVAL = 0.1
 
@@ -14,8 +14,8 @@ _INTERVAL = 0.1
 class LiveOutput:
     """Prints what is added to output files, each line with the name of its program."""
 
-    def __init__(self, context: Session):
-        self._context = context
+    def __init__(self, run: Run):
+        self._run = run
         self._read: dict[Path, int] = {}
         self._thread: threading.Thread | None = None
 
@@ -33,7 +33,7 @@ class LiveOutput:
 
     def show_news(self) -> None:
         """Prints what has come since the last call."""
-        folder = Path(self._context.outputs())
+        folder = Path(self._run.outputs())
         for path in sorted([*folder.glob("*.stdout"), *folder.glob("*.stderr")]):
             with path.open("rb") as file:
                 file.seek(self._read.get(path, 0))

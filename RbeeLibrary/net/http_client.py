@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from ..clock.activity import Activity
 from ..clock.clock import Clock, Timer
+from ..errors import HttpFailure, NoAnswer, NotConnected
 from ..journal.writer import Journal
 from .counted_socket import CountedSocket
 
@@ -22,18 +23,6 @@ correlation: contextvars.ContextVar[str | None] = contextvars.ContextVar("correl
 CONNECT_LIMIT = 10.0
 _numbers = itertools.count(1)
 _ERRORS = (OSError, http.client.HTTPException)
-
-
-class HttpFailure(Exception):
-    """An exchange that brought no answer."""
-
-
-class NotConnected(HttpFailure):
-    """No connection was made: nothing was sent, so the request may be repeated."""
-
-
-class NoAnswer(HttpFailure):
-    """The request was sent, but no complete answer came."""
 
 
 class Answer:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..errors import RbeeLibraryError
+
 ERRORS: dict[str, int] = {
     "INVALID_REQUEST": 400,
     "BACKEND_UNAVAILABLE": 400,
@@ -43,7 +45,7 @@ ERRORS: dict[str, int] = {
 """Code -> HTTP status that goes with it."""
 
 
-class RbeeError(Exception):
+class RbeeError(RbeeLibraryError):
     """An answer that is an error: one code of the table, a sentence, and details.
 
     Args:

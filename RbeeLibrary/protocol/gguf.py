@@ -6,15 +6,13 @@ import struct
 from dataclasses import dataclass
 from typing import Any
 
+from ..errors import BadModel
+
 MAGIC = b"GGUF"
 _UINT32, _STRING, _ARRAY = 4, 8, 9
 _SCALARS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
 _QUANTIZATIONS = {7: "Q8_0", 15: "Q4_K_M", 17: "Q5_K_M"}
 QUANTIZATIONS = tuple(_QUANTIZATIONS.values())
-
-
-class BadModel(ValueError):
-    """A file is no model; the message says why."""
 
 
 @dataclass(frozen=True)

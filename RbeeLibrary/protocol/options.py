@@ -228,3 +228,14 @@ def take_secrets(argv: list[str], options: type[Any]) -> tuple[list[str], dict[s
 def secret_environment(values: Mapping[str, Any], options: type[Any]) -> dict[str, str]:
     """The secrets among option values, as the environment variables that carry them instead of argv."""
     return {field.metadata["env"][0]: str(values[field.name]) for field in dataclasses.fields(options) if field.metadata["secret"] and values.get(field.name)}
+
+
+def secret_names(options: type[Any]) -> set[str]:
+    """Names of the options that must never be shown."""
+    return {field.name for field in dataclasses.fields(options) if field.metadata["secret"]}
+
+
+def split_options(given: Mapping[str, Any], options: type[Any]) -> dict[str, Any]:
+    """Those of the given values that a program has options for."""
+    names = {field.name for field in dataclasses.fields(options)}
+    return {name: value for name, value in given.items() if name in names}

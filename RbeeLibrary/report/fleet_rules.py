@@ -19,7 +19,7 @@ _TOLERANCE = 0.05
 _SHOWN = ("method", "path", "status", "request_id", "to", "slots", "ends", "gone", "retry_after", "signal", "exit_code", "worker_id", "kind", "total")
 
 
-class Rule(Enum):
+class FleetRule(Enum):
     """What a fleet must never do."""
 
     ROUTED_BEFORE_READY = "routed before ready"
@@ -34,7 +34,7 @@ class Rule(Enum):
     RETRIED_TOO_SOON = "retried too soon"
 
 
-HEALING = (Rule.CANCEL_NOT_PASSED_ON,)
+HEALING = (FleetRule.CANCEL_NOT_PASSED_ON,)
 """Rules that may be kept a moment later."""
 
 
@@ -51,7 +51,7 @@ class EndOfProcess:
 class Finding:
     """A rule that was broken, and the records that show it."""
 
-    rule: Rule
+    rule: FleetRule
     text: str
     records: tuple[Record, ...]
 
@@ -150,7 +150,9 @@ def _routed_before_ready(story: History) -> Iterator[Finding]:
         states = [record for record in story.of("state", exchange.pid) if record["ns"] <= exchange.arrival["ns"]]
         if states and states[-1]["to"] in ("starting", "loading"):
             name, caller = exchange.arrival["name"], exchange.arrival["caller"]
-            yield Finding(Rule.ROUTED_BEFORE_READY, f"{caller} sent an inference to {name} while it was {states[-1]['to']}", (states[-1], *exchange.records()))
+            yield Finding(
+                FleetRule.ROUTED_BEFORE_READY, f"{caller} sent an inference to {name} while it was {states[-1]['to']}", (states[-1], *exchange.records())
+            )
 
 
 def _callback_before_listening(story: History) -> Iterator[Finding]:
@@ -162,7 +164,7 @@ def _callback_before_listening(story: History) -> Iterator[Finding]:
         bound = next(iter(story.of("bound", pid)), None)
         if bound is None or told["ns"] < bound["ns"]:
             records = (told,) if bound is None else (told, bound)
-            yield Finding(Rule.CALLBACK_BEFORE_LISTENING, f"{told['name']} said that it is ready before its port accepted", records)
+            yield Finding(FleetRule.CALLBACK_BEFORE_LISTENING, f"{told['name']} said that it is ready before its port accepted", records)
 
 
 def _too_many_in_flight(story: History) -> Iterator[Finding]:
@@ -172,7 +174,7 @@ def _too_many_in_flight(story: History) -> Iterator[Finding]:
             mine = running.setdefault(record["pid"], [])
             mine.append(record)
             if len(mine) > record["slots"]:
-                yield Finding(Rule.TOO_MANY_IN_FLIGHT, f"{record['name']} has {record['slots']} slots and runs {len(mine)} requests", tuple(mine))
+                yield Finding(FleetRule.TOO_MANY_IN_FLIGHT, f"{record['name']} has {record['slots']} slots and runs {len(mine)} requests", tuple(mine))
         elif record.get("record") == "inference_ended":
             mine = running.get(record["pid"], [])
             mine[:] = [one for one in mine if one["request_id"] != record["request_id"]]
@@ -182,11 +184,11 @@ def _request_while_draining(story: History) -> Iterator[Finding]:
     for exchange in story.inferences():
         began = next(iter(story.of("state", exchange.pid, to="draining")), None)
         if began is not None and exchange.status == 200 and exchange.arrival["ns"] > began["ns"]:
-            yield Finding(Rule.REQUEST_WHILE_DRAINING, f"{began['name']} took a request after its draining began", (began, *exchange.records()))
+            yield Finding(FleetRule.REQUEST_WHILE_DRAINING, f"{began['name']} took a request after its draining began", (began, *exchange.records()))
     for exchange in story.asked("fake-hive", "POST", "/v1/workers/spawn"):
         began = next(iter(story.of("shutdown_started", exchange.pid)), None)
         if began is not None and 200 <= exchange.status < 300 and exchange.arrival["ns"] > began["ns"]:
-            yield Finding(Rule.REQUEST_WHILE_DRAINING, f"{began['name']} started a worker after its draining began", (began, *exchange.records()))
+            yield Finding(FleetRule.REQUEST_WHILE_DRAINING, f"{began['name']} started a worker after its draining began", (began, *exchange.records()))
 
 
 def _stream_end(story: History) -> Iterator[Finding]:
@@ -197,11 +199,11 @@ def _stream_end(story: History) -> Iterator[Finding]:
         if exchange.end is None:
             why = _own_death(story, exchange.pid)
             if why is not None:
-                yield Finding(Rule.STREAM_END, f"{name} ended in the middle of the stream of {number}", (*exchange.records(), *why))
+                yield Finding(FleetRule.STREAM_END, f"{name} ended in the middle of the stream of {number}", (*exchange.records(), *why))
         elif exchange.end.get("ends", 1) > 1:
-            yield Finding(Rule.STREAM_END, f"the stream of {number} from {name} has {exchange.end['ends']} end markers", exchange.records())
+            yield Finding(FleetRule.STREAM_END, f"the stream of {number} from {name} has {exchange.end['ends']} end markers", exchange.records())
         elif not exchange.end.get("ends", 1) and not exchange.end.get("gone") and not story.of("cut", exchange.pid, request_id=number):
-            yield Finding(Rule.STREAM_END, f"the stream of {number} from {name} has no end marker", exchange.records())
+            yield Finding(FleetRule.STREAM_END, f"the stream of {number} from {name} has no end marker", exchange.records())
 
 
 def _own_death(story: History, pid: int) -> tuple[Record, ...] | None:
@@ -221,7 +223,7 @@ def _truncated_as_complete(story: History) -> Iterator[Finding]:
         relayed = [one for one in story.inferences() if one.request_id == task.request_id and one.status == 200 and one.arrival["ns"] > task.arrival["ns"]]
         if relayed and _is_truncated(story, relayed[-1]):
             text = f"{task.arrival['name']} passed the truncated stream of {task.request_id} on as complete"
-            yield Finding(Rule.TRUNCATED_AS_COMPLETE, text, (*relayed[-1].records(), *task.records()))
+            yield Finding(FleetRule.TRUNCATED_AS_COMPLETE, text, (*relayed[-1].records(), *task.records()))
 
 
 def _is_truncated(story: History, inference: Exchange) -> bool:
@@ -239,7 +241,9 @@ def _cascade_order(story: History) -> Iterator[Finding]:
         if finished is None or finished["ns"] > end.ns:
             name = next((record["name"] for record in story.of("bound", hive)), f"process {hive}")
             ended = {"ns": end.ns, "name": end.name, "record": "ended", "exit_code": 0}
-            yield Finding(Rule.CASCADE_ORDER, f"{end.name} ended before {name}, which it had told to end", (order, ended, *([finished] if finished else [])))
+            yield Finding(
+                FleetRule.CASCADE_ORDER, f"{end.name} ended before {name}, which it had told to end", (order, ended, *([finished] if finished else []))
+            )
 
 
 def _shutdown_orders(story: History) -> Iterator[tuple[Record, int, int]]:
@@ -261,7 +265,7 @@ def _outlived_its_hive(story: History) -> Iterator[Finding]:
         if end is None or end.exit_code != 0 or story.of("process_exited", started["pid"], child=started["child"]):
             continue
         finished = story.of("shutdown_finished", started["pid"])
-        yield Finding(Rule.OUTLIVED_ITS_HIVE, f"{started['worker_id']} was alive when {end.name} had ended gracefully", (started, *finished))
+        yield Finding(FleetRule.OUTLIVED_ITS_HIVE, f"{started['worker_id']} was alive when {end.name} had ended gracefully", (started, *finished))
 
 
 def _cancel_not_passed_on(story: History) -> Iterator[Finding]:
@@ -273,7 +277,7 @@ def _cancel_not_passed_on(story: History) -> Iterator[Finding]:
         for inference in story.inferences():
             if inference.request_id == number and inference.status == 200 and inference.arrival["ns"] < arrival["ns"] and _goes_on(story, inference, exchange):
                 text = f"{arrival['name']} took the cancellation of {number} and did not pass it on to {inference.arrival['name']}"
-                yield Finding(Rule.CANCEL_NOT_PASSED_ON, text, (*inference.records(), *exchange.records()))
+                yield Finding(FleetRule.CANCEL_NOT_PASSED_ON, text, (*inference.records(), *exchange.records()))
 
 
 def _goes_on(story: History, inference: Exchange, cancel: Exchange) -> bool:
@@ -296,7 +300,7 @@ def _retried_too_soon(story: History) -> Iterator[Finding]:
             told = earlier.answered["retry_after"]
             if waited < told - _TOLERANCE:
                 text = f"{exchange.arrival['caller']} asked {exchange.arrival['name']} again after {waited:.1f} s, it was told {told:g} s"
-                yield Finding(Rule.RETRIED_TOO_SOON, text, (*earlier.records(), exchange.arrival))
+                yield Finding(FleetRule.RETRIED_TOO_SOON, text, (*earlier.records(), exchange.arrival))
         if exchange.answered.get("retry_after") is not None:
             refused[exchange.pid, number] = exchange
 

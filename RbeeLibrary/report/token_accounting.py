@@ -12,7 +12,7 @@ _SEED = 42
 
 
 @dataclass(frozen=True)
-class Asked:
+class Submitted:
     """An inference, as its client sees it."""
 
     id: str
@@ -24,11 +24,11 @@ class Asked:
     seed: int | None = None
 
 
-def wrong_tokens(asked: Sequence[Asked], records: Sequence[dict[str, Any]], *, as_generated: bool) -> list[str]:
+def wrong_tokens(submitted: Sequence[Submitted], records: Sequence[dict[str, Any]], *, as_generated: bool) -> list[str]:
     """What does not add up, in words.
 
     Args:
-        asked: all inferences.
+        submitted: all inferences.
         records: of all programs; those of tokens count.
         as_generated: the texts have to be those of contract 6.5 as well.
     """
@@ -37,29 +37,29 @@ def wrong_tokens(asked: Sequence[Asked], records: Sequence[dict[str, Any]], *, a
     for record in records:
         if record.get("record") == "token":
             written.setdefault(str(record["request_id"]), {}).setdefault(record["pid"], []).append(record["index"])
-    return [text for one in asked for text in _wrong(one, written.get(one.id, {}), names, as_generated)]
+    return [text for one in submitted for text in _wrong(one, written.get(one.id, {}), names, as_generated)]
 
 
-def _wrong(asked: Asked, written: dict[int, list[int]], names: dict[int, str], as_generated: bool) -> list[str]:
+def _wrong(submitted: Submitted, written: dict[int, list[int]], names: dict[int, str], as_generated: bool) -> list[str]:
     found = []
-    came, count = len(asked.texts), sum(map(len, written.values()))
-    if not asked.is_over:
-        found.append(f"{asked.id} has not ended, it is {asked.state} with {came} tokens")
+    came, count = len(submitted.texts), sum(map(len, written.values()))
+    if not submitted.is_over:
+        found.append(f"{submitted.id} has not ended, it is {submitted.state} with {came} tokens")
     if len(written) > 1:
-        found.append(f"{asked.id} was answered by several workers: {', '.join(sorted(names[pid] for pid in written))}")
+        found.append(f"{submitted.id} was answered by several workers: {', '.join(sorted(names[pid] for pid in written))}")
     for pid, indices in written.items():
         if indices != list(range(len(indices))):
             odd = next(position for position, index in enumerate(indices) if position != index)
-            found.append(f"{names[pid]} wrote token {indices[odd]} of {asked.id} where token {odd} was due")
+            found.append(f"{names[pid]} wrote token {indices[odd]} of {submitted.id} where token {odd} was due")
     if came > count:
-        found.append(f"{asked.id} has {came} tokens, workers wrote {count}")
-    if asked.state == "done" and came != count:
-        found.append(f"{asked.id} is done with {came} tokens, workers wrote {count}")
-    if asked.state == "done" and as_generated and asked.wanted is not None and came != asked.wanted:
-        found.append(f"{asked.id} is done with {came} of {asked.wanted} tokens")
+        found.append(f"{submitted.id} has {came} tokens, workers wrote {count}")
+    if submitted.state == "done" and came != count:
+        found.append(f"{submitted.id} is done with {came} tokens, workers wrote {count}")
+    if submitted.state == "done" and as_generated and submitted.wanted is not None and came != submitted.wanted:
+        found.append(f"{submitted.id} is done with {came} of {submitted.wanted} tokens")
     if as_generated:
-        due = generated(asked.prompt, _SEED if asked.seed is None else asked.seed, came)
-        wrong = next((position for position, (text, right) in enumerate(zip(asked.texts, due, strict=True)) if text != right), None)
+        due = generated(submitted.prompt, _SEED if submitted.seed is None else submitted.seed, came)
+        wrong = next((position for position, (text, right) in enumerate(zip(submitted.texts, due, strict=True)) if text != right), None)
         if wrong is not None:
-            found.append(f"token {wrong} of {asked.id} is {asked.texts[wrong]!r}, which is not what the worker generates")
+            found.append(f"token {wrong} of {submitted.id} is {submitted.texts[wrong]!r}, which is not what the worker generates")
     return found

@@ -16,6 +16,7 @@ import socket
 import sys
 import threading
 
+from ..errors import RunIsFull, RunIsOver
 from .platform import portable
 
 RUN_VARIABLE = "RBEE_RUN"
@@ -23,14 +24,6 @@ NAME_VARIABLE = "RBEE_NAME"
 LIMIT = 10.0
 FULL = b"full\n"
 """What a run says that has no descriptor left for one more process."""
-
-
-class RunIsOver(Exception):
-    """The run that this process belongs to has ended."""
-
-
-class RunIsFull(RunIsOver):
-    """The run that this process belongs to takes no more connections."""
 
 
 def run_address() -> str | None:

@@ -8,8 +8,10 @@ import os
 import random
 import socket
 
+from ..errors import RbeeLibraryError
 
-class PortTaken(OSError):
+
+class PortTaken(RbeeLibraryError, OSError):
     """A wanted port is taken; the message names who holds it."""
 
     def __init__(self, port: int):

@@ -1,4 +1,4 @@
-"""Reading is asserting: `Get X    ==    value    within=5s`. One retry rule for all, one log line per wait."""
+"""Reading is asserting: `Get X    ==    value    within=5s`. One wait loop for all, one log line per wait."""
 
 from __future__ import annotations
 
@@ -30,17 +30,11 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.05
 
 
 class NotYet(Exception):
-    """There is no value to read yet; the reading is repeated for as long as the patience lasts."""
+    """There is no value to read yet; the reading is repeated within the patience."""
 
 
 class Hopeless(AssertionError):
     """Waiting on cannot help: what was waited for has ended."""
-
-    ROBOT_SUPPRESS_NAME = True
-
-
-class UsageError(ValueError):
-    """A keyword was used in a way that cannot work; the message says what, where, what was expected and what to do."""
 
     ROBOT_SUPPRESS_NAME = True
 
@@ -62,16 +56,40 @@ class Check:
     message: str | None = None
 
 
+Pause = Callable[[float], object]
+"""Waits at most so many seconds, less if the run reports something."""
+
+
+def repeat_until(look: Callable[[], Value], is_enough: Callable[[Value], bool], limit: float, pause: Pause) -> Value:
+    """Repeats a look until it is good enough or the limit is over: the one wait loop of the package.
+
+    Args:
+        look: reads a value.
+        is_enough: whether to stop with this value.
+        limit: seconds of real time.
+        pause: waits between two looks.
+
+    Returns:
+        The last value.
+    """
+    deadline = time.monotonic() + limit
+    length = _FIRST_PAUSE
+    while not is_enough(value := look()) and (left := deadline - time.monotonic()) > 0:
+        pause(min(length, left))
+        length = min(length * 1.5, _LONGEST_PAUSE)
+    return value
+
+
 class Verifier:
     """Reads a value and, with an operator, reads again until it fits or patience ends.
 
     Args:
-        patience: default of `within=`, in seconds.
-        pause: waits a short time, or less if something happened.
+        patience: returns the default of `within=`, in seconds.
+        pause: waits between two readings.
         log: takes the one line about a wait.
     """
 
-    def __init__(self, patience: Callable[[], float], pause: Callable[[float], object], log: Callable[[str], None]):
+    def __init__(self, patience: Callable[[], float], pause: Pause, log: Callable[[str], None]):
         self._patience = patience
         self._pause = pause
         self._log = log
@@ -80,7 +98,7 @@ class Verifier:
         """Reads a value and checks it.
 
         Args:
-            what: the value, as a log line names it.
+            what: name of the value in log lines and messages.
             read: reads it; may raise NotYet, or Hopeless to end the wait.
             check: what to compare with.
 
@@ -89,18 +107,11 @@ class Verifier:
         """
         patience = self._patience() if check.within is None else check.within.total_seconds()
         started = time.monotonic()
-        deadline = started + patience
-        pause = _FIRST_PAUSE
-        while True:
-            value, problem = self._look(read, check.operator, check.expected)
-            waited = time.monotonic() - started
-            if problem is None:
-                self._log(f"{what} is {shown(value)}{_after(waited)}")
-                return value  # type: ignore[return-value]
-            if waited >= patience:
-                break
-            self._pause(min(pause, max(0.0, deadline - time.monotonic())))
-            pause = min(pause * 1.5, _LONGEST_PAUSE)
+        value, problem = repeat_until(lambda: self._look(read, check.operator, check.expected), lambda seen: seen[1] is None, patience, self._pause)
+        waited = time.monotonic() - started
+        if problem is None:
+            self._log(f"{what} is {shown(value)}{_after(waited)}")
+            return value  # type: ignore[return-value]
         if check.message is not None:
             raise AssertionError(check.message.replace("{value}", shown(value)).replace("{expected}", shown(check.expected)))
         raise AssertionError(f"{what} {problem}{_after(waited, always=True)}")

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ..net.http_client import HttpClient, HttpFailure, NoAnswer, NotConnected, Stream
+from ..errors import HttpFailure, NoAnswer, NotConnected
+from ..net.http_client import HttpClient, Stream
 from ..protocol import sse
 from ..protocol.error_codes import envelope_error
 from .types import Daemon, InferenceState
@@ -82,6 +83,10 @@ class Inference:
         """Waits until a condition about this inference holds."""
         with self._changed:
             return self._changed.wait_for(condition, limit)
+
+    def await_end(self, limit: float) -> bool:
+        """Waits until it has ended, well or not; False if it has not within the limit."""
+        return self.await_change(lambda: self.state in OVER, limit)
 
     def disconnect(self) -> None:
         """Closes the client's socket."""

@@ -1,4 +1,4 @@
-"""What belongs to a test, and what to a suite: it ends with it."""
+"""What belongs to a suite or a test, and ends with it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import time
 from dataclasses import dataclass
 
 from ..fleet.supervisor import Process
-from .session import Session
-from .stopper import Ended, Stopper
+from .occupied_ports import OccupiedPorts
+from .programs.nodes import Nodes
+from .programs.registry import Programs
+from .programs.stopper import Ended, Stopper
+from .run import Run
 
 
 @dataclass(eq=False, repr=False)
@@ -15,40 +18,58 @@ class _Scope:
     began: float
     ports: set[int]
     nodes: set[str]
+    rate: float
 
 
 class Scopes:
-    """Open suites and the test; every process belongs to the innermost scope that was open when it started."""
+    """Open suites and the test; a process belongs to the innermost scope that was open when it started.
 
-    def __init__(self, context: Session, endings: Stopper):
-        self._context = context
-        self._endings = endings
+    Args:
+        run: whose processes they are.
+        programs: forgets them at the end of their scope.
+        stopper: ends them.
+        ports: occupied ports, released at the end of their scope.
+        nodes: nodes, removed at the end of their scope.
+    """
+
+    def __init__(self, run: Run, programs: Programs, stopper: Stopper, ports: OccupiedPorts, nodes: Nodes):
+        self._run = run
+        self._programs = programs
+        self._stopper = stopper
+        self._ports = ports
+        self._nodes = nodes
         self._open: list[_Scope] = []
-
-    def open(self, ports: set[int], nodes: set[str]) -> None:
-        """Begins a scope; `ports` were occupied and `nodes` were there before it."""
-        self._open.append(_Scope(time.monotonic(), ports, nodes))
 
     @property
     def depth(self) -> int:
         """How many scopes are open."""
         return len(self._open)
 
+    def open(self) -> None:
+        """Begins a scope."""
+        rate = self._run.coordinator.rate if self._run.is_running else 1.0
+        self._open.append(_Scope(time.monotonic(), self._ports.held(), self._nodes.names(), rate))
+
     def processes(self) -> list[Process]:
-        """What was started since the innermost scope began."""
+        """Processes that were started since the innermost scope began."""
         began = self._open[-1].began if self._open else 0.0
-        return [process for process in self._context.supervisor.processes() if process.started >= began]
+        return [process for process in self._run.supervisor.processes() if process.started >= began]
 
     def end_processes(self, limit: float) -> Ended:
-        """Ends what was started in the innermost scope."""
+        """Ends the processes of the innermost scope.
+
+        Args:
+            limit: seconds of real time for their graceful end.
+        """
         mine = self.processes()
-        ended = self._endings.end(mine, limit)
-        self._context.forget(mine)
+        ended = self._stopper.end(mine, limit)
+        self._programs.forget(mine)
         return ended
 
-    def close(self) -> tuple[set[int], set[str]]:
-        """Ends the innermost scope; returns the ports that were occupied and the nodes that were there before it."""
-        if not self._open:
-            return set(), set()
-        scope = self._open.pop()
-        return scope.ports, scope.nodes
+    def close(self) -> None:
+        """Ends the innermost scope: its ports are released, its nodes removed, the rate of the clock is as before it."""
+        scope = self._open.pop() if self._open else _Scope(0.0, set(), set(), 1.0)
+        self._ports.release_all_but(scope.ports)
+        self._nodes.remove_all_but(scope.nodes)
+        if self._run.is_running:
+            self._run.coordinator.set_rate(scope.rate)

@@ -197,7 +197,7 @@ class Daemon:
 
 
 @dataclass(eq=False)
-class Fleet:
+class StartedFleet:
     """What `Start Fleet` started: `${fleet.queen}`, `${fleet.hives}`, `${fleet.workers}`."""
 
     queen: Daemon

@@ -16,8 +16,9 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from ...clock.clock import Clock, Event
+from ...errors import HttpFailure, NotConnected
 from ...journal.writer import Journal
-from ...net.http_client import HttpClient, HttpFailure, NotConnected, Stream, reason
+from ...net.http_client import HttpClient, Stream, reason
 from ...protocol.error_codes import RbeeError
 from ...protocol.program_options import HiveOptions
 from ...protocol.units import MEBIBYTE

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ...clock.clock import Event
-from ...net.http_client import HttpFailure
+from ...errors import HttpFailure
 from ...protocol.error_codes import RbeeError
 from ...protocol.program_options import HiveOptions
 from ...protocol.schema.fields import read

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...net.http_client import HttpFailure
+from ...errors import HttpFailure
 from ...protocol.program_options import HiveOptions
 from ..runtime.program import Job
 from ..runtime.service import Service

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ...fleet.children import Child, Reaper, Spawner, SpawnFailed, start_executed
+from ...errors import SpawnFailed
+from ...fleet.children import Child, Reaper, Spawner, start_executed
 from ...fleet.launch import FORKED_VARIABLE, ProgramSpec, of_descriptors
 from ...protocol.error_codes import RbeeError
 from ...protocol.model_reference import NO_MODEL

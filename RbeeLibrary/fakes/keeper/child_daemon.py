@@ -9,9 +9,9 @@ import threading
 from urllib.parse import urlsplit
 
 from ...clock.clock import Event
-from ...fleet.children import Child, Reaper, SpawnFailed, start_executed
+from ...errors import HttpFailure, SpawnFailed
+from ...fleet.children import Child, Reaper, start_executed
 from ...fleet.launch import ProgramSpec
-from ...net.http_client import HttpFailure
 from ...protocol.error_codes import RbeeError
 from ..runtime.program import Program
 

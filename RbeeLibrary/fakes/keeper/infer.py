@@ -8,7 +8,8 @@ import uuid
 from typing import Any
 
 from ...clock.clock import Event
-from ...net.http_client import HttpFailure, NoAnswer, Stream
+from ...errors import HttpFailure, NoAnswer
+from ...net.http_client import Stream
 from ...protocol import sse
 from ...protocol.error_codes import RbeeError
 from ...protocol.keeper_options import InferOptions

@@ -12,6 +12,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...errors import BadConfig
 from ...protocol.keeper_options import InstallOptions
 from .console import Console
 
@@ -30,10 +31,6 @@ catalog_db = "{catalog}"
 """
 _SECTION = re.compile(r"\[([A-Za-z0-9_.-]+)\]$")
 _ENTRY = re.compile(r'([A-Za-z0-9_-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|\'([^\']*)\'|(\d+|true|false))\s*(?:#.*)?$')
-
-
-class BadConfig(Exception):
-    """A config file cannot be read; the message has path and line."""
 
 
 @dataclass(frozen=True)

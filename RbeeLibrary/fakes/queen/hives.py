@@ -6,7 +6,7 @@ import shlex
 from dataclasses import dataclass
 from typing import Any
 
-from ...net.http_client import HttpFailure, NotConnected
+from ...errors import HttpFailure, NotConnected
 from ...protocol.error_codes import RbeeError
 from ...protocol.program_options import QueenOptions
 from ..runtime.service import Service

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...clock.clock import Event
-from ...net.http_client import HttpFailure, NoAnswer, Stream
+from ...errors import HttpFailure, NoAnswer
+from ...net.http_client import Stream
 from ...protocol import sse
 from ...protocol.error_codes import RbeeError
 from ...protocol.model_reference import check_model_reference

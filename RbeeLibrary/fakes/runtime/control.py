@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ...clock.activity import Activity
-from ...run.lifeline import RunIsFull, RunIsOver, connect
+from ...errors import RunIsFull, RunIsOver
+from ...run.lifeline import connect
 
 Handler = Callable[[dict[str, Any]], Any]
 

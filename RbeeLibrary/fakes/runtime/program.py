@@ -17,10 +17,11 @@ from typing import Any, NoReturn
 from ...clock.activity import ParkedJob
 from ...clock.clock import Clock, ClockPage, Event
 from ...clock.member import Member
+from ...errors import RunIsOver
 from ...journal.writer import Journal, close_journals, journal_path
 from ...net.http_client import HttpClient
 from ...protocol.options import VERSION
-from ...run.lifeline import NAME_VARIABLE, RunIsOver, hold_on, run_address
+from ...run.lifeline import NAME_VARIABLE, hold_on, run_address
 from .control import Control, open_control
 from .formatting import iso_time, printable
 

@@ -11,7 +11,8 @@ import socket
 import sys
 from typing import Any
 
-from ...run.lifeline import NAME_VARIABLE, RunIsOver, hold_on, run_address
+from ...errors import RunIsOver
+from ...run.lifeline import NAME_VARIABLE, hold_on, run_address
 
 READY_VARIABLE = "RBEE_READY_FD"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ...net.http_client import HttpFailure
+from ...errors import HttpFailure
 from ...protocol.options import split_durations
 from ...protocol.program_options import WorkerOptions
 from ...protocol.schema.fields import as_dict

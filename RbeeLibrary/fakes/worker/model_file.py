@@ -5,7 +5,8 @@ from __future__ import annotations
 import mmap
 import os
 
-from ...protocol.gguf import BadModel, Model, read_header
+from ...errors import BadModel
+from ...protocol.gguf import Model, read_header
 
 
 def read_model(path: str) -> Model:

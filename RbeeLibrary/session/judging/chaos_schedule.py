@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..faults.base import ChaosUse
-from ..faults.keyed_random import draw
-from ..faults.registry import KINDS
+from ...faults.base import ChaosUse
+from ...faults.keyed_random import draw
+from ...faults.registry import KINDS
 
 _MILLISECOND = 0.001
 _WEIGHTS = {"ask": 9, "fault": 4, "kill": 2, "freeze": 2, "terminate": 2, "cancel": 1}

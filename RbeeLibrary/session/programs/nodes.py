@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .session import Session, private_folder, write_private
-from .types import Node, SshOutcome, SshServer
+from ..artifacts import private_folder, write_private
+from ..run import Run
+from ..types import Node, SshOutcome, SshServer
 
-_PACKAGE = Path(__file__).parent.parent
+_PACKAGE = Path(__file__).parent.parent.parent
 _SSH = """#!/bin/sh
 exec {python} -ES {package}/fakes/ssh/ssh.py "$@"
 """
@@ -49,14 +50,14 @@ class SshCall:
 class Nodes:
     """All nodes of the run; every queen and keeper of the run finds this run's `ssh` first on its PATH, once there is a node."""
 
-    context: Session
+    run: Run
     _nodes: dict[str, Node] = field(default_factory=dict)
     _hosts: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
         """What the run's `ssh` reads and writes; it goes with the run."""
-        return private_folder(Path(self.context.supervisor.folder) / "ssh")
+        return private_folder(Path(self.run.supervisor.folder) / "ssh")
 
     def environment(self) -> dict[str, str]:
         """What a program needs to find the nodes, now or later."""
@@ -104,7 +105,7 @@ class Nodes:
         return [call for call in calls if host in (None, call.host)]
 
     def _write(self) -> None:
-        if not self.context.is_running:
+        if not self.run.is_running:
             return
         write_private(self.folder / "hosts.json", json.dumps(self._hosts))
 

@@ -1,0 +1,81 @@
+"""The tree of errors. Every error that this package raises on purpose is below `RbeeLibraryError`.
+
+    RbeeLibraryError
+    ├── UsageError            a keyword or method was used in a way that cannot work
+    ├── NoRun                 there can be no run here: folder, sockets or nursery are missing
+    ├── StartFailed           a program did not start
+    │   └── SpawnFailed       a child of a daemon could not be started
+    ├── ControlFailed         a fake refused an order of the library, or did not answer it
+    ├── NotAtRest             the clock cannot be moved: somebody did not come to rest
+    ├── RunIsOver             the run that a process belongs to has ended
+    │   └── RunIsFull         the run takes no more connections
+    ├── HttpFailure           an HTTP exchange brought no answer
+    │   ├── NotConnected      nothing was sent
+    │   └── NoAnswer          the request was sent, no complete answer came
+    ├── PortTaken             a port is in use (also an OSError)
+    ├── BadModel              a model file cannot be used
+    ├── BadConfig             a config file cannot be read
+    └── RbeeError             an answer that is an error, `protocol/error_codes.py`
+
+Failed checks are `AssertionError`, as Robot Framework and pytest expect. Exceptions that only steer the flow inside one module are private to it.
+"""
+
+from __future__ import annotations
+
+
+class RbeeLibraryError(Exception):
+    """Root of all errors of this package."""
+
+    ROBOT_SUPPRESS_NAME = True
+
+
+class UsageError(RbeeLibraryError, ValueError):
+    """Something was used in a way that cannot work; the message says what, where, what was expected and what to do."""
+
+
+class NoRun(RbeeLibraryError):
+    """There can be no run here; the message says what is missing, where, and what to do."""
+
+
+class StartFailed(RbeeLibraryError):
+    """A program did not start; the message says why."""
+
+
+class SpawnFailed(StartFailed):
+    """A child of a daemon could not be started; the message says why."""
+
+
+class ControlFailed(RbeeLibraryError):
+    """A fake refused an order of the library, has ended, or did not answer in time."""
+
+
+class NotAtRest(RbeeLibraryError):
+    """A program did not come to rest; the message names it and what it was doing."""
+
+
+class RunIsOver(RbeeLibraryError):
+    """The run that this process belongs to has ended."""
+
+
+class RunIsFull(RunIsOver):
+    """The run that this process belongs to takes no more connections."""
+
+
+class HttpFailure(RbeeLibraryError):
+    """An HTTP exchange that brought no answer."""
+
+
+class NotConnected(HttpFailure):
+    """No connection was made: nothing was sent, so the request may be repeated."""
+
+
+class NoAnswer(HttpFailure):
+    """The request was sent, but no complete answer came."""
+
+
+class BadModel(RbeeLibraryError, ValueError):
+    """A model file that cannot be used; the message says why."""
+
+
+class BadConfig(RbeeLibraryError):
+    """A config file that cannot be read; the message has path and line."""

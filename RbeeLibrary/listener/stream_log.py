@@ -1,0 +1,17 @@
+"""Shows the stream of an inference once in the log."""
+
+from __future__ import annotations
+
+from robot.api import logger
+
+from ..report.stream_table import stream_table
+from ..session.inference_client import Inference
+
+
+def log_stream(inference: Inference) -> None:
+    """Logs a table of the tokens of an inference, unless it was logged already or never sent."""
+    if inference.logged or not inference.started_at:
+        return
+    inference.logged = True
+    tokens = [(token.text, token.at) for token in inference.tokens]
+    logger.info(stream_table(str(inference), inference.state.value, inference.why(), inference.started_at, tokens), html=True)

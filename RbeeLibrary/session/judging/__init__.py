@@ -1,0 +1,1 @@
+"""What a session finds out about its fleet: rules, evidence of failures, chaos."""

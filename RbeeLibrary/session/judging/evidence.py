@@ -1,0 +1,129 @@
+"""The evidence of a failure: programs, states, last requests, faults, the likely cause, the timeline."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from ...report.cause import likely_cause, nearest_event
+from ...report.evidence_tables import ProgramEvidence, Verdict, evidence_table, faults_and_hits, folded_table, last_requests
+from ...report.timeline import ProcessSpan, timeline
+from ...run.exit_status import ExitStatus
+from ..journals import Journals
+from ..programs.outputs import Outputs
+from ..programs.process_table import ProcessTable, command_line, outside_state
+from ..programs.registry import Programs
+from ..programs.states import StateReader
+from ..run import Run
+from ..types import Mark
+
+_LAST_LINES = 12
+_VIEW_LIMIT = 0.3
+_LISTS = (("hive", "/v1/workers/list"), ("queen", "/v2/workers/list"))
+
+
+class EvidenceCollector:
+    """Collects evidence. A snapshot asks no program, so that it never waits.
+
+    Args:
+        run: whose programs they are.
+        programs: finds them by name.
+        journals: what they wrote.
+        outputs: what they printed.
+        states: what hives and queens list.
+        table: the process table.
+    """
+
+    def __init__(self, run: Run, programs: Programs, journals: Journals, outputs: Outputs, states: StateReader, table: ProcessTable):
+        self._run = run
+        self._programs = programs
+        self._journals = journals
+        self._outputs = outputs
+        self._states = states
+        self._table = table
+
+    def snapshot(self, keyword: str) -> str:
+        """All programs at this moment, as HTML; an empty text if there are none.
+
+        Args:
+            keyword: what failed.
+        """
+        processes = self._run.supervisor.processes()
+        names = {process.pid: process.name for process in processes}
+        found = []
+        for process in processes:
+            outside = outside_state(process)
+            recorded = self._journals.last_state(process.name, process.pid)
+            found.append(
+                ProgramEvidence(
+                    process.name,
+                    process.role,
+                    process.pid,
+                    names.get(process.ppid, "nursery"),
+                    f"{outside}, {recorded}" if recorded and process.exit_code is None else outside,
+                    "" if process.exit_code is None else str(process.exit_code),
+                    str(process.port or ""),
+                    command_line(process.pid) if process.alive else "",
+                    self._outputs.last_lines(process.name, _LAST_LINES),
+                )
+            )
+        return evidence_table(keyword, found) if found else ""
+
+    def verdict(self, message: str, failed_at: int) -> tuple[Verdict, list[str]]:
+        """Why a test failed, as far as the records tell, and tables that show it as HTML.
+
+        Args:
+            message: of the failure.
+            failed_at: monotonic nanoseconds.
+        """
+        records = self._journals.settled(Mark(self._run.scene_began))
+        verdict = Verdict(message, nearest_event(records, failed_at, message), likely_cause(records, failed_at, message))
+        tables = [
+            folded_table("states by point of view, at the end of the test", ("worker", "says itself", "its hive says", "the queen says"), self._views()),
+            folded_table("last requests", ("when", "program", "request", "status", "from"), last_requests(records, failed_at)),
+            folded_table("faults and their hits", ("program", "fault", "hits"), faults_and_hits(records)),
+            folded_table("process tree", ("",), [[line] for line in self._table.tree()]),
+        ]
+        return verdict, tables
+
+    def timeline(self, *, is_open: bool) -> tuple[str, list[dict[str, Any]]]:
+        """The timeline of the present test as HTML, empty for a test without programs; and the records that it shows."""
+        began, ended = self._run.scene_began, time.monotonic_ns()
+        spans = [
+            ProcessSpan(
+                process.name,
+                process.role,
+                process.pid,
+                int(process.started * 1e9),
+                int(process.ended * 1e9) if process.ended is not None else None,
+                str(ExitStatus(process.exit_code)) if process.exit_code is not None else "",
+            )
+            for process in self._run.supervisor.processes()
+            if process.ended is None or process.ended * 1e9 >= began
+        ]
+        if not spans:
+            return "", []
+        records = self._journals.records(since=Mark(began))
+        return timeline(spans, records, began, ended, is_open=is_open) if records else "", records
+
+    def _views(self) -> list[list[str]]:
+        """State of each worker per observer; an observer that is frozen or gone is not asked."""
+        lists = {
+            daemon.name: self._states.listed(daemon, path, _VIEW_LIMIT)
+            for role, path in _LISTS
+            for daemon in self._programs.of_role(role)
+            if self._programs.responsive(daemon.name) is not None
+        }
+        queen = next((daemon.name for daemon in self._programs.of_role("queen")), "")
+        rows = []
+        for worker in self._programs.of_role("worker"):
+            process = self._programs.process_or_none(worker.name)
+            itself = self._journals.last_state(worker.name, worker.pid) if process is not None else ""
+            if process is not None and not process.alive:
+                itself = "is gone"
+            rows.append([worker.name, itself, *(_listed(lists.get(who or ""), worker.name) for who in (worker.owner, queen))])
+        return rows
+
+
+def _listed(states: dict[str, str] | None, worker: str) -> str:
+    return "no answer" if states is None else states.get(worker, "unlisted")

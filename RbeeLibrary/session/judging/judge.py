@@ -1,0 +1,80 @@
+"""Judges what a fleet did: rules over its journals, token accounting, and what fakes found wrong with themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from ...journal.reader import entries
+from ...report.fleet_rules import HEALING, Finding, FleetRule, History, misbehaviour
+from ...report.token_accounting import Submitted, wrong_tokens
+from ..assertions import repeat_until
+from ..inference_client import OVER
+from ..inferences import Inferences
+from ..journals import Journals
+from ..run import Run
+from ..types import Mark, TokenTexts
+
+_OFF_CONTRACT = b'"record":"off_contract"'
+
+
+class Judge:
+    """Finds what is wrong with a fleet.
+
+    Args:
+        run: whose programs are judged.
+        journals: what they wrote.
+        inferences: what was submitted.
+    """
+
+    def __init__(self, run: Run, journals: Journals, inferences: Inferences):
+        self._run = run
+        self._journals = journals
+        self._inferences = inferences
+
+    def broken_rules(self, since: int, allowed: Collection[FleetRule], limit: float) -> list[Finding]:
+        """Broken rules of the fleet.
+
+        Args:
+            since: only what happened after this moment, monotonic nanoseconds.
+            allowed: rules that may be broken.
+            limit: seconds of real time for rules that may be kept a moment later.
+        """
+
+        def look() -> list[Finding]:
+            findings = misbehaviour(History(self._journals.settled(tokens=False)), since)
+            return [finding for finding in findings if finding.rule not in allowed]
+
+        def is_final(findings: list[Finding]) -> bool:
+            return not findings or any(finding.rule not in HEALING for finding in findings)
+
+        return repeat_until(look, is_final, limit, self._run.supervisor.await_news)
+
+    def wrong_tokens(self, since: int, texts: TokenTexts) -> list[str]:
+        """What does not add up between the tokens that workers wrote and those that clients have."""
+        submitted = [
+            Submitted(one.id, one.prompt, one.state.value, one.state in OVER, tuple(token.text for token in one.tokens), one.wanted, one.seed)
+            for one in self._inferences.all()
+            if one.started_at * 1e9 >= since
+        ]
+        return wrong_tokens(submitted, self._journals.records(since=Mark(since)), as_generated=texts is TokenTexts.generated)
+
+    def journals_to_check(self) -> list[tuple[str, Path]]:
+        """Names and journals of all programs; taken before they end and are forgotten."""
+        return [(name, path) for name in {process.name for process in self._run.supervisor.processes()} for path in self._journals.paths(name)]
+
+    def off_contract(self, journals: list[tuple[str, Path]], since: int) -> list[str]:
+        """What fakes have sent against their contract since a moment; they noticed it themselves.
+
+        Args:
+            journals: from `journals_to_check`.
+            since: monotonic nanoseconds.
+        """
+        found = [
+            (entry["ns"], f"{name} {entry['method']} {entry['path']} {entry['status']}: {entry['problem']}")
+            for name, path in journals
+            if _OFF_CONTRACT in path.read_bytes()
+            for entry in entries(path, tokens=False)
+            if entry.get("record") == "off_contract" and entry["ns"] >= since
+        ]
+        return list(dict.fromkeys(line for _, line in sorted(found)))

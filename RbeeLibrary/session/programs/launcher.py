@@ -1,0 +1,321 @@
+"""Starts programs: several at once, with their options as argv and their keys in the environment."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ...errors import HttpFailure, StartFailed, UsageError
+from ...fleet.launch import ProgramSpec
+from ...fleet.supervisor import Process
+from ...protocol.options import MASK, DaemonOptions, secret_environment, secret_names, split_options, to_argv
+from ...protocol.program_options import HiveOptions, HubOptions, QueenOptions, RelayOptions, WorkerOptions
+from ...run import environment
+from ...run.tcp_ports import free_range, is_loopback
+from ..pending_faults import PendingFaults
+from ..run import Run
+from ..types import Daemon, State
+from .nodes import Nodes
+from .outputs import Outputs
+from .registry import Programs
+from .states import StateReader
+
+_OPTIONS: dict[str, type[DaemonOptions]] = {
+    "queen": QueenOptions,
+    "hive": HiveOptions,
+    "worker": WorkerOptions,
+    "hub": HubOptions,
+    "relay": RelayOptions,
+}
+_TITLES = {"worker": "mock-worker"}
+_NO_HUB = "http://127.0.0.1:1"
+"""Nobody answers there: a hive of a test never asks a hub that happens to run on this machine."""
+
+
+@dataclass(eq=False, repr=False)
+class Launching:
+    """A start in progress.
+
+    Args:
+        daemon: the program.
+        process: its process.
+        is_fake: whether it is one of this package.
+        hive_of: the fake queen that is told where this hive is, and the node.
+    """
+
+    daemon: Daemon
+    process: Process
+    is_fake: bool
+    hive_of: tuple[Process, str] | None = None
+
+
+@dataclass(eq=False, repr=False)
+class _Spawned:
+    """The request for a hive's worker, so that it can be repeated."""
+
+    options: dict[str, Any]
+    request: dict[str, Any]
+
+
+class Launcher:
+    """Starts programs and waits for their states. All limits are deadlines on the machine's monotonic clock.
+
+    Args:
+        run: starts the processes.
+        programs: registers them by name.
+        states: reads their states.
+        outputs: reads what they print.
+        nodes: tells queens and keepers where nodes are.
+        faults: faults that wait for a program to start.
+        warn: takes a warning for the log.
+
+    Attributes:
+        stores: name of a queen or hive -> path of its SQLite file.
+    """
+
+    def __init__(self, run: Run, programs: Programs, states: StateReader, outputs: Outputs, nodes: Nodes, faults: PendingFaults, warn: Callable[[str], None]):
+        self._run = run
+        self._registry = programs
+        self._states = states
+        self._outputs = outputs
+        self._nodes = nodes
+        self._faults = faults
+        self._warn = warn
+        self.stores: dict[str, str] = {}
+        self._spawned: dict[str, _Spawned] = {}
+        self._launched: dict[str, tuple[ProgramSpec, str, bool, dict[str, Any]]] = {}
+
+    # --- started by the nursery ---
+
+    def begin(
+        self, name: str, role: str, options: dict[str, Any], deadline: float, *, env: dict[str, str] | None = None, program: str | None = None
+    ) -> Launching:
+        """Starts a program without waiting until it serves.
+
+        Args:
+            name: of the program.
+            role: queen, hive, worker, hub or relay.
+            options: its options by field name; None = not given.
+            deadline: of its start.
+            env: further environment variables.
+            program: path of a real program instead of the fake.
+        """
+        self._registry.check_free(name)
+        options = {key: value for key, value in options.items() if value is not None}
+        options["fault"] = [*options.get("fault", []), *self._faults.take(name)]
+        port = int(options.pop("port", 0))
+        if not is_loopback(str(options.get("host", "127.0.0.1"))):
+            self._warn(f"{name} listens on {options['host']}, which other machines may reach{'' if options.get('api_key') else ', and no key is asked for'}")
+        declared = _OPTIONS[role]
+        shown = {key: MASK if key in secret_names(declared) else value for key, value in options.items()}
+        files = self._files(name)
+        variables = {**secret_environment(options, declared), **self._nodes.environment(), **(env or {})}
+        if program is None:
+            spec = ProgramSpec(
+                name,
+                module=f"RbeeLibrary.fakes.{role}",
+                argv=["--port", "{port}", *to_argv(shown)],
+                title=_TITLES.get(role, f"fake-{role}"),
+                host=options.get("host", "127.0.0.1"),
+                port=port,
+                **files,
+            )
+        else:
+            # A real program binds its port itself and tells nobody which one: it gets one that is free at this moment.
+            options["port"] = port or free_range(1)
+            spec = ProgramSpec(name, command=[program, *to_argv({"port": options["port"], **shown})], port=None, **files)
+        spec.env.update(variables)
+        return self._launch(spec, role, program is None, options, deadline)
+
+    def begin_helper(self, name: str, role: str, module: str, argv: list[str], deadline: float) -> Daemon:
+        """Starts a helper program, one without declared options, and waits until it serves."""
+        spec = ProgramSpec(name, module=module, argv=argv, title=f"fake-{role}", **self._files(name))
+        launching = self._launch(spec, role, True, {}, deadline)
+        self._await_ready(launching.process, deadline)
+        return launching.daemon
+
+    def begin_command(self, name: str, role: str, argv: list[str], env: dict[str, str], deadline: float, *, program: str | None = None) -> Daemon:
+        """Starts a program that serves nothing, such as a keeper."""
+        files = self._files(name)
+        spec = (
+            ProgramSpec(name, command=[program, *argv], port=None, **files)
+            if program
+            else ProgramSpec(name, module=f"RbeeLibrary.fakes.{role}", argv=argv, title=f"fake-{role}", port=None, **files)
+        )
+        spec.env.update(env)
+        return self._launch(spec, role, program is None, {}, deadline).daemon
+
+    def begin_queen(self, name: str, options: dict[str, Any], deadline: float, *, env: dict[str, str] | None = None, program: str | None = None) -> Launching:
+        """Starts a queen with a registry file of its own; it knows where the hives of the session's nodes will be."""
+        options = {key: value for key, value in options.items() if value is not None}
+        self.stores[name] = options.setdefault("database", str(Path(self._run.outputs()) / f"{name}-beehives.db"))
+        if program is None:
+            given = options.get("node_url", [])
+            options["node_url"] = [*([given] if isinstance(given, str) else given), *self._nodes.urls()]
+        return self.begin(name, "queen", options, deadline, env=env, program=program)
+
+    def begin_hive(
+        self,
+        name: str,
+        queen: Daemon | None,
+        options: dict[str, Any],
+        deadline: float,
+        *,
+        hub: str | None = "hub",
+        env: dict[str, str] | None = None,
+        program: str | None = None,
+    ) -> Launching:
+        """Starts a hive with files of its own; a fake queen is told where it is when all serve."""
+        node = options.get("node_name") or ("workstation" if name == "hive" else name)
+        hive_options, worker_env = for_hive_and_workers(options)
+        given = {"worker_ports": "0", "queen_url": queen.url if queen else "", **self.with_stores(name, hive_options, hub), "node_name": node}
+        launching = self.begin(name, "hive", given, deadline, env={**worker_env, **(env or {})}, program=program)
+        if queen is not None and self._is_fake(queen.name):
+            launching.hive_of = (self._registry.process(queen), str(node))
+        return launching
+
+    def with_stores(self, name: str, options: dict[str, Any], hub: str | None) -> dict[str, Any]:
+        """Options of a hive with files of its own, and with the hub of that name, if one runs."""
+        running = self._registry.find(hub) if hub and (found := self._registry.process_or_none(hub)) is not None and found.alive else None
+        stores = {
+            "models_db": str(Path(self._run.outputs()) / f"{name}-models.db"),
+            "models_dir": str(self._run.scratch(name) / "models"),
+            "hub_url": running.url if running else _NO_HUB,
+            "provision": "on" if running else "off",
+        }
+        given = {**stores, **{key: value for key, value in options.items() if value is not None}}
+        self.stores[name] = given["models_db"]
+        return given
+
+    def start_again(self, name: str, deadline: float) -> Daemon:
+        """Starts a program that has ended again, on its port.
+
+        Raises:
+            UsageError: the session did not start it, or its hive is unknown by now.
+        """
+        daemon = self._registry.find(name)
+        if name in self._spawned:
+            spawned, hive = self._spawned[name], self._registry.owner_of(daemon)
+            if hive is None:
+                raise UsageError(f"{name} cannot be started again: the hive that started it is unknown by now")
+            fresh = self.spawn_worker(name, hive, spawned.options, {**spawned.request, "port": daemon.port}, deadline)
+            self.await_all([fresh], State.idle, deadline)
+            return fresh
+        if name not in self._launched:
+            raise UsageError(f"{name} cannot be started again: this library did not start it")
+        spec, role, is_fake, options = self._launched[name]
+        again = ProgramSpec(**{**spec.as_json(), "port": daemon.port if spec.port is not None else None})
+        launching = self._launch(again, role, is_fake, options, deadline)
+        self.finish_all([launching], State.idle, deadline)
+        return launching.daemon
+
+    def finish_all(self, started: list[Launching], until: State, deadline: float) -> None:
+        """Waits until all serve and have reached a state."""
+        for launching in started:
+            if launching.is_fake:
+                self._await_ready(launching.process, deadline)
+        for launching in started:
+            if launching.hive_of is not None:
+                queen, node = launching.hive_of
+                self._run.supervisor.control(queen, {"op": "hive-url", "node": node, "url": launching.daemon.url})
+        self.await_all(
+            [launching.daemon for launching in started if not launching.is_fake or launching.daemon.role == "worker" or until is not State.idle],
+            until,
+            deadline,
+        )
+
+    def _files(self, name: str) -> dict[str, Any]:
+        folder = self._run.outputs()
+        return {
+            "stdout": str(Path(folder) / f"{name}.stdout"),
+            "stderr": str(Path(folder) / f"{name}.stderr"),
+            "env": {environment.OUTPUTS: folder, environment.JOURNALS: folder},
+        }
+
+    def _launch(self, spec: ProgramSpec, role: str, is_fake: bool, options: dict[str, Any], deadline: float) -> Launching:
+        self._registry.check_free(spec.name)
+        supervisor = self._run.supervisor
+        try:
+            process = supervisor.await_start(supervisor.begin(spec, role), deadline)
+        except StartFailed as error:
+            raise AssertionError(f"{role} {spec.name!r} could not be started: {error}") from None
+        port = process.port or int(options.get("port", 0))
+        daemon = self._registry.add(Daemon(spec.name, role, f"http://{spec.host}:{port}", port, process.pid))
+        self._launched[spec.name] = (spec, role, is_fake, options)
+        self._spawned.pop(spec.name, None)
+        self._registry.set_key(spec.name, str(options["api_key"]) if options.get("api_key") else None)
+        return Launching(daemon, process, is_fake)
+
+    def _await_ready(self, process: Process, deadline: float) -> None:
+        began = time.monotonic()
+        try:
+            self._run.supervisor.await_ready(process, deadline)
+        except StartFailed as error:
+            waited = f" (waited {time.monotonic() - began:.1f} s)" if process.exit_code is None else ""
+            raise AssertionError(f"{process.role} {process.name!r} did not start: {error}{waited}; its last lines:\n{self.last_lines(process)}") from None
+
+    # --- spawned by a hive ---
+
+    def spawn_worker(self, name: str, hive: Daemon, options: dict[str, Any], request: dict[str, Any], deadline: float) -> Daemon:
+        """Asks a hive for a worker, as a client does (contract 5.2).
+
+        Args:
+            name: of the worker; also its id.
+            hive: who spawns it.
+            options: of the worker that a client has no say in; given to the hive over the control connection.
+            request: fields of the spawn request.
+            deadline: of its start.
+        """
+        self._registry.check_free(name)
+        supervisor = self._run.supervisor
+        argv = to_argv({**options, "fault": [*options.get("fault", []), *self._faults.take(name)]})
+        if argv:
+            supervisor.control(self._registry.process(hive), {"op": "worker-argv", "worker_id": name, "argv": argv})
+        body = {"worker_id": name, **{key: value for key, value in request.items() if value is not None}}
+        try:
+            answer = self._registry.ask(hive, "POST", "/v1/workers/spawn", body, limit=max(0.1, deadline - time.monotonic()))
+        except HttpFailure as error:
+            raise AssertionError(f"worker {name!r} could not be started: {hive} did not answer the spawn request: {error}") from None
+        payload = answer.object()
+        if not answer.ok:
+            refusal = payload.get("error", {})
+            lines = self._outputs.last_lines(name)
+            raise AssertionError(
+                f"worker {name!r} could not be started: {hive} answered {answer.status} {refusal.get('code')}: {refusal.get('message')}"
+                + (f"; its last lines:\n{lines}" if lines else "")
+            )
+        url = str(payload["url"])
+        port = int(url.rpartition(":")[2])
+        supervisor.await_change(lambda: (found := supervisor.find(name)) is not None and found.alive, deadline)
+        found = supervisor.find(name)
+        if found is None:
+            raise AssertionError(f"worker {name!r} was started by {hive}, but its process did not join this run")
+        supervisor.adopt(found.pid, name, "worker", port)
+        self._spawned[name] = _Spawned(options, request)
+        return self._registry.add(Daemon(name, "worker", url, port, found.pid, hive.name))
+
+    # --- states ---
+
+    def await_all(self, daemons: list[Daemon], until: State, deadline: float) -> None:
+        """Waits until programs have reached a state; the end of one fails at once."""
+        for daemon in daemons:
+            self._states.await_state(daemon, (until,), deadline, describe=partial(self.last_lines, self._registry.process(daemon)))
+
+    def last_lines(self, process: Process) -> str:
+        """The last lines that a program printed."""
+        return self._outputs.last_lines(process.name) or "(it printed nothing)"
+
+    def _is_fake(self, name: str) -> bool:
+        return name not in self._launched or self._launched[name][2]
+
+
+def for_hive_and_workers(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Splits options into the hive's own, and the environment that carries the rest to its workers."""
+    hive = split_options(options, HiveOptions)
+    words = to_argv({name: value for name, value in options.items() if name not in hive and value is not None})
+    return hive, {"RBEE_WORKER_ARGS": shlex.join(words)} if words else {}

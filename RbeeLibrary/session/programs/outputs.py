@@ -1,0 +1,51 @@
+"""What programs print: files of the run, one for each stream."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ...run import environment
+from ..run import Run
+
+BOTH = ("stdout", "stderr")
+
+
+class Outputs:
+    """Reads the output files of programs.
+
+    Args:
+        run: whose programs they are.
+    """
+
+    def __init__(self, run: Run):
+        self._run = run
+
+    def read(self, name: str, streams: tuple[str, ...] = BOTH) -> str:
+        """What a program has printed so far.
+
+        Args:
+            name: of the program.
+            streams: stdout, stderr or both, in this order.
+        """
+        folder = self.folder(name)
+        paths = [folder / f"{name}.{stream}" for stream in streams]
+        return "".join(path.read_text(encoding="utf-8", errors="replace") for path in paths if path.exists())
+
+    def last_lines(self, name: str, count: int = 8) -> str:
+        """The last lines that a program printed; an empty text if there are none."""
+        return "\n".join(self.read(name).splitlines()[-count:])
+
+    def folder(self, name: str) -> Path:
+        """Folder of a program's output and journals: its own, or that of the hive that started it."""
+        if not self._run.is_running:
+            return Path()
+        supervisor = self._run.supervisor
+        process = supervisor.find(name)
+        while process is not None and process.program is None:
+            owner = next((other for other in supervisor.processes() if other.pid == process.ppid and other is not process), None)
+            if owner is None:
+                break
+            process = owner
+        if process is not None and process.program is not None:
+            return Path(process.program.env.get(environment.OUTPUTS, self._run.outputs()))
+        return Path(self._run.outputs())

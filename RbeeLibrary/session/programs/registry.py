@@ -1,0 +1,138 @@
+"""The programs of a session under their names."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from ...errors import UsageError
+from ...fleet.supervisor import Process
+from ...net.http_client import Answer
+from ..run import Run
+from ..types import Daemon
+
+_PROBE_LIMIT = 2.0
+_NEWS_LIMIT = 0.5
+
+
+class Programs:
+    """Finds daemons and processes by name, also those that a queen or hive has started by itself.
+
+    Args:
+        run: whose processes they are.
+
+    Attributes:
+        keys: name of a program -> its API key.
+    """
+
+    def __init__(self, run: Run):
+        self._run = run
+        self._daemons: dict[str, Daemon] = {}
+        self.keys: dict[str, str] = {}
+
+    def add(self, daemon: Daemon) -> Daemon:
+        """Registers a daemon under its name."""
+        self._daemons[daemon.name] = daemon
+        return daemon
+
+    def check_free(self, name: str) -> None:
+        """Raises UsageError if a living program has this name."""
+        process = self.process_or_none(name)
+        if process is not None and process.alive:
+            raise UsageError(f"{name!r} is running already (pid {process.pid}): stop it first, or give the new one another name with name=")
+
+    def find(self, name: str | Daemon) -> Daemon:
+        """The daemon of this name.
+
+        Raises:
+            UsageError: there is none; the message lists the known ones.
+        """
+        wanted = str(name)
+        supervisor = self._run.supervisor
+        known = self._daemons.get(wanted)
+        process = supervisor.find(wanted)
+        if process is None and known is None and any(hive.alive for hive in supervisor.processes() if hive.role == "hive"):
+            # A hive answers a spawn a moment before the news of its new process is here.
+            supervisor.await_change(lambda: supervisor.find(wanted) is not None, time.monotonic() + _NEWS_LIMIT)
+            process = supervisor.find(wanted)
+        if process is not None and (known is None or known.pid != process.pid):
+            return self.add(self._adopted(process, known))
+        if known is None:
+            names = ", ".join(self.names()) or "nothing: start something with Start Fleet"
+            raise UsageError(f"there is no {wanted!r}, running is {names}")
+        return known
+
+    def names(self) -> list[str]:
+        """Names of everything that runs or ran since the start of the scope."""
+        return list(dict.fromkeys([*self._daemons, *(process.name for process in self._run.supervisor.processes())]))
+
+    def process(self, name: str | Daemon) -> Process:
+        """The newest process of a daemon, dead or alive.
+
+        Raises:
+            UsageError: there is no such daemon, or it has no process of this run.
+        """
+        found = self._run.supervisor.find(self.find(name).name)
+        if found is None:
+            raise UsageError(f"{str(name)!r} has no process of this run")
+        return found
+
+    def process_or_none(self, name: str) -> Process | None:
+        """The newest process of a name, dead or alive."""
+        return self._run.supervisor.find(name) if self._run.is_running else None
+
+    def responsive(self, name: str) -> Process | None:
+        """The process of a name if it is alive and not frozen."""
+        process = self.process_or_none(name)
+        return process if process is not None and process.alive and not process.frozen else None
+
+    def owner_of(self, daemon: Daemon) -> Daemon | None:
+        """The hive that started a worker."""
+        return self._daemons.get(daemon.owner) if daemon.owner else None
+
+    def of_role(self, role: str) -> list[Daemon]:
+        """All known daemons of a role."""
+        return [daemon for daemon in self._daemons.values() if daemon.role == role]
+
+    def forget(self, processes: list[Process]) -> None:
+        """Unregisters processes that have ended."""
+        pids = {process.pid for process in processes}
+        self._run.supervisor.forget(processes)
+        self._daemons = {name: daemon for name, daemon in self._daemons.items() if daemon.pid not in pids}
+
+    def clear(self) -> None:
+        """Forgets all daemons."""
+        self._daemons.clear()
+
+    def key_of(self, daemon: Daemon) -> str | None:
+        """API key of a daemon; a worker has its hive's."""
+        return self.keys.get(daemon.name) or (self.keys.get(daemon.owner) if daemon.owner else None)
+
+    def set_key(self, name: str, key: str | None) -> None:
+        """Remembers the API key that a program was started with."""
+        if key:
+            self.keys[name] = key
+        else:
+            self.keys.pop(name, None)
+
+    def ask(self, daemon: Daemon, method: str, path: str, body: Any = None, *, limit: float = _PROBE_LIMIT) -> Answer:
+        """Sends one HTTP request to a daemon, with its key.
+
+        Args:
+            daemon: who is asked.
+            method: of HTTP.
+            path: of the route.
+            body: sent as JSON; None sends `{}` where the method has a body.
+            limit: seconds of real time.
+
+        Raises:
+            HttpFailure: there was no answer.
+        """
+        key = self.key_of(daemon)
+        headers = {"Authorization": f"Bearer {key}"} if key else None
+        return self._run.http.call(method, f"{daemon.url}{path}", body, limit=limit, headers=headers)
+
+    def _adopted(self, process: Process, known: Daemon | None) -> Daemon:
+        owner = next((other.name for other in self._run.supervisor.processes() if other.pid == process.ppid), None)
+        port = process.port or (known.port if known else 0)
+        return Daemon(process.name, process.role, f"http://127.0.0.1:{port}", port, process.pid, owner)

@@ -1,0 +1,229 @@
+"""Starts what a test asks for: a whole fleet, single programs, a keeper, a restart."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from ...errors import UsageError
+from ...protocol.keeper_options import KeeperOptions
+from ...protocol.options import split_options, take_secrets
+from ...protocol.program_options import HiveOptions, QueenOptions, WorkerOptions
+from ...run import environment
+from ..run import Run
+from ..scoped_settings import ScopedSettings
+from ..types import Daemon, StartedFleet, State
+from .launcher import Launcher, Launching
+from .nodes import Nodes
+from .registry import Programs
+from .stopper import Stopper
+
+_SPAWN_FIELDS = ("model_ref", "backend", "device")
+"""Worker options that a client gives in its spawn request."""
+_SPAWNS_AT_ONCE = 16
+
+
+class Starter:
+    """Starts programs and waits until they serve.
+
+    Args:
+        run: where they run.
+        programs: finds them by name.
+        launcher: starts processes.
+        stopper: ends what is restarted.
+        nodes: what keepers need to find nodes.
+        settings: the limit of a start, where none is given.
+
+    Attributes:
+        recipes: pid of a queen -> the arguments of the `start_fleet` that started it.
+    """
+
+    def __init__(self, run: Run, programs: Programs, launcher: Launcher, stopper: Stopper, nodes: Nodes, settings: ScopedSettings):
+        self._run = run
+        self._programs = programs
+        self._launcher = launcher
+        self._stopper = stopper
+        self._nodes = nodes
+        self._settings = settings
+        self.recipes: dict[int, dict[str, Any]] = {}
+
+    def deadline(self, timeout: float | None) -> float:
+        """Monotonic time at which a start that begins now must be done."""
+        return time.monotonic() + (self._settings.now.timeout if timeout is None else timeout)
+
+    def fleet(
+        self, *, hives: int = 1, workers: int = 0, slots: int | None = None, prefix: str = "", timeout: float | None = None, **options: Any
+    ) -> StartedFleet:
+        """Starts a queen, hives and workers, all in parallel, and waits until all are idle.
+
+        Args:
+            hives: how many.
+            workers: how many per hive.
+            slots: of each worker.
+            prefix: put before every name.
+            timeout: limit for all of it, seconds of real time.
+            options: options of workers, and options of hives.
+
+        Raises:
+            AssertionError: a program did not start or did not become idle.
+        """
+        deadline = self.deadline(timeout)
+        hive_options = split_options(options, HiveOptions)
+        worker_options = split_options({name: value for name, value in options.items() if name not in ("api_key", *_SPAWN_FIELDS)}, WorkerOptions)
+        request = {"slots": slots, **{name: options[name] for name in _SPAWN_FIELDS if name in options}}
+        queen = self._launcher.begin_queen(f"{prefix}queen", split_options({"api_key": options.get("api_key")}, QueenOptions), deadline)
+        names = [f"{prefix}hive"] if hives == 1 else [f"{prefix}hive-{number}" for number in range(1, hives + 1)]
+        begun = [self._launcher.begin_hive(name, queen.daemon, {**hive_options, **worker_options}, deadline) for name in names]
+        self._launcher.finish_all([queen, *begun], State.idle, deadline)
+        jobs = [(f"{prefix}worker-{number + 1}", begun[number % hives].daemon) for number in range(hives * workers)] if hives else []
+        with ThreadPoolExecutor(max_workers=max(1, min(_SPAWNS_AT_ONCE, len(jobs)))) as pool:
+            started = list(pool.map(lambda job: self._launcher.spawn_worker(job[0], job[1], worker_options, request, deadline), jobs))
+        self._launcher.await_all(started, State.idle, deadline)
+        self._list_in_order(begun, started)
+        fleet = StartedFleet(queen.daemon, [hive.daemon for hive in begun], started)
+        self.recipes[fleet.queen.pid] = {"hives": hives, "workers": workers, "slots": slots, "prefix": prefix, "timeout": timeout, **options}
+        return fleet
+
+    def _list_in_order(self, hives: list[Launching], workers: list[Daemon]) -> None:
+        # Started at the same time, they would be listed by chance, and the first idle one gets the request.
+        for hive in hives:
+            mine = [worker.name for worker in workers if worker.owner == hive.daemon.name]
+            if len(mine) > 1:
+                self._run.supervisor.control(hive.process, {"op": "workers-order", "worker_ids": mine})
+
+    def queen(
+        self,
+        name: str = "queen",
+        *,
+        until: State = State.idle,
+        timeout: float | None = None,
+        env: dict[str, str] | None = None,
+        program: str | None = None,
+        **options: Any,
+    ) -> Daemon:
+        """Starts a queen and waits until it is in a state."""
+        deadline = self.deadline(timeout)
+        return self._finish(self._launcher.begin_queen(name, options, deadline, env=env, program=program), until, deadline)
+
+    def hive(
+        self,
+        name: str = "hive",
+        *,
+        queen: str | None = "queen",
+        hub: str | None = "hub",
+        until: State = State.idle,
+        timeout: float | None = None,
+        env: dict[str, str] | None = None,
+        program: str | None = None,
+        **options: Any,
+    ) -> Daemon:
+        """Starts a hive and waits until it is in a state; a queen that does not run is left out."""
+        deadline = self.deadline(timeout)
+        running = queen is not None and (process := self._programs.process_or_none(queen)) is not None and process.alive
+        reports_to = self._programs.find(queen) if running and queen else None
+        return self._finish(self._launcher.begin_hive(name, reports_to, options, deadline, hub=hub, env=env, program=program), until, deadline)
+
+    def worker(
+        self,
+        name: str = "worker-1",
+        *,
+        hive: str | None = "hive",
+        slots: int | None = None,
+        until: State = State.idle,
+        timeout: float | None = None,
+        env: dict[str, str] | None = None,
+        program: str | None = None,
+        **options: Any,
+    ) -> Daemon:
+        """Starts a worker, below a hive or alone, and waits until it is in a state."""
+        deadline = self.deadline(timeout)
+        if hive is None:
+            return self.daemon(name, "worker", until=until, deadline=deadline, env=env, program=program, **options, slots=slots, worker_id=name)
+        given = {key: value for key, value in options.items() if key != "api_key"}
+        request = {key: given.pop(key) for key in (*_SPAWN_FIELDS, "port") if key in given}
+        daemon = self._launcher.spawn_worker(name, self._programs.find(hive), given, {**request, "slots": slots}, deadline)
+        self._launcher.await_all([daemon], until, deadline)
+        return daemon
+
+    def daemon(
+        self,
+        name: str,
+        role: str,
+        *,
+        until: State = State.idle,
+        deadline: float,
+        env: dict[str, str] | None = None,
+        program: str | None = None,
+        **options: Any,
+    ) -> Daemon:
+        """Starts a program of a role and waits until it is in a state."""
+        return self._finish(self._launcher.begin(name, role, options, deadline, env=env, program=program), until, deadline)
+
+    def keeper(
+        self,
+        arguments: list[str],
+        *,
+        name: str = "keeper",
+        api_key: str | None = None,
+        timeout: float | None = None,
+        env: dict[str, str] | None = None,
+        program: str | None = None,
+    ) -> Daemon:
+        """Starts a keeper and does not wait for its end.
+
+        Args:
+            arguments: words of its command line; keys among them reach it through its environment.
+            name: for other calls.
+            api_key: key in its environment.
+            timeout: limit of its start, seconds of real time.
+            env: further environment variables.
+            program: path of a real keeper instead of the fake.
+        """
+        if not arguments:
+            raise UsageError("the keeper needs a command, such as: Run Keeper    workers    list")
+        home = Path(self._run.outputs()) / f"{name}-home"
+        home.mkdir(mode=0o700, exist_ok=True)
+        queen = self._programs.find("queen") if self._programs.process_or_none("queen") is not None else None
+        words, keys = take_secrets(arguments, KeeperOptions)
+        variables = {
+            "HOME": str(home),
+            "RBEE_HIVE_ARGS": "--worker-ports 0",
+            "RBEE_QUEEN_ARGS": shlex.join(word for url in self._nodes.urls() for word in ("--node-url", url)),
+            **({"RBEE_QUEEN_URL": queen.url} if queen is not None else {}),
+            **self._nodes.environment(),
+            **({environment.API_KEY: api_key} if api_key else {}),
+            **(env or {}),
+            **keys,
+        }
+        return self._launcher.begin_command(name, "keeper", words, variables, self.deadline(timeout), program=program)
+
+    def restart(self, name: str, timeout: float | None) -> Daemon:
+        """Stops a program if it runs, and starts it again on its port.
+
+        Raises:
+            AssertionError: it did not end or did not start in time.
+        """
+        process = self._programs.process(name)
+        if process.alive:
+            self.stop(name, timeout)
+        return self._launcher.start_again(name, self.deadline(timeout))
+
+    def stop(self, name: str | Daemon, timeout: float | None) -> int:
+        """Stops a program gracefully and returns its exit code.
+
+        Raises:
+            AssertionError: it did not end in time and was killed.
+        """
+        process = self._programs.process(name)
+        limit = self._settings.now.timeout if timeout is None else timeout
+        code = self._stopper.stop(process, limit)
+        if code is None:
+            raise AssertionError(f"{name} did not end within {limit:g} s of SIGTERM and got SIGKILL; its last lines:\n{self._launcher.last_lines(process)}")
+        return code
+
+    def _finish(self, launching: Launching, until: State, deadline: float) -> Daemon:
+        self._launcher.finish_all([launching], until, deadline)
+        return launching.daemon

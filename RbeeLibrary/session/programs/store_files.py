@@ -1,0 +1,69 @@
+"""The SQLite files of queens and hives, read and written as another program would."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from ...errors import UsageError
+
+_BUSY_LIMIT = 5.0
+
+
+class StoreFiles:
+    """Opens a connection of its own for every access.
+
+    Args:
+        paths: name of a queen or hive -> path of its file.
+    """
+
+    def __init__(self, paths: Mapping[str, str]):
+        self._paths = paths
+
+    def rows(self, name: str, table: str, where: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Rows in the order of insertion, over a read-only connection.
+
+        Args:
+            name: of a queen or hive.
+            table: of its file.
+            where: column -> value.
+
+        Raises:
+            UsageError: there is no such file, table or column.
+        """
+        path = self._path(name)
+        if not Path(path).exists():
+            raise UsageError(f"{name} has no file {path} yet: is provisioning off, or was it never started?")
+        condition = " AND ".join(f'"{column}" IS ?' for column in where) or "1"
+        try:
+            with closing(sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True, timeout=_BUSY_LIMIT)) as connection:
+                connection.row_factory = sqlite3.Row
+                found = connection.execute(f'SELECT * FROM "{table}" WHERE {condition} ORDER BY rowid', tuple(where.values())).fetchall()
+        except sqlite3.Error as error:
+            raise UsageError(f"rows of {table} of {name} cannot be read: {error}") from None
+        return [dict(row) for row in found]
+
+    def insert(self, name: str, table: str, values: Mapping[str, Any]) -> int:
+        """Inserts a row, or replaces the one with its key; returns its number.
+
+        Raises:
+            UsageError: there is no such file, or it cannot be written.
+        """
+        path = self._path(name)
+        marks = ", ".join("?" * len(values))
+        try:
+            with closing(sqlite3.connect(f"file:{quote(path)}?mode=rw", uri=True, timeout=_BUSY_LIMIT)) as connection, connection:
+                statement = f"INSERT OR REPLACE INTO {table} ({', '.join(values)}) VALUES ({marks})"
+                return connection.execute(statement, tuple(values.values())).lastrowid or 0
+        except sqlite3.Error as error:
+            raise UsageError(f"{path} of {name} cannot be written: {error}; start {name} first, it makes the file") from None
+
+    def _path(self, name: str) -> str:
+        path = self._paths.get(name)
+        if path is None:
+            raise UsageError(f"{name!r} has no SQLite file known here, expected one of {', '.join(self._paths) or 'a queen or a hive: start one'}")
+        return path
