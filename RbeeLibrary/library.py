@@ -1,4 +1,4 @@
-"""The class that .robot files import."""
+"""The library class that .robot files import."""
 
 import inspect
 from datetime import timedelta
@@ -10,6 +10,7 @@ from robot.api.deco import library
 from robot.libraries.BuiltIn import BuiltIn
 from robot.running.context import EXECUTION_CONTEXTS
 
+from . import __version__
 from .keywords.behaviour import BehaviourKeywords
 from .keywords.chaos import ChaosKeywords
 from .keywords.contract import ContractKeywords
@@ -46,17 +47,17 @@ KEYWORD_GROUPS = (
     TimeKeywords,
     ProcessKeywords,
 )
-"""Groups that work on the whole session."""
+"""Keyword groups that take the session as their only argument."""
 
 
-@library(scope="GLOBAL", listener="SELF", doc_format="MARKDOWN", version="0.1.0", auto_keywords=False, converters={ProgramName: ProgramName.convert})
+@library(scope="GLOBAL", listener="SELF", doc_format="MARKDOWN", version=__version__, auto_keywords=False, converters={ProgramName: ProgramName.convert})
 class RbeeLibrary:
     """Starts a fleet of fake rbee programs as real processes, breaks it, and shows what happened.
 
-    rbee spreads LLM inference over machines: a *keeper* (CLI) talks to a *queen*, the queen to a *hive* on each node, the hive starts *workers* that stream
-    tokens over SSE. This library starts queen, hive and workers as processes that `ps` shows, with sockets, signals and exit codes of their own.
+    rbee distributes LLM inference over machines: a *keeper* (CLI) talks to a *queen*, the queen to a *hive* on each node, and the hive starts *workers* that
+    stream tokens over SSE. This library starts fakes of these programs as real processes, with sockets, signals and exit codes.
 
-    ## How it reads
+    ## Example
 
     ```robotframework
     *** Settings ***
@@ -75,18 +76,19 @@ class RbeeLibrary:
 
     ## Reading is asserting
 
-    `Get X` reads a value; with an operator it reads again until the value fits, at most `within=` long: `Get State    worker-1    ==    idle    within=5s`.
-    Operators are `==`, `!=`, `<`, `<=`, `>`, `>=`, `contains`, `not contains`, `starts`, `ends`, `matches`, `not matches`. Patience is always real time.
+    `Get X` reads a value. With an operator, it retries until the value meets the expectation, for `within=` at most:
+    `Get State    worker-1    ==    idle    within=5s`. Operators are `==`, `!=`, `<`, `<=`, `>`, `>=`, `contains`, `not contains`, `starts`, `ends`,
+    `matches`, `not matches`. Timeouts of keywords are always real time.
 
-    ## What ends when
+    ## Lifetime of programs
 
-    What is started in a test (or its setup) ends with the test, what is started in a suite setup ends with the suite, and nothing outlives the run, whatever
-    way it ends. A process that outlives the graceful stop of its owner is a leak, and fails the test.
+    Programs started in a test or its setup end with the test, programs started in a suite setup end with the suite. Nothing outlives the run, however it
+    ends. A process that outlives the graceful stop of its owner is a leak and fails the test.
 
-    ## Where the output goes
+    ## Output
 
-    Standard output and standard error of every program are files in `rbee/` below the output folder, one folder per test. A failed test shows
-    all programs with their last lines in log.html.
+    Standard output and standard error of every program are written to files in `rbee/` below the output folder, one folder per test. The log of a failed
+    test shows all programs with their last output.
     """
 
     def __init__(
@@ -100,17 +102,17 @@ class RbeeLibrary:
         artifacts: Path | None = None,
         min_fault_coverage: int = 0,
     ):
-        """Sets up the library.
+        """Imports the library.
 
         Args:
-            timeout: How long starting and stopping a program may take, in real time.
-            within: How long a keyword with an operator reads again, in real time.
-            auto_stop: When what was started is stopped: with its `TEST`, with its `SUITE`, or `MANUAL`ly.
-            console: Whether the output of the programs is shown live on the console as well, prefixed with their names.
-            on_leak: What a process that outlived its owner's graceful stop does to the test: `FAIL`, `WARN` or `IGNORE`.
-            on_unused_fault: What a fault that was never hit does to the test, which proved nothing: `WARN`, `FAIL` or `IGNORE`.
-            artifacts: Folder for output and journals of the programs; default `${OUTPUT DIR}/rbee`.
-            min_fault_coverage: Per cent of the table state x fault that the outermost suite has to reach; below it, its last test fails.
+            timeout: Time limit for starting and stopping programs, in real time.
+            within: How long a keyword with an operator retries before it fails, in real time.
+            auto_stop: When programs are stopped: at the end of their `TEST`, of their `SUITE`, or `MANUAL`ly.
+            console: Whether to print the output of programs to the console as well, prefixed with their names.
+            on_leak: Effect of a leaked process on the test: `FAIL`, `WARN` or `IGNORE`.
+            on_unused_fault: Effect of a fault that was never hit on the test, which then proves nothing about it: `WARN`, `FAIL` or `IGNORE`.
+            artifacts: Folder for output and journals of the programs; default: `${OUTPUT DIR}/rbee`.
+            min_fault_coverage: Minimum state x fault coverage of the outermost suite, in per cent; if it is missed, the last test fails.
         """
         require_supported()
         self._artifacts = artifacts
@@ -136,29 +138,29 @@ class RbeeLibrary:
     # --- listener ---
 
     def start_suite(self, data: Any, result: Any) -> None:
-        """Begins what belongs to a suite."""
+        """Opens the scope of a suite."""
         self._listener.start_suite(data.name, data.test_count)
 
     def start_test(self, data: Any, result: Any) -> None:
-        """Begins what belongs to a test."""
+        """Opens the scope of a test."""
         self._listener.start_test(data.name)
 
     def start_body_item(self, data: Any, result: Any) -> None:
-        """Follows how deep the present keyword is."""
+        """Tracks the depth of the current keyword."""
         self._listener.start_keyword()
 
     def end_body_item(self, data: Any, result: Any) -> None:
-        """Collects evidence at the first keyword that failed."""
+        """Collects evidence when the first keyword fails."""
         self._listener.end_keyword(result)
 
     def end_test(self, data: Any, result: Any) -> None:
-        """Shows the evidence of a failed test, then stops what the test started."""
+        """Logs the evidence of a failed test, then stops the programs that the test started."""
         self._listener.end_test(result)
 
     def end_suite(self, data: Any, result: Any) -> None:
-        """Stops what the suite started."""
+        """Stops the programs that the suite started."""
         self._listener.end_suite(result, self._artifact_folder())
 
     def close(self) -> None:
-        """Ends everything; called at the very end of the run, also after Ctrl+C twice."""
+        """Ends all programs; called at the very end of the run, also after a second Ctrl+C."""
         self._session.close()

@@ -1,4 +1,4 @@
-"""A receiver of ready callbacks that looks at once whether the worker really serves."""
+"""A receiver of ready callbacks that checks at once whether the worker serves requests."""
 
 import json
 import threading
@@ -10,7 +10,7 @@ from robot.api.deco import keyword, library
 
 @library(scope="TEST")
 class callback_receiver:
-    """Stands where a queen or hive would stand, and asks the worker for its health while it is calling back."""
+    """Receives callbacks in place of a queen or hive, and requests the worker's health before it answers the callback."""
 
     ROBOT_LISTENER_API_VERSION = 3
 
@@ -49,7 +49,7 @@ class callback_receiver:
 
     @keyword
     def wait_for_callback(self, number: int = 1) -> tuple:
-        """Waits for the callback with this number and returns its body and what the worker's health said meanwhile."""
+        """Waits for the callback with this number; returns its body, and the worker's answer about its health at that moment."""
         with self._came:
             if not self._came.wait_for(lambda: len(self._calls) >= number, 5):
                 raise AssertionError(f"{len(self._calls)} callbacks came within 5 s, expected {number}")

@@ -1,4 +1,4 @@
-"""A plain client that reads streams of events in the background, with the time at which each arrived."""
+"""A client that reads streams of events in the background, with the time at which each arrived."""
 
 import json
 import threading
@@ -11,7 +11,7 @@ from robot.api.deco import keyword, library
 
 
 class Reading:
-    """One stream: `${r.id}` of what it tells about, `${r.events}` so far, each a dictionary or `[DONE]`, and `${r.times}` of their arrival in seconds."""
+    """One stream: `${r.id}` from the URL, `${r.events}` so far, each a dictionary or `[DONE]`, and `${r.times}` of their arrival in seconds."""
 
     def __init__(self, url: str, limit: float):
         self.id = url.rpartition("id=")[2]
@@ -41,7 +41,7 @@ class Reading:
             self._changed.notify_all()
 
     def wait(self, condition, limit: float) -> bool:
-        """Waits until the events fit, or the stream ends."""
+        """Waits until the condition is true or the stream ends; returns whether the condition is true."""
         with self._changed:
             self._changed.wait_for(lambda: condition(self) or self._ended, limit)
             return condition(self)
@@ -54,7 +54,7 @@ class Reading:
 
 @library(scope="GLOBAL")
 class event_reader:
-    """Reads `text/event-stream` as any client would."""
+    """Reads `text/event-stream` without the help of RbeeLibrary."""
 
     @keyword
     def start_reading(self, url: str, timeout: timedelta = timedelta(seconds=20)) -> Reading:
@@ -75,14 +75,26 @@ class event_reader:
 
     @keyword
     def wait_until_stream_ends(self, reading: Reading, timeout: timedelta = timedelta(seconds=10)) -> list:
-        """Waits for the end of a stream and returns its events."""
+        """Waits for the end of a stream and returns all its events."""
         if not reading.wait(lambda reading: reading.ended, timeout.total_seconds()):
             raise AssertionError(f"the stream did not end within {timeout.total_seconds():g} s: {reading.events}")
         return reading.events
 
     @keyword
+    def get_events(self, reading: Reading, **fields) -> list[dict]:
+        """Returns the events so far that have these fields, without `[DONE]`."""
+        events = [event for event in reading.events if isinstance(event, dict)]
+        return [event for event in events if all(str(event.get(name)) == str(value) for name, value in fields.items())]
+
+    @keyword
+    def parse_events(self, text: str) -> list:
+        """Returns the events of a stream that has been read as text, each a dictionary or `[DONE]`."""
+        data = [line.removeprefix("data: ") for line in text.splitlines() if line.startswith("data: ")]
+        return [piece if piece == "[DONE]" else json.loads(piece) for piece in data]
+
+    @keyword
     def read_until_the_line_breaks(self, url: str) -> bytes:
-        """Reads a URL to its end, or until the connection breaks; returns what came."""
+        """Reads a URL to its end, or until the connection breaks; returns the bytes that arrived."""
         came = bytearray()
         try:
             with requests.get(url, stream=True, timeout=10) as answer:

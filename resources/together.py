@@ -1,4 +1,4 @@
-"""Requests at the same moment."""
+"""Sends requests at the same moment, and beside the test."""
 
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -9,11 +9,11 @@ from robot.api.deco import keyword, library
 
 @library(scope="GLOBAL")
 class together:
-    """Sends one request several times, as near to the same moment as threads can."""
+    """Sends requests from threads that start together."""
 
     @keyword
     def send_together(self, times: int, method: str, url: str, body: str) -> list[int]:
-        """Sends the request from several threads that start at a common barrier; returns the statuses in order of size."""
+        """Sends one request from several threads at the same moment; returns the statuses, sorted."""
         barrier = threading.Barrier(times)
 
         def send(_: int) -> int:
@@ -50,7 +50,7 @@ class together:
 
     @keyword
     def post_in_the_background(self, url: str, body: dict) -> Future:
-        """Posts a JSON body beside the test; `result` of what comes back waits for the answer."""
+        """Posts a JSON body without waiting for the answer; returns a future, whose `result` waits for it."""
         pool = ThreadPoolExecutor(1)
         future = pool.submit(requests.post, url, json=body, timeout=20)
         pool.shutdown(wait=False)

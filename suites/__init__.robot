@@ -1,7 +1,7 @@
 *** Settings ***
-Documentation       What rbee does when all goes well, and when it does not.
+Documentation       Scenarios of an rbee fleet: the happy paths, and the failures.
 ...
-...                 Every suite starts real processes: a queen, hives, workers.
-...                 Tags are scenario ids such as `S34` and `L017`.
+...                 Every suite starts real processes: queens, hives, workers, keepers.
+...                 Tags are ids of scenarios, such as `S34` and `L017`; README.md lists them with their titles.
 
 Resource            ../resources/rbee.resource

@@ -1,6 +1,6 @@
 *** Settings ***
-Documentation       Twenty schedules of chaos over fleets of four shapes: whatever is killed, frozen, ended, cut or refused,
-...                 the fleet behaves and no token is lost or made up.
+Documentation       Twenty random schedules of failures over fleets of four shapes. Programs are killed, frozen and stopped,
+...                 connections cut and refused; the fleet breaks no rule, and no token is lost or made up.
 ...
 ...                 Out by default; `robot -v CHAOS:none suites/chaos.robot` brings it in. It takes about ten seconds.
 
@@ -38,7 +38,7 @@ Seed 19    19    1    3    2
 Seed 20    20    2    2    2
 
 Fault That Breaks A Rule Is Found And Shrunk
-    [Documentation]    A worker with one slot that takes a second request: the message has the few steps that lead there.
+    [Documentation]    A worker with one slot takes a second request. The message has only the few steps that lead there.
     [Template]    NONE
     Start Fleet    workers=1    token_delay=500ms
     TRY
@@ -55,7 +55,7 @@ Fault That Breaks A Rule Is Found And Shrunk
 
 *** Keywords ***
 Fleet Should Withstand Chaos
-    [Documentation]    One schedule over a fresh fleet.
+    [Documentation]    Runs one schedule against a new fleet of this shape.
     [Arguments]    ${seed}    ${hives}    ${workers}    ${slots}
     Start Fleet    hives=${hives}    workers=${workers}    slots=${slots}    token_delay=500ms
     Unleash Chaos    seed=${seed}

@@ -1,6 +1,6 @@
 *** Settings ***
-Documentation       Long intervals in real time, without `Advance Time`: what the other suites prove of the clock,
-...                 this one proves of the fakes.
+Documentation       Long intervals in real time, without `Advance Time`. They show that the programs keep rbee's intervals
+...                 on the machine's clock too.
 ...
 ...                 Out by default; `robot -v SLOW:none suites/` brings it in. It takes about six minutes.
 
@@ -27,7 +27,7 @@ Idle Worker Is Shut Down After Five Real Minutes
     Get State    hive    ==    idle
 
 Silent Worker Is Removed After Three Real Misses
-    [Documentation]    Half a minute apart, 5 s limit each.
+    [Documentation]    Three checks, 30 s apart, each with a limit of 5 s.
     [Tags]    S47
     Start Fleet    workers=1
     Get Request Count    hive    POST    /v1/workers/ready    ==    1    status=200
@@ -36,7 +36,7 @@ Silent Worker Is Removed After Three Real Misses
     Get Exit Code    worker-1    ==    -9    within=15s
 
 OpenSSH Gives Up A Host That Does Not Answer
-    [Documentation]    A port whose backlog is full: ssh's own ConnectTimeout, which has no other clock, ends it.
+    [Documentation]    The backlog of the port is full. Only ssh's own ConnectTimeout, in real time, ends the attempt.
     [Tags]    S02
     ${port} =    Occupy Port    mode=ignore
     ${queen} =    Start Queen    ssh_connect_timeout=1s

@@ -8,17 +8,17 @@ under way by the last reports, nobody works.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import select
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 from ..errors import NotAtRest
+from ..run.json_channel import JsonChannel
 from .activity import Activity, Link, ParkedJob
 from .clock import Clock, ClockPage
 from .in_flight import Report, in_flight
@@ -56,7 +56,7 @@ class FiredTimer:
 class MemberState:
     """One member of the clock, as the coordinator knows it."""
 
-    connection: socket.socket
+    channel: JsonChannel
     pid: int = 0
     name: str = ""
     port: int = 0
@@ -64,7 +64,6 @@ class MemberState:
     report: Report | None = None
     working: list[str] | None = None
     frozen: bool = False
-    rest: bytes = field(default=b"", repr=False)
 
     @property
     def is_behind(self) -> bool:
@@ -200,7 +199,7 @@ class Coordinator:
     def close(self) -> None:
         """Gives the clock up."""
         for member in self._members.values():
-            member.connection.close()
+            member.channel.close()
         self._listener.close()
         os.close(self._wakeup)
         os.close(self._waker)
@@ -322,7 +321,7 @@ class Coordinator:
         self._number += 1
         member.asked = self._number
         with contextlib.suppress(OSError):
-            member.connection.sendall(json.dumps({**order, "n": self._number}).encode() + b"\n")
+            member.channel.send({**order, "n": self._number})
 
     def _receive(self, limit: float) -> None:
         """Takes what has come, or the first thing that comes within a limit."""
@@ -339,7 +338,7 @@ class Coordinator:
         with contextlib.suppress(BlockingIOError):
             while True:
                 connection, _ = self._listener.accept()
-                member = MemberState(connection)
+                member = MemberState(JsonChannel(connection))
                 self._members[connection.fileno()] = member
                 self._poll.register(connection, select.POLLIN)
                 if self._watch is not None:
@@ -347,31 +346,24 @@ class Coordinator:
                 self._receive_from(member)
 
     def _receive_from(self, member: MemberState) -> None:
-        try:
-            data = member.connection.recv(262144, socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        if not data:
+        messages = member.channel.receive(socket.MSG_DONTWAIT)
+        if messages is None:
             self._disconnect(member)
             return
-        *lines, member.rest = (member.rest + data).split(b"\n")
-        for line in lines:
-            said = json.loads(line)
-            if "pid" in said:
-                member.pid, member.name, member.port = said["pid"], said["name"], said["port"]
+        for message in messages:
+            if "pid" in message:
+                member.pid, member.name, member.port = message["pid"], message["name"], message["port"]
                 self._gone.pop(member.pid, None)
-            elif "working" in said:
-                member.working = said["working"]
+            elif "working" in message:
+                member.working = message["working"]
             else:
-                member.report = Report.read(said)
+                member.report = Report.read(message)
 
     def _disconnect(self, member: MemberState) -> None:
-        fd = member.connection.fileno()
+        fd = member.channel.fileno()
         self._poll.unregister(fd)
         del self._members[fd]
-        member.connection.close()
+        member.channel.close()
         self._gone[member.pid] = member.port
 
     def _look_at_all(self) -> None:

@@ -5,19 +5,20 @@ It speaks only while somebody wants to move the clock (is *watching*); otherwise
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
 import socket
 import threading
 from typing import Any
 
+from ..run.json_channel import JsonChannel
 from .activity import Activity, Link
 from .clock import Clock, Timer
 
 SOCKET_NAME = "clock.sock"
 
 
-class Member:
+class ClockMember:
     """Joins the clock of a run.
 
     Args:
@@ -33,12 +34,13 @@ class Member:
     def __init__(self, folder: str, name: str, port: int, clock: Clock):
         self._clock = clock
         self._activity: Activity = clock.activity
-        self._connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._connection.connect(os.path.join(folder, SOCKET_NAME))
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection.connect(os.path.join(folder, SOCKET_NAME))
+        self._channel = JsonChannel(connection)
         self._watched = False
         self._eager = False
         self._handled = 0
-        self._say({"pid": os.getpid(), "name": name, "port": port})
+        self._send({"pid": os.getpid(), "name": name, "port": port})
         with self._activity.mutex:
             self._activity.when_at_rest = self._at_rest
             clock.when_armed = self._armed
@@ -46,12 +48,11 @@ class Member:
         threading.Thread(target=self._serve, name="member", daemon=True).start()
 
     def _serve(self) -> None:
-        with self._connection.makefile("rb") as lines:
-            for line in lines:
-                with self._activity.job("clock"):
-                    self._take(json.loads(line))
+        for order in self._channel:
+            with self._activity.job("clock"):
+                self._handle(order)
 
-    def _take(self, order: dict[str, Any]) -> None:
+    def _handle(self, order: dict[str, Any]) -> None:
         if order["op"] == "watch":
             with self._activity.mutex:
                 self._watched, self._eager = order["on"], order.get("eager", False)
@@ -61,7 +62,7 @@ class Member:
             self._clock.fire(order["timer"])
         elif order["op"] == "who":
             with self._activity.mutex:
-                self._say({"working": self._activity.working()})
+                self._send({"working": self._activity.working()})
         with self._activity.mutex:
             self._handled = order["n"]
             if self._eager:
@@ -78,7 +79,7 @@ class Member:
     def _report(self) -> None:
         activity = self._activity
         timers = self._clock.timers() if self._eager else [timer for timer in (self._clock.next_timer(),) if timer is not None]
-        self._say(
+        self._send(
             {
                 "handled": self._handled,
                 "at_work": activity.at_work,
@@ -90,11 +91,9 @@ class Member:
             }
         )
 
-    def _say(self, message: dict[str, Any]) -> None:
-        try:
-            self._connection.sendall(json.dumps(message, separators=(",", ":")).encode() + b"\n")
-        except OSError:
-            return
+    def _send(self, message: dict[str, Any]) -> None:
+        with contextlib.suppress(OSError):
+            self._channel.send(message)
 
 
 def _link_as_list(link: Link) -> list[Any]:

@@ -13,6 +13,7 @@ from ..net.http_client import Answer, HttpClient, Stream
 from ..protocol import sse
 from ..protocol.error_codes import ERRORS, RbeeError, envelope_error
 from ..protocol.options import VERSION
+from .runtime.retry import attempts
 
 Brought = TypeVar("Brought", Answer, Stream)
 CANCELLED = "REQUEST_CANCELED"
@@ -233,9 +234,7 @@ class RbeeClient:
         target = urlsplit(url).netloc
         failure = ""
         pauses = self._limits.connect_pauses
-        for attempt, pause in enumerate(pauses, 1):
-            if pause:
-                self._clock.wait(self._cancelled, self._clock.now() + pause, "connect-pause")
+        for attempt in attempts(self._clock, pauses, "connect-pause", self._cancelled):
             self._check_cancelled()
             try:
                 return send()
@@ -247,7 +246,7 @@ class RbeeClient:
                         "target": target,
                         "attempt": attempt,
                         "max_attempts": len(pauses),
-                        "delay_ms": round(pause * 1000),
+                        "delay_ms": round(pauses[attempt - 1] * 1000),
                         "timeout_s": self._limits.connect,
                     }
                 )

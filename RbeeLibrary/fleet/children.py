@@ -24,12 +24,13 @@ from typing import Any
 from ..clock.activity import Activity, ChildActivity
 from ..clock.clock import Event
 from ..errors import SpawnFailed
-from ..run.lifeline import NAME_VARIABLE
+from ..run import environment
+from ..run.exit_status import ExitStatus
 from ..run.platform import portable, signal_at_parents_end
 from ..run.proctitle import set_proctitle
 from ..run.tcp_ports import PortTaken
 from . import kernel
-from .launch import FORKED_VARIABLE, LISTEN_VARIABLE, READY_VARIABLE, ProgramSpec, close_all_but, fork, module_command, of_descriptors, prepare, private
+from .launch import ProgramSpec, close_all_but, fork, module_command, of_descriptors, prepare, private
 
 _REQUEST_LIMIT = 262144
 OWN_GROUP: dict[str, Any] = {"process_group": 0} if sys.version_info >= (3, 11) else {"start_new_session": True}
@@ -46,6 +47,11 @@ class Child:
     code: int | None = None
     ended: Event = field(default_factory=Event)
     account: ChildActivity | None = None
+
+    @property
+    def status(self) -> ExitStatus:
+        """How it ended; only after its end."""
+        return ExitStatus(self.code or 0)
 
     def signal(self, number: int) -> None:
         """Sends a signal; an ended child is left alone (its pid may be somebody else's)."""
@@ -206,12 +212,12 @@ def start_executed(program: ProgramSpec) -> Child:
         raise SpawnFailed(f"{program.name} cannot be started: {error}{of_descriptors(error)}") from error
     port = listener.getsockname()[1] if listener else None
     ready, ready_in_child = pipe
-    env = {**os.environ, **program.env, NAME_VARIABLE: program.name, READY_VARIABLE: str(ready_in_child)}
-    env.pop(FORKED_VARIABLE, None)
+    env = {**os.environ, **program.env, environment.NAME: program.name, environment.READY_FD: str(ready_in_child)}
+    env.pop(environment.FORKED, None)
     fds = [ready_in_child]
     if listener is not None:
         fds.append(listener.fileno())
-        env[LISTEN_VARIABLE] = str(listener.fileno())
+        env[environment.LISTEN_FD] = str(listener.fileno())
     words = program.words(port)
     command = module_command(program.module, words) if program.module else words
     try:

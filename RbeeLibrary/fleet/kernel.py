@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 
-from ..run.lifeline import RUN_VARIABLE
+from ..run import environment
 from ..run.platform import portable, prctl
 
 _SET_CHILD_SUBREAPER = 36
@@ -92,7 +92,7 @@ def descendants(pid: int) -> list[int]:
 
 def marked(address: str) -> list[int]:
     """Living processes whose environment names this run."""
-    mark = f"{RUN_VARIABLE}={address}"
+    mark = f"{environment.RUN}={address}"
     if sys.platform == "linux":
         return [int(name) for name in os.listdir("/proc") if name.isdigit() and _environment_has(int(name), mark.encode())]
     import psutil
@@ -100,7 +100,7 @@ def marked(address: str) -> list[int]:
     found = []
     for process in psutil.process_iter():
         try:
-            if process.environ().get(RUN_VARIABLE) == address:
+            if process.environ().get(environment.RUN) == address:
                 found.append(process.pid)
         except (psutil.Error, OSError):
             continue

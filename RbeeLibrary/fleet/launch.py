@@ -15,15 +15,11 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ..run.lifeline import NAME_VARIABLE
+from ..run import environment
 from ..run.platform import signal_at_parents_end
 from ..run.proctitle import set_proctitle
 from ..run.tcp_ports import listen
 
-READY_VARIABLE = "RBEE_READY_FD"
-LISTEN_VARIABLE = "RBEE_LISTEN_FD"
-FORKED_VARIABLE = "RBEE_FORKED"
-"""Set in a process that was forked warm: it may fork warm children itself, and its argv area has room for their names."""
 _CANNOT_EXEC = 127
 
 
@@ -120,15 +116,15 @@ def _become(program: ProgramSpec, listener: socket.socket | None, ready: int, ke
     if program.cwd:
         os.chdir(program.cwd)
     os.environ.update(program.env)
-    os.environ[NAME_VARIABLE] = program.name
+    os.environ[environment.NAME] = program.name
     if program.module is None:
         _exec(program, listener, ready)
     sys.stdout.reconfigure(line_buffering=True, write_through=True)  # type: ignore[union-attr]
     # SIGTERM and SIGINT stay blocked until the program has handlers: they are neither lost nor deadly before.
     signal.pthread_sigmask(signal.SIG_SETMASK, {signal.SIGTERM, signal.SIGINT})
     gc.enable()
-    os.environ[READY_VARIABLE] = str(ready)
-    os.environ[FORKED_VARIABLE] = "1"
+    os.environ[environment.READY_FD] = str(ready)
+    os.environ[environment.FORKED] = "1"
     words = program.words(listener.getsockname()[1] if listener else None)
     set_proctitle([program.title or program.name, *words])
     code = 1
@@ -142,13 +138,13 @@ def _become(program: ProgramSpec, listener: socket.socket | None, ready: int, ke
 
 
 def _exec(program: ProgramSpec, listener: socket.socket | None, ready: int) -> None:
-    os.environ.pop(FORKED_VARIABLE, None)
+    os.environ.pop(environment.FORKED, None)
     words = program.words(listener.getsockname()[1] if listener else None)
     os.set_inheritable(ready, True)
-    os.environ[READY_VARIABLE] = str(ready)
+    os.environ[environment.READY_FD] = str(ready)
     if listener is not None:
         os.set_inheritable(listener.fileno(), True)
-        os.environ[LISTEN_VARIABLE] = str(listener.fileno())
+        os.environ[environment.LISTEN_FD] = str(listener.fileno())
     for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, and exec would hand that on
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, set())

@@ -12,7 +12,6 @@ import encodings.latin_1  # noqa: F401
 import errno
 import gc
 import importlib
-import json
 import os
 import resource
 import select
@@ -20,6 +19,7 @@ import signal
 import socket
 from typing import Any
 
+from ..run.json_channel import JsonChannel
 from ..run.lifeline import FULL
 from ..run.platform import portable
 from ..run.proctitle import set_proctitle
@@ -48,20 +48,26 @@ def main(connection: int, address: str, preload: str) -> None:
     end_children()
 
 
+class Guest(JsonChannel):
+    """A process that has connected to the run's socket; `pid` is 0 until it has registered."""
+
+    pid = 0
+
+
 class Nursery:
     """Starts, adopts and reaps processes, and passes on what they and the runner say."""
 
     def __init__(self, runner: socket.socket, address: str):
         self._pid = os.getpid()
         self._poll = select.poll()
-        self._runner = Lines(runner)
+        self._runner = JsonChannel(runner)
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listener.bind(address)
         os.chmod(address, 0o600)
         self._listener.listen(1024)
         self._listener.setblocking(False)
-        self._guests: dict[int, Lines] = {}
-        self._controls: dict[int, Lines] = {}
+        self._guests: dict[int, Guest] = {}
+        self._controls: dict[int, Guest] = {}
         self._waiting: dict[int, int] = {}
         self._ready: dict[int, tuple[int, bytes]] = {}
         self._spare = os.open(os.devnull, os.O_RDONLY)
@@ -177,7 +183,7 @@ class Nursery:
                 self._send_away()
             return  # else it was gone again before it was let in
         connection.setblocking(True)
-        self._guests[connection.fileno()] = Lines(connection)
+        self._guests[connection.fileno()] = Guest(connection)
         self._poll.register(connection, select.POLLIN)
 
     def _send_away(self) -> None:
@@ -198,7 +204,7 @@ class Nursery:
         if messages is None:
             self._disconnect(fd)
 
-    def _handle(self, guest: Lines, message: dict[str, Any]) -> None:
+    def _handle(self, guest: Guest, message: dict[str, Any]) -> None:
         if "hello" in message:
             self._register(guest, message)
         elif self._controls.get(guest.pid) is not guest:
@@ -209,10 +215,10 @@ class Nursery:
         elif message.get("event") in ("child-started", "child-exited"):
             self._report(**message)
 
-    def _register(self, guest: Lines, message: dict[str, Any]) -> None:
+    def _register(self, guest: Guest, message: dict[str, Any]) -> None:
         guest.pid = int(message.get("pid", 0))
         try:
-            guest.socket.sendall(b"ok\n")
+            guest.connection.sendall(b"ok\n")
         except OSError:
             return
         if message["hello"] == "control":
@@ -230,7 +236,7 @@ class Nursery:
             for request in [request for request, pid in self._waiting.items() if pid == guest.pid]:
                 del self._waiting[request]
                 self._report(reply=request, error="the process ended before it answered")
-        guest.socket.close()
+        guest.close()
 
     def _pass_on(self, message: dict[str, Any]) -> None:
         control = self._controls.get(message["pid"])
@@ -243,34 +249,3 @@ class Nursery:
         except OSError:
             self._waiting.pop(message["id"])
             self._report(reply=message["id"], error="the process ended before it was asked")
-
-
-class Lines:
-    """A socket that carries JSON, one object a line."""
-
-    def __init__(self, connection: socket.socket):
-        self.socket = connection
-        self.pid = 0
-        self._rest = b""
-
-    def fileno(self) -> int:
-        """Its descriptor."""
-        return self.socket.fileno()
-
-    def send(self, message: dict[str, Any]) -> None:
-        """Sends one object."""
-        self.socket.sendall(json.dumps(message).encode() + b"\n")
-
-    def receive(self) -> list[dict[str, Any]] | None:
-        """The objects that have come, after one `recv`; None at the end of the connection."""
-        try:
-            data = self.socket.recv(65536)
-        except OSError:
-            return None
-        if not data:
-            return None
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        found = [json.loads(line) for line in lines if line]
-        if not all(isinstance(message, dict) for message in found):
-            raise ValueError("a line is no JSON object")
-        return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import json
 import os
 import shutil
 import signal
@@ -19,7 +18,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import ControlFailed, NoRun, StartFailed
-from ..run.lifeline import RUN_VARIABLE
+from ..run import environment
+from ..run.exit_status import ExitStatus
+from ..run.json_channel import JsonChannel
 from ..run.platform import portable, require_supported
 from ..run.proctitle import ROOM
 from . import kernel
@@ -84,7 +85,7 @@ class Supervisor:
         self._closing = False
         self._log = os.path.join(logs, "nursery.log")
         try:
-            self._warden, self._connection = self._start_warden(preload)
+            self._warden, self._channel = self._start_warden(preload)
         except OSError as error:
             shutil.rmtree(self.folder, ignore_errors=True)
             raise NoRun(f"the nursery, which starts all programs of a run, cannot be started: {error}{of_descriptors(error)}") from None
@@ -96,12 +97,12 @@ class Supervisor:
         """pid of the topmost process of the run."""
         return self._warden.pid
 
-    def _start_warden(self, preload: list[str]) -> tuple[subprocess.Popen[bytes], socket.socket]:
+    def _start_warden(self, preload: list[str]) -> tuple[subprocess.Popen[bytes], JsonChannel]:
         ours, theirs = socket.socketpair()
         with theirs, open(self._log, "ab", opener=private) as log:
             words = [sys.executable, "-m", "RbeeLibrary.fleet.warden", str(os.getpid()), str(theirs.fileno()), ",".join(preload), " " * ROOM]
-            env = {**os.environ, RUN_VARIABLE: self.address}
-            return subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[theirs.fileno()], env=env), ours
+            env = {**os.environ, environment.RUN: self.address}
+            return subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[theirs.fileno()], env=env), JsonChannel(ours)
 
     # --- starting ---
 
@@ -149,7 +150,7 @@ class Supervisor:
         if process.ready is not None:
             return
         if process.exit_code is not None:
-            raise StartFailed(f"it {ending(process.exit_code)} while starting, {(process.ended or 0) - process.started:.1f} s after its start")
+            raise StartFailed(f"it {ExitStatus(process.exit_code)} while starting, {(process.ended or 0) - process.started:.1f} s after its start")
         raise StartFailed(self._why_no_answer() if self._over else "it did not say that it serves")
 
     def adopt(self, pid: int, name: str, role: str, port: int | None = None) -> Process:
@@ -254,7 +255,7 @@ class Supervisor:
         if not self._processes and not self._next and not portable():
             self._warden.kill()  # never used: nobody waits until the nursery has done its imports, which ends with its warden
         with contextlib.suppress(OSError):
-            self._connection.sendall(b'{"op":"bye"}\n')
+            self._channel.send({"op": "bye"})
         try:
             kernel.await_end(self._warden.pid, 5)
             self._warden.wait(5)
@@ -263,7 +264,7 @@ class Supervisor:
             self._warden.kill()
             self._warden.wait(5)
         with contextlib.suppress(OSError):
-            self._connection.shutdown(socket.SHUT_RDWR)
+            self._channel.connection.shutdown(socket.SHUT_RDWR)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     # --- inside ---
@@ -272,7 +273,7 @@ class Supervisor:
         self._next += 1
         self._replies[self._next] = None
         with contextlib.suppress(OSError):
-            self._connection.sendall(json.dumps({**message, "id": self._next}).encode() + b"\n")
+            self._channel.send({**message, "id": self._next})
         return self._next
 
     def _enter(self, pid: int, name: str, role: str, ppid: int, program: ProgramSpec | None, port: int | None) -> Process:
@@ -286,19 +287,15 @@ class Supervisor:
         return process
 
     def _listen(self) -> None:
-        with self._connection.makefile("rb") as lines:
-            try:
-                for line in lines:
-                    self._receive(json.loads(line))
-            except OSError:
-                pass
+        for message in self._channel:
+            self._handle(message)
         with self._changed:
             self._over = True
             self._changed.notify_all()
         if not self._closing:
             self._end_by_hand()
 
-    def _receive(self, message: dict[str, Any]) -> None:
+    def _handle(self, message: dict[str, Any]) -> None:
         with self._changed:
             if "reply" in message:
                 self._note_reply(message)
@@ -354,15 +351,6 @@ def socket_folder() -> str:
         os.rmdir(folder)
         reasons.append(f"{folder} is too long for a unix socket, whose path has at most {_LONGEST} bytes")
     raise NoRun(f"there is no folder for the sockets of a run: {'; '.join(reasons)}. Set TMPDIR to a short path of a folder that can be written to")
-
-
-def ending(code: int) -> str:
-    """How a process ended, in words."""
-    if code >= 0:
-        return f"exited with {code}"
-    with contextlib.suppress(ValueError):
-        return f"was ended by {signal.Signals(-code).name}"
-    return f"was ended by signal {-code}"
 
 
 def await_gone(processes: list[Process], deadline: float) -> list[Process]:

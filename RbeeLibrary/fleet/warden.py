@@ -10,7 +10,7 @@ import shutil
 import signal
 import sys
 
-from ..run.lifeline import RUN_VARIABLE
+from ..run import environment
 from ..run.platform import signal_at_parents_end
 from ..run.proctitle import set_proctitle
 from .kernel import become_subreaper, end_children, end_marked
@@ -22,7 +22,7 @@ _SWEEPS = 20
 def main() -> None:
     """Usage: warden RUNNER_PID RUNNER_FD PRELOAD BLANKS."""
     runner, connection, preload = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
-    address = os.environ[RUN_VARIABLE]
+    address = os.environ[environment.RUN]
     everything = signal.valid_signals()
     signal.pthread_sigmask(signal.SIG_BLOCK, everything)
     signal.signal(signal.SIGCONT, lambda *_: None)

@@ -13,9 +13,9 @@ from collections.abc import Callable
 from typing import Any
 
 from ..clock.clock import Clock
+from ..run import environment
 from .line_file import LineFile, open_line_file
 
-FOLDER_VARIABLE = "RBEE_JOURNALS"
 SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization", "x-api-key"})
 _open: list[LineFile] = []
 
@@ -116,7 +116,7 @@ def close_journals() -> None:
 
 def journal_path(asked: str | None, name: str) -> str | None:
     """The file of a process: the one asked for, else one of its own in the folder of the run."""
-    folder = os.environ.get(FOLDER_VARIABLE)
+    folder = os.environ.get(environment.JOURNALS)
     if asked or not folder:
         return asked
     return os.path.join(folder, f"{name}-{os.getpid()}.jsonl")

@@ -1,1 +1,1 @@
-"""What a .robot file can say, one topic per file."""
+"""Keywords of the library, one topic per file."""

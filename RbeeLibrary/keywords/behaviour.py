@@ -1,4 +1,4 @@
-"""The group Judgement: whether a whole fleet behaved, and whether its tokens add up."""
+"""The group Judgement: checks of the behaviour of a whole fleet and of its tokens."""
 
 from datetime import timedelta
 
@@ -11,37 +11,37 @@ from ..session.types import Mark, TokenTexts
 
 
 class BehaviourKeywords:
-    """Part of the group Judgement: what a whole fleet did."""
+    """Keywords of the group Judgement that check a whole fleet."""
 
     def __init__(self, session: Session):
         self._session = session
 
     @keyword
     def fleet_should_have_behaved(self, *allowed: FleetRule, since: Mark | None = None, within: timedelta | None = None) -> None:
-        """Judges by rules what all programs of the test did together; meant for the teardown of tests.
+        """Checks the behaviour of all programs of the test against rules; meant for test teardowns.
 
         | rule | broken when |
         |---|---|
         | `routed before ready` | a queen or keeper sends an inference to a worker that is starting or loading (contract 3.1) |
-        | `callback before listening` | a worker says that it is ready before its port accepts (6.4) |
+        | `callback before listening` | a worker sends its ready callback before its port accepts (6.4) |
         | `too many in flight` | a worker runs more requests than it has slots (6.5) |
-        | `request while draining` | a worker takes a request, or a hive a spawn, after its draining began (6.8, 16) |
-        | `stream end` | the stream of a worker has no end marker, or two; one that is cut by the test, its client or the drain limit owes none (12) |
+        | `request while draining` | a worker accepts a request, or a hive a spawn, after it has begun to drain (6.8, 16) |
+        | `stream end` | the stream of a worker has no end marker, or two; a stream cut by the test, its client or the drain limit needs none (12) |
         | `truncated as complete` | a queen ends a stream with an end marker that the worker did not send (7.4) |
-        | `cascade order` | a queen ends before a hive that it has told to end (16) |
-        | `outlived its hive` | a worker is alive when its hive has ended gracefully (16) |
-        | `cancel not passed on` | a cancellation reaches the queen, and the worker goes on (7.3) |
-        | `retried too soon` | a queen or keeper asks a busy worker again before the `Retry-After` that it was told (7.1) |
+        | `cascade order` | a queen ends before a hive that it has ordered to shut down (16) |
+        | `outlived its hive` | a worker is alive after its hive has ended gracefully (16) |
+        | `cancel not passed on` | the queen receives a cancellation and the worker goes on (7.3) |
+        | `retried too soon` | a queen or keeper retries at a busy worker before its `Retry-After` has passed (7.1) |
 
-        What the test itself killed or froze is excused.
+        Consequences of a kill or freeze by the test itself are not reported.
 
         Args:
-            allowed: Rules that may be broken in this test, because it injects a fault that breaks them.
-            since: Judges only what happened since this mark, from `Mark Journal`; default: since the test began.
-            within: Patience in real time with a cancellation that is still under way; the default is the library's.
+            allowed: Rules that may be broken, because the test injects a fault that breaks them.
+            since: Only events after this mark, from `Mark Journal`; default: all of the test.
+            within: How long to wait for a cancellation under way, in real time; default: the library's `within`.
 
         Raises:
-            AssertionError: a rule was broken; the message has the records that show it.
+            AssertionError: a rule was broken; the message has the records that prove it.
         """
         run = self._session.run
         if not run.is_running:
@@ -54,20 +54,19 @@ class BehaviourKeywords:
 
     @keyword
     def tokens_should_add_up(self, *, texts: TokenTexts = TokenTexts.any, since: Mark | None = None) -> None:
-        """Judges the tokens of all inferences of the test, one by one. Contract 6.5, 7.4.
+        """Compares the tokens that clients received with those that workers recorded, for all inferences of the test. Contract 6.5, 7.4.
 
-        Nobody has a token that no worker wrote, none was written twice or left out, an inference that is done has all of them, one worker answered it, and it
-        has ended.
+        Every inference has ended and was answered by one worker. No token is duplicated, missing or invented, and an inference that is done has all of them.
 
         Args:
-            texts: `generated`: the texts have to be those that workers generate from prompt, seed and index as well; `any`: they answer something else.
-            since: Judges only inferences that were submitted since this mark, from `Mark Journal`; default: since the test began.
+            texts: `generated`: the texts, too, have to be those that workers generate from prompt, seed and index; `any`: texts are not compared.
+            since: Only inferences submitted after this mark, from `Mark Journal`; default: all of the test.
 
         Raises:
-            AssertionError: something does not add up; the message has it all.
+            AssertionError: there are discrepancies; the message lists all of them.
         """
         began = since.ns if since is not None else self._session.run.scene_began
-        found = self._session.judge.wrong_tokens(began, texts)
-        if found:
-            raise AssertionError("\n".join([f"the tokens do not add up, findings: {len(found)}", *found]))
+        findings = self._session.judge.wrong_tokens(began, texts)
+        if findings:
+            raise AssertionError("\n".join([f"the tokens do not add up, findings: {len(findings)}", *findings]))
         logger.info("the tokens add up")

@@ -1,4 +1,4 @@
-"""The group Chaos: a schedule of disturbances that replays."""
+"""The group Chaos: reproducible random schedules of requests, signals and faults."""
 
 import html
 from datetime import timedelta
@@ -16,7 +16,7 @@ from ..session.types import FaultKind
 
 
 class ChaosKeywords:
-    """The group Chaos."""
+    """Keywords of the group Chaos."""
 
     def __init__(self, session: Session):
         self._session = session
@@ -30,18 +30,16 @@ class ChaosKeywords:
         steps: int = 20,
         shrink: timedelta = timedelta(seconds=60),
     ) -> list[str]:
-        """Asks, cancels, kills, freezes, ends and starts again, and injects faults, all drawn by a seed; then judges the fleet.
+        """Runs a random schedule of inferences, cancellations, signals, restarts and faults, then checks the fleet.
 
-        The schedule is run on the run's clock, which stands still between its steps: a minute of chaos takes about a second. It depends on the arguments and
-        the names of the programs, and on nothing else; the same seed gives the same schedule to the byte. After the last step the faults are cleared, what is
-        frozen is resumed, and six minutes pass. Then the rules of `Fleet Should Have Behaved` and `Tokens Should Add Up` are the judges, and nobody may have
-        left the contract.
+        The schedule runs on the run's clock, which is held between the steps: a minute of chaos takes about a second. It depends on the arguments and the
+        names of the programs only: the same seed gives the same schedule. After the last step, faults are cleared, frozen programs are resumed, and six minutes
+        pass. Then the checks of `Fleet Should Have Behaved` and `Tokens Should Add Up` have to pass, and all responses have to match the contract.
 
-        If they find something, parts of the schedule are run in fresh fleets until no step can be left out (delta debugging). The message has the seed and
-        those steps, log.html has them as a test that can be pasted into a .robot file, and the timeline shows their last run.
+        If they do not, parts of the schedule are run in fresh fleets until no step can be left out (delta debugging). The message has the seed and the
+        remaining steps, log.html has them as a test to paste into a .robot file, and the timeline shows their last run.
 
-        It wants a fleet of its own, from `Start Fleet` in the same test, with a `token_delay` so that streams can be hit in their middle: the delay costs no
-        real time.
+        Start the fleet with `Start Fleet` in the same test, with a `token_delay`, so that faults can hit streams in the middle. The delay costs no real time.
 
         ```robotframework
         Start Fleet    workers=2    token_delay=500ms
@@ -49,17 +47,17 @@ class ChaosKeywords:
         ```
 
         Args:
-            faults: Kinds of faults to draw from; default: all that a fleet has to withstand. Kinds that break a rule by themselves are found to do so.
-            seed: Of all draws.
-            duration: How long the schedule is, on the run's clock.
-            steps: How many steps are drawn; what ends a freeze, or starts a program again, comes on top.
-            shrink: Limit for shrinking, in real time; `0` does not shrink.
+            faults: Kinds of faults to draw from; default: all that a fleet has to withstand. Kinds that break a rule by themselves make the keyword fail.
+            seed: Seed of the schedule.
+            duration: Length of the schedule on the run's clock.
+            steps: Number of drawn steps; the steps that resume or restart a program are added to them.
+            shrink: Time limit for shrinking, in real time; `0` turns shrinking off.
 
         Returns:
-            The schedule, a line for each step.
+            The schedule, one line per step.
 
         Raises:
-            AssertionError: the fleet misbehaved, or the tokens do not add up.
+            AssertionError: the fleet broke a rule or the contract, or its tokens do not add up.
         """
         result = ChaosRun(self._session, logger.info, _run_keyword).unleash(
             seed, [kind.value for kind in faults], duration.total_seconds(), steps, shrink.total_seconds()
@@ -68,7 +66,7 @@ class ChaosKeywords:
             path = self._session.run.folder / f"chaos-seed-{seed}.robot"
             write_private(path, result.robot_file)
             shown = html.escape(result.robot_file)
-            logger.info(f"<p>The steps that matter, as a test ({html.escape(str(path))}):</p><pre>{shown}</pre>", html=True)
+            logger.info(f"<p>The remaining steps as a test ({html.escape(str(path))}):</p><pre>{shown}</pre>", html=True)
             first = f"chaos with seed {seed} broke the fleet; of its {len(result.drawn)} steps these matter:"
             raise AssertionError("\n".join([first, *map(str, result.steps), *result.findings]))
         return [str(step) for step in result.drawn]

@@ -1,4 +1,4 @@
-"""The group Judgement: whether an answer is what the contract says."""
+"""The group Judgement: checks of single responses against the contract."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from robot.api.deco import keyword
 
 from ..errors import UsageError
 from ..protocol.sse import CONTENT_TYPE, Parser
-from ..session.inference_client import OVER, Inference
+from ..session.inference.inference_client import OVER, Inference
 from ..session.session import Session
-from ..session.types import Daemon, Service
+from ..session.types import Daemon, ServiceKind
 
 if TYPE_CHECKING:
     from requests import Response
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 
 class ContractKeywords:
-    """Part of the group Judgement: single answers."""
+    """Keywords of the group Judgement that check single responses."""
 
     def __init__(self, session: Session):
         self._session = session
 
     @keyword
-    def answer_should_match_contract(self, answer: Any, *, of: Service | Daemon | None = None, exact: bool | None = None) -> None:
-        """Checks an answer against the contract: status, fields, their types and order, events, error codes (sections 4 to 6, 9, 12, 13).
+    def answer_should_match_contract(self, answer: Any, *, of: ServiceKind | Daemon | None = None, exact: bool | None = None) -> None:
+        """Checks an HTTP answer against the contract: status, fields with types and order, events, error codes (sections 4 to 6, 9, 12, 13).
 
-        The description is the one that a fake serves at `/openapi.json`; order of fields, events and pairs of code and status are judged besides.
+        It is checked against the description that fakes serve at `/openapi.json`, and in addition for order of fields, events, and the status of error codes.
 
         ```robotframework
         ${answer} =    GET    ${real_hive}/v1/workers/list
@@ -39,29 +39,31 @@ class ContractKeywords:
         ```
 
         Args:
-            answer: An answer of RequestsLibrary, or an inference from `Submit Inference`.
-            of: Queen, hive, worker, hub, or a program: who answered. Default: the program of this run that was asked, else the only service with such a route.
-            exact: Whether fields that the contract does not know, and another order, are wrong as well; default: yes for a fake of this run, no for all others.
+            answer: Answer from RequestsLibrary, or inference from `Submit Inference`.
+            of: ServiceKind (queen, hive, worker, hub) or program that answered; default: the program of this run at the URL, else the only service with this route.
+            exact: Whether unknown fields and another order of fields are errors; default: yes for a fake of this run, no for others.
 
         Raises:
-            AssertionError: the answer is not what the contract says; all findings are in the message.
+            AssertionError: the answer violates the contract; the message lists all findings.
         """
         method, url, status, headers, body = _parts(answer)
-        daemon = self._session.programs.find(of) if isinstance(of, Daemon) else self._asked(url)
-        service = of.value if isinstance(of, Service) else daemon.role if daemon is not None else None
+        daemon = self._session.programs.find(of) if isinstance(of, Daemon) else self._daemon_at(url)
+        service = of.value if isinstance(of, ServiceKind) else daemon.role if daemon is not None else None
         route = _route(service, method, urlsplit(url).path)
         if exact is None:
             exact = daemon is not None
-        found = _wrong(route, status, headers, body, exact)
-        if found:
-            raise AssertionError("\n".join([f"{method} {urlsplit(url).path} {status} is off the contract ({route.section}), findings: {len(found)}", *found]))
-        logger.info(f"{method} {urlsplit(url).path} {status} is what the contract says ({route.section})")
+        findings = _wrong(route, status, headers, body, exact)
+        if findings:
+            raise AssertionError(
+                "\n".join([f"{method} {urlsplit(url).path} {status} is off the contract ({route.section}), findings: {len(findings)}", *findings])
+            )
+        logger.info(f"{method} {urlsplit(url).path} {status} matches the contract ({route.section})")
 
-    def _asked(self, url: str) -> Daemon | None:
+    def _daemon_at(self, url: str) -> Daemon | None:
         address = urlsplit(url).netloc
         if not self._session.run.is_running:
             return None
-        return next((one for role in Service for one in self._session.programs.of_role(role.value) if urlsplit(one.url).netloc == address), None)
+        return next((one for role in ServiceKind for one in self._session.programs.of_role(role.value) if urlsplit(one.url).netloc == address), None)
 
 
 def _parts(answer: Any) -> tuple[str, str, int, dict[str, str], bytes]:
@@ -70,11 +72,11 @@ def _parts(answer: Any) -> tuple[str, str, int, dict[str, str], bytes]:
             raise UsageError(f"{answer} is {answer.state.value}: wait until it ends")
         return "POST", answer.url, answer.status, answer.headers, answer.raw
     try:
-        said: Response = answer
-        headers = {name.lower(): value for name, value in said.headers.items()}
-        return str(said.request.method), str(said.request.url), said.status_code, headers, said.content
+        response: Response = answer
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return str(response.request.method), str(response.request.url), response.status_code, headers, response.content
     except AttributeError:
-        raise UsageError(f"a {type(answer).__name__} is no answer: expected one of RequestsLibrary, or an inference from Submit Inference") from None
+        raise UsageError(f"a {type(answer).__name__} is no answer: expected an answer from RequestsLibrary, or an inference from Submit Inference") from None
 
 
 def _route(service: str | None, method: str, path: str) -> Route:
@@ -84,7 +86,7 @@ def _route(service: str | None, method: str, path: str) -> Route:
     if not names:
         raise UsageError(f"no service has a route {method} {path}; the contract lists them in sections 4.2, 5.2, 6.2 and 9.2")
     if len(names) > 1:
-        raise UsageError(f"{method} {path} is a route of {' and of '.join(names)}: say which one answered, with of=")
+        raise UsageError(f"{method} {path} is a route of {' and of '.join(names)}: set of= to the one that answered")
     route = find_route(names[0], method, path)
     if route is None:
         raise UsageError(f"a {names[0]} has no route {method} {path}")
@@ -98,7 +100,7 @@ def _wrong(route: Route, status: int, headers: dict[str, str], body: bytes, exac
     if kind.startswith(CONTENT_TYPE):
         parser = Parser()
         events = parser.feed(body)
-        cut = [f"the stream broke off inside an event: {parser.rest[:80]}"] if parser.rest else []
+        cut = [f"the stream ended inside an event: {parser.rest[:80]}"] if parser.rest else []
         return cut + wrong_answer(route, status, events, exact=exact)
     if not body:
         return wrong_answer(route, status, None, exact=exact)

@@ -1,4 +1,4 @@
-"""The group Faults: breaking one exact thing, and knowing that it broke."""
+"""The group Faults: arming faults in fake programs and counting their hits."""
 
 from datetime import timedelta
 
@@ -12,7 +12,7 @@ from .option_arguments import asserting
 
 
 class FaultKeywords:
-    """The group Faults."""
+    """Keywords of the group Faults."""
 
     def __init__(self, session: Session):
         self._session = session
@@ -35,31 +35,31 @@ class FaultKeywords:
         code: str | None = None,
         layer: int | None = None,
     ) -> ArmedFault:
-        """Arms a fault in a fake program, until the end of the test. Contract 19.
+        """Arms a fault in a fake program until the end of the test. Contract 19.
 
-        A program that does not run yet gets it with its start, under this name; also a worker that a running hive starts for a client (`mock-worker-1`).
-        The order does not go over HTTP: it arrives while a port is silent as well.
+        A program that does not run yet starts with the fault, also a worker that a hive starts for a client (`mock-worker-1`). Running programs get it over a
+        control channel, not over HTTP, so that it arrives even if their port does not respond.
 
         Args:
-            name: Name or object of a program; also the name of one that is started later.
-            kind: What breaks.
-            path: Only requests with this path, such as `/v1/inference`; a path that ends in `*` stands for all that begin like it.
-            after_tokens: Streams break when so many tokens have been sent.
-            after_bytes: Streams break when so many bytes have been sent, headers not counted, in the middle of an event if need be.
-            after_requests: So many requests pass first.
-            times: Breaks so often, then no more; `0` is always.
-            probability: Breaks on this share of the requests, from `0` to `1`.
-            seed: Of the draws that `probability` needs; the same seed breaks the same requests, in whatever order they come.
-            delay: How long something is held back.
+            name: Name or object of a program; also the name of a program to be started later.
+            kind: Kind of the fault.
+            path: Only requests with this path, such as `/v1/inference`; a `*` at its end matches any rest.
+            after_tokens: Number of tokens after which streams break.
+            after_bytes: Number of bytes, without headers, after which streams break, possibly in the middle of an event.
+            after_requests: Number of requests that pass before the first hit.
+            times: Maximum number of hits; `0` = unlimited.
+            probability: Share of the requests that are hit, from `0` to `1`.
+            seed: Seed for `probability`; the same seed hits the same requests, independent of their order.
+            delay: Length of the delay, for kinds of faults that delay.
             status: HTTP status of an error answer, or exit code.
-            code: Error code of an answer.
-            layer: Layer of the model at which loading breaks.
+            code: Error code of an error answer.
+            layer: Layer of the model at which loading fails.
 
         Returns:
-            The fault, for `Get Fault Hits`.
+            The fault, to pass to `Get Fault Hits`.
 
         Raises:
-            UsageError: the program is no fake, or has ended.
+            UsageError: the program is not a fake, or has ended.
         """
         fault, spec, is_now = self._session.faults.inject(
             str(name),
@@ -80,12 +80,12 @@ class FaultKeywords:
         return fault
 
     @keyword
-    @asserting(int, "the number")
+    @asserting(int, "number")
     def get_fault_hits(self, fault: ArmedFault, *, check: Check) -> int:
-        """Counts how often a fault has acted, from the journal of the program, and checks the number if an operator is given.
+        """Counts the hits of a fault in the journal of its program, and checks the number if an operator is given.
 
         Args:
-            fault: From `Inject Fault`.
+            fault: Fault from `Inject Fault`.
 
         Returns:
             The number.
@@ -94,10 +94,10 @@ class FaultKeywords:
 
     @keyword
     def clear_faults(self, name: str | Daemon | None = None) -> None:
-        """Ends the faults of one program, or of all; what they hold back goes on.
+        """Removes the faults of one program or of all programs, and releases the requests that they hold back.
 
         Args:
-            name: Name or object of a program; default: all.
+            name: Name or object of a program; default: all programs.
         """
         self._session.faults.clear(str(name) if name is not None else None)
         logger.info(f"no fault is armed in {name or 'any program'}")

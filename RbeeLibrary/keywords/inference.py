@@ -1,4 +1,4 @@
-"""The group Inference: asking for tokens, watching them arrive, cancelling."""
+"""The group Inference: submitting inferences, reading their tokens, cancelling them."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -10,15 +10,15 @@ from robot.api.types import Secret
 from ..listener.stream_log import log_stream
 from ..protocol.model_reference import NO_MODEL
 from ..session.assertions import Check, Value
-from ..session.inference_client import OVER, Inference
-from ..session.inferences import await_end, next_token, token_gap, tokens_so_far
+from ..session.inference.inference_client import OVER, Inference
+from ..session.inference.inferences import await_end, next_token, token_gap, tokens_so_far
 from ..session.session import Session
 from ..session.types import CancelBy, Daemon, InferenceState, Statistic
 from .option_arguments import asserting
 
 
 class InferenceKeywords:
-    """The group Inference."""
+    """Keywords of the group Inference."""
 
     def __init__(self, session: Session):
         self._session = session
@@ -40,23 +40,23 @@ class InferenceKeywords:
         request_id: str | None = None,
         timeout: timedelta | None = None,
     ) -> Inference:
-        """Asks for an inference and returns at once; the answer is read in the background.
+        """Submits an inference and returns at once; the answer is read in the background.
 
-        To a queen it is a task (POST `/v2/tasks`), to a worker an inference (POST `/v1/inference`). Contract 3.1, 6.5.
+        A queen receives it as a task (POST `/v2/tasks`), a worker as an inference (POST `/v1/inference`). Contract 3.1, 6.5.
 
         Args:
             prompt: The prompt.
             to: Name or object of a queen or worker.
-            node: Node for a queen's task; default: the node of the first hive, `workstation`.
-            model: Model reference for a queen's task.
-            backend: Backend for a queen's task, such as `cuda`; default: any worker, and `cpu` for a new one.
-            device: Device for a queen's task; default: any worker, and 0 for a new one.
-            max_tokens: How many tokens; `None` leaves it to the worker, which sends 5.
-            temperature: Passed on if given.
-            seed: Passed on if given.
-            api_key: Bearer key, as text or Secret; default: the key that the program was started with. An empty text sends none.
-            request_id: Id of the request; made if not given.
-            timeout: Silence after which the stream counts as stalled, in real time; the default is the library's.
+            node: Node for a task; default: the node of the first hive, `workstation`.
+            model: Model reference for a task.
+            backend: Backend for a task, such as `cuda`; default: any for an existing worker, `cpu` for a new one.
+            device: Device number for a task; default: any for an existing worker, 0 for a new one.
+            max_tokens: Number of tokens; `None` leaves it to the worker, which sends 5.
+            temperature: Temperature; default: that of the worker.
+            seed: Seed; default: that of the worker.
+            api_key: API key, as text or Secret; default: the key that the program was started with. An empty text sends none.
+            request_id: Id of the request; default: generated.
+            timeout: Silence in real time after which the stream counts as stalled; default: the library's `timeout`.
 
         Returns:
             The inference with `id`, `tokens`, `text`, `state`, `status`, `headers`.
@@ -82,18 +82,18 @@ class InferenceKeywords:
 
     @keyword
     def wait_for_tokens(self, inference: Inference, count: int = 1, *, within: timedelta | None = None) -> list[str]:
-        """Waits until an inference has brought a number of tokens.
+        """Waits until a number of tokens of an inference have arrived.
 
         Args:
-            inference: From `Submit Inference`.
-            count: How many tokens, counted from the beginning.
-            within: Limit in real time; the default is the library's time-out.
+            inference: Inference from `Submit Inference`.
+            count: Number of tokens, counted from the start of the stream.
+            within: Time limit in real time; default: the library's `timeout`.
 
         Returns:
-            The texts of the tokens so far.
+            The texts of all tokens so far.
 
         Raises:
-            AssertionError: the inference ended before, or they did not come in time.
+            AssertionError: the inference ended early, or the tokens did not arrive in time.
         """
         texts = tokens_so_far(inference, count, self._limit(within))
         logger.info(f"{inference} has brought {len(texts)} tokens")
@@ -101,17 +101,17 @@ class InferenceKeywords:
 
     @keyword
     def read_token(self, inference: Inference, *, within: timedelta | None = None) -> str:
-        """Waits for the next token that was not read yet.
+        """Waits for the next token that has not been read yet.
 
         Args:
-            inference: From `Submit Inference`.
-            within: Limit in real time; the default is the library's time-out.
+            inference: Inference from `Submit Inference`.
+            within: Time limit in real time; default: the library's `timeout`.
 
         Returns:
             The text of the token.
 
         Raises:
-            AssertionError: the inference ended before, or it did not come in time.
+            AssertionError: the inference ended early, or no token arrived in time.
         """
         text = next_token(inference, self._limit(within))
         logger.info(f"token {inference.read - 1} of {inference} is {text!r}")
@@ -119,17 +119,17 @@ class InferenceKeywords:
 
     @keyword
     def wait_until_inference_ends(self, inference: Inference, *, within: timedelta | None = None) -> InferenceState:
-        """Waits until an inference has ended, well or not.
+        """Waits until an inference has ended, successfully or not.
 
         Args:
-            inference: From `Submit Inference`.
-            within: Limit in real time; the default is the library's time-out.
+            inference: Inference from `Submit Inference`.
+            within: Time limit in real time; default: the library's `timeout`.
 
         Returns:
-            Its state: done, refused, cancelled, stalled or broken.
+            Its state: `done`, `refused`, `cancelled`, `stalled` or `broken`.
 
         Raises:
-            AssertionError: it did not end in time.
+            AssertionError: the inference did not end in time.
         """
         state = await_end(inference, self._limit(within))
         logger.info(f"{inference} is {state.value} after {len(inference.tokens)} tokens{inference.why()}")
@@ -138,12 +138,12 @@ class InferenceKeywords:
 
     @keyword
     def set_answer(self, name: str | Daemon, text: str, *, prompt: str | None = None) -> None:
-        """Sets what a fake worker answers from now on.
+        """Sets the answer of a fake worker to further requests.
 
         Args:
             name: Name or object of a worker.
-            text: The answer; it is split into tokens before each blank.
-            prompt: Only for this prompt, or for prompts that match this regular expression; default: for every prompt.
+            text: The answer; split into tokens before each blank.
+            prompt: Prompt, or regular expression for prompts, that gets this answer; default: every prompt.
         """
         process = self._session.programs.process(name)
         self._session.run.supervisor.control(process, {"op": "set-answer", "prompt": prompt, "text": text})
@@ -154,26 +154,26 @@ class InferenceKeywords:
         """Cancels an inference and waits for its end.
 
         Args:
-            inference: From `Submit Inference`.
-            by: `delete` sends DELETE, `disconnect` closes the client's socket.
-            within: Limit in real time; the default is the library's time-out.
+            inference: Inference from `Submit Inference`.
+            by: `delete` sends a DELETE request, `disconnect` closes the client's socket.
+            within: Time limit in real time; default: the library's `timeout`.
 
         Returns:
-            Its state, usually cancelled.
+            Its state, usually `cancelled`.
 
         Raises:
-            AssertionError: DELETE was not answered with 204, or the inference did not end in time.
+            AssertionError: the answer to DELETE was not 204, or the inference did not end in time.
         """
         self._session.inferences.cancel(inference, by, self._limit(within))
         return self.wait_until_inference_ends(inference, within=within)
 
     @keyword
-    @asserting(InferenceState, "the state")
+    @asserting(InferenceState, "state")
     def get_inference_state(self, inference: Inference, *, check: Check) -> InferenceState:
         """Reads the state of an inference, and checks it if an operator is given.
 
         Args:
-            inference: From `Submit Inference`.
+            inference: Inference from `Submit Inference`.
 
         Returns:
             The state.
@@ -181,12 +181,12 @@ class InferenceKeywords:
         return self._verify(inference, f"state of {inference}", lambda: inference.state, check)
 
     @keyword
-    @asserting(int, "the number")
+    @asserting(int, "number")
     def get_token_count(self, inference: Inference, *, check: Check) -> int:
-        """Counts the token events that have arrived, and checks the number if an operator is given.
+        """Counts the tokens that have arrived, and checks the number if an operator is given.
 
         Args:
-            inference: From `Submit Inference`.
+            inference: Inference from `Submit Inference`.
 
         Returns:
             The number.
@@ -194,12 +194,12 @@ class InferenceKeywords:
         return self._verify(inference, f"number of tokens of {inference}", lambda: len(inference.tokens), check)
 
     @keyword
-    @asserting(str, "the text")
+    @asserting(str, "text")
     def get_inference_text(self, inference: Inference, *, check: Check) -> str:
         """Reads the text that has arrived so far, and checks it if an operator is given.
 
         Args:
-            inference: From `Submit Inference`.
+            inference: Inference from `Submit Inference`.
 
         Returns:
             The text.
@@ -207,34 +207,34 @@ class InferenceKeywords:
         return self._verify(inference, f"text of {inference}", lambda: inference.text, check)
 
     @keyword
-    @asserting(str, "a code of contract 13, such as `ALL_SLOTS_BUSY`, `UNREACHABLE` when no connection was made, or empty,")
+    @asserting(str, "code, from contract 13 such as `ALL_SLOTS_BUSY`, `UNREACHABLE` if no connection was made, or empty if there is no error")
     def get_inference_error(self, inference: Inference, *, check: Check) -> str:
         """Reads the error code of an inference, and checks it if an operator is given.
 
         Args:
-            inference: From `Submit Inference`.
+            inference: Inference from `Submit Inference`.
 
         Returns:
-            The code.
+            The code, empty if there is no error.
         """
         return self._verify(inference, f"error of {inference}", lambda: inference.error_code, check)
 
     @keyword
-    @asserting(timedelta, "the time")
+    @asserting(timedelta, "gap")
     def get_token_gap(self, inference: Inference, statistic: Statistic = Statistic.median, *, check: Check) -> timedelta:
-        """Reads how far apart in time the tokens arrived, in real time at the client, and checks it if an operator is given.
+        """Reads a statistic of the time between tokens at the client, in real time, and checks it if an operator is given.
 
         Args:
-            inference: From `Submit Inference`.
-            statistic: Which of the gaps: `min`, `median`, `p95` or `max`.
+            inference: Inference from `Submit Inference`.
+            statistic: Statistic of the gaps: `min`, `median`, `p95` or `max`.
 
         Returns:
             The gap.
         """
         return self._verify(inference, f"{statistic.value} gap between tokens of {inference}", lambda: token_gap(inference, statistic), check)
 
-    def _verify(self, inference: Inference, what: str, read: Callable[[], Value], check: Check) -> Value:
-        value = self._session.verify(what, read, check)
+    def _verify(self, inference: Inference, subject: str, read: Callable[[], Value], check: Check) -> Value:
+        value = self._session.verify(subject, read, check)
         if inference.state in OVER:
             log_stream(inference)
         return value

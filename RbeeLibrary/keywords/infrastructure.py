@@ -1,4 +1,4 @@
-"""The group Lifecycle: what stands around a fleet: model hub, nodes that ssh reaches, lines between programs."""
+"""The group Lifecycle: infrastructure of a fleet: model hub, nodes reached by ssh, relays between programs."""
 
 from datetime import timedelta
 from typing import Any
@@ -19,7 +19,7 @@ _OF_A_NODE = ("fault", "journal", "die_with_parent", "addr", "node_name", "host"
 
 
 class InfrastructureKeywords:
-    """Part of the group Lifecycle: hub, nodes, relays."""
+    """Keywords of the group Lifecycle for hub, nodes and relays."""
 
     def __init__(self, session: Session):
         self._session = session
@@ -37,21 +37,21 @@ class InfrastructureKeywords:
         timeout: timedelta | None = None,
         **options: Any,
     ) -> Daemon:
-        """Starts a model hub and waits until it serves. Contract 9.2.
+        """Starts a model hub and waits until it accepts requests. Contract 9.2.
 
-        Its files are small valid GGUF files that it makes itself. Hives that are started while it runs provision their models from it.
+        The hub generates its files, which are small and valid GGUF files. Hives that are started while the hub runs provision their models from it.
 
         Args:
-            name: Name for other keywords.
-            files: Its files, each `ORG/REPO/NAME=SIZE`, such as `TheBloke/TinyLlama-1.1B-Chat-v1.0-GGUF/tinyllama-q4.gguf=5MB`, which is the default.
-            token: Token that opens its gated repositories, as text or Secret.
-            timeout: Limit in real time; the default is the library's.
+            name: Name of the program in other keywords.
+            files: Files as `ORG/REPO/NAME=SIZE`; default: `TheBloke/TinyLlama-1.1B-Chat-v1.0-GGUF/tinyllama-q4.gguf=5MB`.
+            token: Token for gated repositories, as text or Secret.
+            timeout: Time limit in real time; default: the library's `timeout`.
 
         Returns:
             The hub with `url`, `port`, `pid`, `name`, `role`.
 
         Raises:
-            AssertionError: it did not start; the message has its exit code and last lines.
+            AssertionError: the program did not start; the message has its exit code and last output.
         """
         given = option_values({**options, "token": token, "file": [files] if isinstance(files, str) else files})
         daemon = self._session.start.daemon(name, "hub", deadline=self._deadline(timeout), **given)
@@ -75,27 +75,27 @@ class InfrastructureKeywords:
         timeout: timedelta | None = None,
         **options: Any,
     ) -> Node:
-        """Sets up a node: a machine that `ssh` reaches, with a hive installed that nobody has started yet. Contract 8.6.
+        """Sets up a node: a machine that `ssh` reaches, with an installed hive that is not running yet. Contract 8.6.
 
-        From now on `ssh` is a program of this run that every queen and keeper finds first on its PATH. It records argv and standard input and behaves as
-        told; with `ok` it really runs the command, so a queen really starts a hive "on the node". That hive, called `hive` for the node `workstation`,
-        else like the node, gets the options that are given here, its workers likewise.
+        From now on queens and keepers find a fake `ssh` first on their PATH. It records argv and standard input and ends as set by `ssh=`. With `ok` it runs
+        the command, so that a queen can start a hive "on the node". This hive is called `hive` for the node `workstation`, else like the node. The given
+        options apply to this hive and its workers.
 
         Args:
             name: Name of the node.
-            ssh: How ssh to it ends.
-            server: What `ssh` meets: a program that behaves as told, or a real SSH server.
-            delay: How long every ssh call takes first, in real time.
-            host: Host name of the node; default `<name>.home.arpa`.
-            installed: Whether its install path has a hive.
-            hub: Name of the model hub that its hive provisions from; without one provisioning is off.
-            timeout: Limit for a real SSH server to start, in real time; the default is the library's.
+            ssh: Outcome of ssh calls to the node.
+            server: The other end of `ssh`: a script with a set outcome, or a real SSH server.
+            delay: Delay of every ssh call, in real time.
+            host: Host name of the node; default: `<name>.home.arpa`.
+            installed: Whether a hive is installed on the node.
+            hub: Name of the model hub of its hive; if no such hub runs, provisioning is off.
+            timeout: Time limit for the start of a real SSH server, in real time; default: the library's `timeout`.
 
         Returns:
-            The node: `name`, `host`, `port`, `user`, `key`, `repository`, `branch`, `install_path`, `home`, `hive_url`, `hive`.
+            The node with `name`, `host`, `port`, `user`, `key`, `repository`, `branch`, `install_path`, `home`, `hive_url`, `hive`.
 
         Raises:
-            UsageError: a real server is not to be had here.
+            UsageError: a real SSH server is not available on this machine.
         """
         node = self._session.node_builder.build(
             name,
@@ -112,9 +112,9 @@ class InfrastructureKeywords:
         return node
 
     @keyword
-    @asserting(int, "the number")
+    @asserting(int, "number")
     def get_ssh_count(self, node: str | Node | None = None, *, check: Check) -> int:
-        """Counts the calls of `ssh` to a node, and checks the number if an operator is given.
+        """Counts the ssh calls to a node, and checks the number if an operator is given.
 
         Args:
             node: Name or object of a node; default: all nodes.
@@ -126,7 +126,7 @@ class InfrastructureKeywords:
 
     @keyword
     def get_ssh_calls(self, node: str | Node | None = None) -> list[SshCall]:
-        """Reads what `ssh` has recorded: every call, in order.
+        """Reads the recorded ssh calls, in order.
 
         Args:
             node: Name or object of a node; default: all nodes.
@@ -137,7 +137,7 @@ class InfrastructureKeywords:
         nodes = self._session.nodes
         return nodes.calls(None if node is None else nodes.host_of(str(node)))
 
-    # --- lines ---
+    # --- relays ---
 
     @keyword
     @takes_options(RelayOptions, skip=("to", "journal", "die_with_parent", "api_key", "report_version", "keep_alive"))
@@ -149,20 +149,20 @@ class InfrastructureKeywords:
         timeout: timedelta | None = None,
         **options: Any,
     ) -> Daemon:
-        """Starts a TCP line to a program: what connects to the relay's `url` talks to the program behind it. Contract 19.
+        """Starts a TCP relay ("line") in front of a program: connections to its `url` are forwarded to the program. Contract 19.
 
-        `Cut Line`, `Stall Line`, `Mend Line` and `Limit Line` do to it what a network does.
+        `Cut Line`, `Stall Line`, `Mend Line` and `Limit Line` simulate network problems on it.
 
         Args:
-            name: Name for other keywords.
-            to: Name or object of a program, or `HOST:PORT`.
-            timeout: Limit in real time; the default is the library's.
+            name: Name of the program in other keywords.
+            to: Target: name or object of a program, or `HOST:PORT`.
+            timeout: Time limit in real time; default: the library's `timeout`.
 
         Returns:
             The relay with `url`, `port`, `pid`, `name`, `role`.
 
         Raises:
-            AssertionError: it did not start; the message has its exit code and last lines.
+            AssertionError: the program did not start; the message has its exit code and last output.
         """
         target = str(to) if ":" in str(to) else self._session.programs.find(to).url.removeprefix("http://")
         daemon = self._session.start.daemon(name, "relay", deadline=self._deadline(timeout), **option_values(options), to=target)
@@ -171,7 +171,7 @@ class InfrastructureKeywords:
 
     @keyword
     def cut_line(self, name: str | Daemon = "line") -> None:
-        """Cuts a line: all its connections end, new ones are refused until it is mended.
+        """Cuts a line: closes all its connections and refuses new ones until `Mend Line`.
 
         Args:
             name: Name or object of a relay.
@@ -180,7 +180,7 @@ class InfrastructureKeywords:
 
     @keyword
     def stall_line(self, name: str | Daemon = "line") -> None:
-        """Stalls a line: its connections stay open and carry nothing until it is mended.
+        """Stalls a line: its connections stay open but transfer nothing until `Mend Line`.
 
         Args:
             name: Name or object of a relay.
@@ -189,7 +189,7 @@ class InfrastructureKeywords:
 
     @keyword
     def mend_line(self, name: str | Daemon = "line") -> None:
-        """Mends a line that was cut or stalled: what was held back goes on, new connections are accepted.
+        """Mends a line that was cut or stalled: it transfers held-back data and accepts new connections.
 
         Args:
             name: Name or object of a relay.
@@ -198,10 +198,10 @@ class InfrastructureKeywords:
 
     @keyword
     def limit_line(self, rate: str, name: str | Daemon = "line") -> None:
-        """Limits how many bytes per second a line carries in each direction, on the run's clock.
+        """Limits the transfer rate of a line in each direction, on the run's clock.
 
         Args:
-            rate: Size per second, such as `100KB`; `0` is no limit.
+            rate: Size per second, such as `100KB`; `0` = unlimited.
             name: Name or object of a relay.
         """
         self._order(name, {"op": "rate", "rate": rate})

@@ -1,7 +1,6 @@
-"""The group Keeper: the command line of rbee, run to its end or interrupted."""
+"""The group Keeper: running rbee's command line."""
 
 import shlex
-from dataclasses import dataclass
 from datetime import timedelta
 from html import escape
 
@@ -12,25 +11,15 @@ from robot.api.types import Secret
 from ..protocol.keeper_options import KeeperOptions
 from ..protocol.options import take_secrets
 from ..run.exit_status import ExitStatus
-from ..session.programs.outputs import BOTH
 from ..session.session import Session
-from ..session.types import Daemon, ProgramName
+from ..session.types import Daemon, KeeperResult, ProgramName
 
 _RUN_LIMIT = 30.0
 _SHOWN = 4000
 
 
-@dataclass
-class KeeperResult:
-    """What came of a keeper: `${r.rc}`, `${r.stdout}`, `${r.stderr}`."""
-
-    rc: int
-    stdout: str
-    stderr: str
-
-
 class KeeperKeywords:
-    """The group Keeper."""
+    """Keywords of the group Keeper."""
 
     def __init__(self, session: Session):
         self._session = session
@@ -44,37 +33,30 @@ class KeeperKeywords:
         timeout: timedelta | None = None,
         program: str | None = None,
     ) -> KeeperResult:
-        """Runs the keeper to its end, as a user types it. Contract 7.
+        """Runs a keeper command and waits for its end. Contract 7.
 
-        Its HOME is a folder of the test, its `ssh` that of the test's nodes, its queen the one called `queen` unless `--queen-url` says another. A keeper
-        that waits for a clock that is held does not end: use `Start Keeper` and `Advance Time` then.
+        Its HOME is a folder of the test, its `ssh` that of the nodes of the test. Its queen is the one called `queen`, unless `--queen-url` is given. A command
+        that waits for a held clock does not end: use `Start Keeper` and `Advance Time` for it.
 
         Args:
-            arguments: Words of the command line, such as `setup    list-nodes`.
-            api_key: Key in its environment, as text or Secret.
+            arguments: Command line, such as `setup    list-nodes`.
+            api_key: API key, passed in the environment, as text or Secret.
             env: Further environment variables.
-            timeout: Limit in real time; default 30 s.
+            timeout: Time limit in real time; default: 30 s.
             program: Path of a real keeper instead of the fake one.
 
         Returns:
             The result with `rc`, `stdout`, `stderr`.
 
         Raises:
-            AssertionError: it did not end in time; it has got SIGKILL.
+            AssertionError: the keeper did not end in time and got SIGKILL.
         """
-        outputs, stopper = self._session.outputs, self._session.stopper
-        before = [len(outputs.read("keeper", (stream,))) for stream in BOTH]
-        self.start_keeper(*arguments, api_key=api_key, env=env, program=program)
-        process = self._session.programs.process("keeper")
+        key = api_key.value if isinstance(api_key, Secret) else api_key
         limit = _RUN_LIMIT if timeout is None else timeout.total_seconds()
-        code = stopper.await_code(process, limit)
-        out, err = (outputs.read("keeper", (stream,))[size:] for stream, size in zip(BOTH, before, strict=True))
-        if code is None:
-            stopper.force(process)
-            raise AssertionError(f"the keeper did not end within {limit:g} s and got SIGKILL; its last lines:\n{self._session.launcher.last_lines(process)}")
-        shown = f"<pre>{escape(out[-_SHOWN:])}</pre><pre>{escape(err[-_SHOWN:])}</pre>"
-        logger.info(f"rbee-keeper {escape(_shown(arguments))}: {ExitStatus(code)}{shown}", html=True)
-        return KeeperResult(code, out, err)
+        result = self._session.start.run_keeper(list(arguments), limit, api_key=key, env=env, program=program)
+        shown = f"<pre>{escape(result.stdout[-_SHOWN:])}</pre><pre>{escape(result.stderr[-_SHOWN:])}</pre>"
+        logger.info(f"rbee-keeper {escape(_shown(arguments))}: {ExitStatus(result.rc)}{shown}", html=True)
+        return result
 
     @keyword
     def start_keeper(
@@ -86,14 +68,16 @@ class KeeperKeywords:
         timeout: timedelta | None = None,
         program: str | None = None,
     ) -> Daemon:
-        """Starts the keeper and does not wait for its end: read `Get Exit Code` and `Get Output`, or end it with `Interrupt`. Contract 7.
+        """Starts a keeper command without waiting for its end. Contract 7.
+
+        Read its result with `Get Exit Code` and `Get Output`, or end it with `Interrupt`.
 
         Args:
-            arguments: Words of the command line, such as `infer    --node    workstation ...`.
-            name: Name for other keywords.
-            api_key: Key in its environment, as text or Secret.
+            arguments: Command line, such as `infer    --node    workstation ...`.
+            name: Name of the program in other keywords.
+            api_key: API key, passed in the environment, as text or Secret.
             env: Further environment variables.
-            timeout: Limit of its start in real time; the default is the library's.
+            timeout: Time limit of the start, in real time; default: the library's `timeout`.
             program: Path of a real keeper instead of the fake one.
 
         Returns:

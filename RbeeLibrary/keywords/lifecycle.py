@@ -1,4 +1,4 @@
-"""The group Lifecycle: starting, stopping, killing, freezing, restarting."""
+"""The group Lifecycle: starting, stopping and signalling programs."""
 
 import signal
 from datetime import timedelta
@@ -23,7 +23,7 @@ _WORKER_OF_A_FLEET = (*_IDENTITY, "port", "queen_url", "host", "api_key", "repor
 
 
 class LifecycleKeywords:
-    """Starts and ends programs."""
+    """Keywords of the group Lifecycle for queens, hives and workers."""
 
     def __init__(self, session: Session):
         self._session = session
@@ -41,24 +41,24 @@ class LifecycleKeywords:
         timeout: timedelta | None = None,
         **options: Any,
     ) -> StartedFleet:
-        """Starts a queen, hives and workers, all in parallel, and waits until all are idle.
+        """Starts a queen, hives and workers in parallel, and waits until all are idle.
 
-        The queen is called `queen`, a single hive `hive` (several: `hive-1`, `hive-2`), the workers `worker-1`, `worker-2`, counted over all hives.
-        Options of workers go to every worker, options of hives to every hive.
+        The queen is called `queen`, a single hive `hive` (several: `hive-1`, `hive-2`), the workers `worker-1`, `worker-2`, counted across all hives.
+        Hive options apply to every hive, worker options to every worker.
 
         Args:
-            hives: How many hives.
-            workers: How many workers each hive starts.
-            slots: Requests at the same time of each worker. Default: 1. Contract 6.1.
-            api_key: Key that all of them need and use, as text or Secret. Contract 14.
-            prefix: Put before every name, so that a second fleet can run beside the first.
-            timeout: Limit for all of it in real time; the default is the library's.
+            hives: Number of hives.
+            workers: Number of workers per hive.
+            slots: Number of concurrent requests per worker. Default: 1. Contract 6.1.
+            api_key: API key that all programs require and send, as text or Secret. Contract 14.
+            prefix: Prefix of all names, to run a second fleet beside the first.
+            timeout: Time limit for the whole start, in real time; default: the library's `timeout`.
 
         Returns:
             The fleet with `queen`, `hives` and `workers`.
 
         Raises:
-            AssertionError: something did not start or did not get idle; the message has its exit code and last lines.
+            AssertionError: a program did not start or did not become idle; the message has its exit code and last output.
         """
         given = option_values({**options, "api_key": api_key})
         fleet = self._session.start.fleet(hives=hives, workers=workers, slots=slots, prefix=prefix, timeout=_seconds(timeout), **given)
@@ -78,13 +78,13 @@ class LifecycleKeywords:
         program: str | None = None,
         **options: Any,
     ) -> Daemon:
-        """Starts a queen and waits until it serves.
+        """Starts a queen and waits until it accepts requests.
 
         Args:
-            name: Name for other keywords.
-            api_key: Key that it needs, as text or Secret. Contract 14.
+            name: Name of the program in other keywords.
+            api_key: API key that it requires, as text or Secret. Contract 14.
             until: State to wait for.
-            timeout: Limit in real time; the default is the library's.
+            timeout: Time limit in real time; default: the library's `timeout`.
             env: Further environment variables.
             program: Path of a real queen instead of the fake one.
 
@@ -92,7 +92,7 @@ class LifecycleKeywords:
             The queen with `url`, `port`, `pid`, `name`, `role`.
 
         Raises:
-            AssertionError: it did not start; the message has its exit code and last lines.
+            AssertionError: the program did not start; the message has its exit code and last output.
         """
         given = option_values({**options, "api_key": api_key})
         return _logged(self._session.start.queen(name, until=until, timeout=_seconds(timeout), env=env, program=program, **given))
@@ -113,19 +113,19 @@ class LifecycleKeywords:
         program: str | None = None,
         **options: Any,
     ) -> Daemon:
-        """Starts a hive and waits until it serves.
+        """Starts a hive and waits until it accepts requests.
 
-        A queen that runs under the given name is told where the node's hive is. Workers get free ports of the system's choice unless `worker_ports` is given.
-        Options of workers, such as `load_time`, are for every worker that it starts, whoever asks for it.
+        If a queen of the given name runs, it gets the URL of the hive. Workers listen on any free port, unless `worker_ports` is given. Worker options, such as
+        `load_time`, apply to every worker that the hive starts, also on request of other programs.
 
         Args:
-            name: Name for other keywords.
-            queen: Name of the queen that it reports to; `None`, or a queen that does not run, for a hive without one.
-            hub: Name of the model hub that it provisions from; while none of this name runs, provisioning is off: any model reference is taken.
-            node_name: Name of its node at the queen; default `workstation` for the hive called `hive`, else the hive's name.
-            api_key: Key that it needs and gives its workers, as text or Secret. Contract 14.
+            name: Name of the program in other keywords.
+            queen: Name of the queen that it reports to; `None`, or the name of a queen that does not run, for a hive without queen.
+            hub: Name of the model hub that it provisions from; if no such hub runs, provisioning is off and any model reference is accepted.
+            node_name: Name of its node at the queen; default: `workstation` for the hive called `hive`, else the name of the hive.
+            api_key: API key that it and its workers require, as text or Secret. Contract 14.
             until: State to wait for.
-            timeout: Limit in real time; the default is the library's.
+            timeout: Time limit in real time; default: the library's `timeout`.
             env: Further environment variables.
             program: Path of a real hive instead of the fake one.
 
@@ -133,7 +133,7 @@ class LifecycleKeywords:
             The hive with `url`, `port`, `pid`, `name`, `role`.
 
         Raises:
-            AssertionError: it did not start; the message has its exit code and last lines.
+            AssertionError: the program did not start; the message has its exit code and last output.
         """
         given = option_values({**options, "api_key": api_key, "node_name": node_name})
         reports_to = None if is_none(queen) else queen
@@ -156,23 +156,23 @@ class LifecycleKeywords:
     ) -> Daemon:
         """Starts a worker and waits until it is idle.
 
-        A hive spawns it as a client would ask it to (POST `/v1/workers/spawn`), so the worker is the hive's child. With `hive=None` it stands alone.
+        The worker is spawned by a hive on a client request (POST `/v1/workers/spawn`), and so is a child of the hive. With `hive=None` it is standalone.
 
         Args:
-            name: Name for other keywords; also its worker id.
-            hive: Name of the hive that spawns it, or `None`.
-            slots: Requests at the same time. Default: 1. Contract 6.1.
-            api_key: Key that a worker that stands alone needs; one below a hive gets the hive's. As text or Secret. Contract 14.
-            until: State to wait for; `loading` for a worker with a load time that is to be watched.
-            timeout: Limit in real time; the default is the library's.
-            env: Further environment variables, for a worker that stands alone.
-            program: Path of a real worker instead of the fake one, for a worker that stands alone.
+            name: Name of the program in other keywords; also its worker id.
+            hive: Name of the hive that spawns it, or `None` for a standalone worker.
+            slots: Number of concurrent requests. Default: 1. Contract 6.1.
+            api_key: API key that a standalone worker requires, as text or Secret; other workers get that of their hive. Contract 14.
+            until: State to wait for; `loading` to observe a worker with a `load_time`.
+            timeout: Time limit in real time; default: the library's `timeout`.
+            env: Further environment variables, for a standalone worker.
+            program: Path of a real worker instead of the fake one, for a standalone worker.
 
         Returns:
             The worker with `url`, `port`, `pid`, `name`, `role`.
 
         Raises:
-            AssertionError: it did not start; the message has its exit code and last lines.
+            AssertionError: the program did not start; the message has its exit code and last output.
         """
         given = option_values({**options, "api_key": api_key})
         owner = None if is_none(hive) else hive
@@ -183,17 +183,17 @@ class LifecycleKeywords:
     def stop(self, name: str | Daemon, *, timeout: timedelta | None = None) -> int:
         """Stops a program gracefully (SIGTERM) and waits for its end.
 
-        A frozen one is resumed first, a clock that stands still goes on meanwhile. What does not end within the time-out gets SIGKILL, and the keyword fails.
+        A frozen program is resumed first, a held clock runs while the keyword waits. A program that does not end in time gets SIGKILL, and the keyword fails.
 
         Args:
             name: Name or object of a program.
-            timeout: Limit in real time; the default is the library's.
+            timeout: Time limit in real time; default: the library's `timeout`.
 
         Returns:
-            Its exit code.
+            The exit code.
 
         Raises:
-            AssertionError: it did not end in time.
+            AssertionError: the program did not end in time.
         """
         code = self._session.start.stop(name, _seconds(timeout))
         logger.info(f"{name} {ExitStatus(code)}")
@@ -205,24 +205,24 @@ class LifecycleKeywords:
 
         Args:
             name: Name or object of a program.
-            timeout: Limit in real time; the default is the library's.
+            timeout: Time limit in real time; default: the library's `timeout`.
 
         Returns:
-            Its exit code, -9.
+            The exit code, -9.
 
         Raises:
-            UsageError: it has ended already.
+            UsageError: the program has ended already.
         """
         process = self._send(name, signal.SIGKILL)
         code = self._session.stopper.await_code(process, self._session.settings.timeout(timeout))
         if code is None:
-            raise AssertionError(f"{name} is still there after SIGKILL")
+            raise AssertionError(f"{name} is still running after SIGKILL")
         logger.info(f"{name} (pid {process.pid}) {ExitStatus(code)}")
         return code
 
     @keyword
     def terminate(self, name: str | Daemon) -> None:
-        """Sends SIGTERM to a program and does not wait.
+        """Sends SIGTERM to a program, without waiting for its end.
 
         Args:
             name: Name or object of a program.
@@ -231,7 +231,7 @@ class LifecycleKeywords:
 
     @keyword
     def interrupt(self, name: str | Daemon) -> None:
-        """Sends SIGINT (Ctrl+C) to a program and does not wait.
+        """Sends SIGINT (Ctrl+C) to a program, without waiting for its end.
 
         Args:
             name: Name or object of a program.
@@ -240,7 +240,7 @@ class LifecycleKeywords:
 
     @keyword
     def freeze(self, name: str | Daemon) -> None:
-        """Freezes a program (SIGSTOP) and waits until all its threads stand still.
+        """Freezes a program (SIGSTOP) and waits until all its threads are stopped.
 
         Args:
             name: Name or object of a program.
@@ -260,16 +260,16 @@ class LifecycleKeywords:
 
     @keyword
     def restart(self, name: str | Daemon, *, timeout: timedelta | None = None) -> Daemon:
-        """Stops a program if it runs, and starts it again on the same port, with the same options and files.
+        """Stops a program if it is running, and starts it again on the same port, with the same options and files.
 
-        A worker that a hive started is spawned by that hive again.
+        A worker of a hive is spawned by that hive again.
 
         Args:
             name: Name or object of a program.
-            timeout: Limit for stop and start each, in real time; the default is the library's.
+            timeout: Time limit for each of stop and start, in real time; default: the library's `timeout`.
 
         Returns:
-            The new daemon; its `pid` is another one.
+            The new daemon, with another `pid`.
         """
         daemon = self._session.start.restart(str(name), _seconds(timeout))
         logger.info(f"restarted {daemon}, pid {daemon.pid}, {daemon.url}")
@@ -277,12 +277,12 @@ class LifecycleKeywords:
 
     @keyword
     def stop_all(self, *, timeout: timedelta | None = None) -> None:
-        """Stops everything gracefully: queens and hives, which end their workers, and what stands alone.
+        """Stops all programs gracefully; hives end their workers.
 
-        What does not end within the time-out gets SIGKILL.
+        Programs that do not end in time get SIGKILL.
 
         Args:
-            timeout: Limit in real time; the default is the library's.
+            timeout: Time limit in real time; default: the library's `timeout`.
         """
         stopped = self._session.stopper.end(self._session.run.supervisor.alive(), self._session.settings.timeout(timeout))
         logger.info(f"stopped {', '.join(process.name for process in stopped.ended) or 'nothing'}")
@@ -295,7 +295,7 @@ class LifecycleKeywords:
 
 
 def is_none(name: str | None) -> bool:
-    """Whether an argument that takes names says `None`: to Robot Framework that is a name like any other."""
+    """Whether an argument that takes names means `None`, which Robot Framework passes as text."""
     return name is None or name.strip().lower() == "none"
 
 

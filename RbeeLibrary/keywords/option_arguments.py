@@ -1,4 +1,4 @@
-"""Keyword arguments that are derived from the options of a program, so that each option is declared once."""
+"""Keyword arguments derived from the options of programs, and the arguments of asserting keywords."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from ..session.assertions import Check, Operator
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Text = str | Secret
-_FAILURE = "the value did not fit in time; the message says what it was."
+_FAILURE = "the value did not meet the expectation in time; the message has its last value."
 
 
 def takes_options(*programs: type[DaemonOptions], skip: tuple[str, ...] = ()) -> Callable[[Function], Function]:
-    """Gives a keyword the options of programs as named-only arguments, typed and documented.
+    """Decorator that adds the options of programs to a keyword as named-only arguments, with types and documentation.
 
     Args:
-        programs: dataclasses of options; where two have the same option the first one counts.
-        skip: options that the keyword has itself, or must not have.
+        programs: option dataclasses; the first one that has an option defines it.
+        skip: options that are not added; arguments that the keyword declares itself are never added.
     """
 
     def decorate(function: Function) -> Function:
@@ -45,20 +45,20 @@ def takes_options(*programs: type[DaemonOptions], skip: tuple[str, ...] = ()) ->
     return decorate
 
 
-def asserting(expected: Any, what: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Makes a reading keyword an asserting one: adds `operator`, `expected`, `within` and `message`, typed and documented.
+def asserting(expected: Any, description: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Decorator that turns a reading keyword into an asserting one: adds `operator`, `expected`, `within` and `message`.
 
-    The keyword gets them as its argument `check`.
+    The keyword receives them as its argument `check`.
 
     Args:
         expected: type of the value.
-        what: the value, for the documentation.
+        description: noun phrase for the value, used in the documentation of `expected`.
     """
     added = {
-        "operator": (Operator | None, "How to compare, such as `==`; without it the value is only read."),
-        "expected": (expected, f"{_sentence(what)} to compare with."),
-        "within": (timedelta | None, "Patience in real time; the default is the library's."),
-        "message": (str | None, "Text of the failure, with `{value}` and `{expected}`."),
+        "operator": (Operator | None, "Comparison operator, such as `==`; without it, the value is only returned."),
+        "expected": (expected, f"Expected {description}."),
+        "within": (timedelta | None, "How long to retry, in real time; default: the library's `within`."),
+        "message": (str | None, "Failure message; may contain `{value}` and `{expected}`."),
     }
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -90,7 +90,12 @@ def asserting(expected: Any, what: str) -> Callable[[Callable[..., Any]], Callab
 
 
 def option_fields(*programs: type[DaemonOptions], skip: tuple[str, ...] = ()) -> dict[str, tuple[dataclasses.Field[Any], Any]]:
-    """Option name -> its field and type, in order of declaration."""
+    """Option name -> field and type, in order of declaration.
+
+    Args:
+        programs: option dataclasses; the first one that has an option defines it.
+        skip: names of options to leave out.
+    """
     fields: dict[str, tuple[dataclasses.Field[Any], Any]] = {}
     for program in programs:
         types = types_of(program)
@@ -101,7 +106,7 @@ def option_fields(*programs: type[DaemonOptions], skip: tuple[str, ...] = ()) ->
 
 
 def keyword_type(kind: Any, secret: bool) -> Any:
-    """The type that a .robot file uses for an option."""
+    """The argument type of a keyword for an option."""
     if secret:
         return Text
     base = base_type(kind)
@@ -113,7 +118,7 @@ def keyword_type(kind: Any, secret: bool) -> Any:
 
 
 def option_values(given: dict[str, Any]) -> dict[str, Any]:
-    """Values of a keyword as values of options; what was not given is left out."""
+    """Converts keyword arguments to option values; arguments that are None are left out."""
     return {name: _option_value(value) for name, value in given.items() if value is not None}
 
 
@@ -135,7 +140,7 @@ def _documented(doc: str, fields: dict[str, tuple[dataclasses.Field[Any], Any]])
     return _with_arguments(
         doc,
         {
-            name: f"{_sentence(field.metadata['help'])}. Default: {default_text(field)}. Contract {field.metadata['section']}."
+            name: f"{_capitalized(field.metadata['help'])}. Default: {default_text(field)}. Contract {field.metadata['section']}."
             for name, (field, _) in fields.items()
         },
     )
@@ -151,5 +156,5 @@ def _with_arguments(doc: str, arguments: dict[str, str]) -> str:
     return f"{head}\nArgs:\n" + "\n".join([*([own] if own else []), *lines]) + (f"\n\n{tail}" if separator else "")
 
 
-def _sentence(text: str) -> str:
+def _capitalized(text: str) -> str:
     return text[:1].upper() + text[1:]

@@ -1,4 +1,4 @@
-"""The group Ports: ports that somebody else holds, in the way a test wants it."""
+"""The group Ports: occupying ports."""
 
 from robot.api import logger
 from robot.api.deco import keyword
@@ -8,24 +8,24 @@ from ..session.types import PortMode
 
 
 class PortKeywords:
-    """The group Ports. The ports are held by the process that runs Robot Framework."""
+    """Keywords of the group Ports. The process that runs Robot Framework holds the ports."""
 
     def __init__(self, ports: OccupiedPorts):
         self._ports = ports
 
     @keyword
     def occupy_port(self, port: int = 0, *, mode: PortMode = PortMode.listen) -> int:
-        """Holds a TCP port on 127.0.0.1 until the end of the test or suite that asked for it.
+        """Occupies a TCP port on 127.0.0.1 until the end of the test or suite.
 
         Args:
-            port: The port; 0 lets the system pick.
-            mode: `listen` accepts connections and says nothing, `refuse` refuses them, `ignore` lets them hang.
+            port: The port; 0 = any free port.
+            mode: `listen` accepts connections and sends nothing, `refuse` refuses connections, `ignore` lets them hang.
 
         Returns:
             The port.
 
         Raises:
-            UsageError: the port is taken; the message names who holds it.
+            UsageError: the port is in use; the message names the process that holds it.
         """
         number = self._ports.occupy(port, mode)
         logger.info(f"holding port {number} ({mode.value})")
@@ -36,10 +36,10 @@ class PortKeywords:
         """Releases an occupied port.
 
         Args:
-            port: The port, as `Occupy Port` returned it.
+            port: The port, as returned by `Occupy Port`.
 
         Raises:
-            UsageError: it is not occupied by this library.
+            UsageError: the port is not occupied by this library.
         """
         self._ports.release(port)
         logger.info(f"released port {port}")

@@ -1,4 +1,4 @@
-"""The group Processes: exit codes, children, command lines, output, what is left."""
+"""The group Processes: exit codes, children, command lines, output, leftover processes."""
 
 from datetime import timedelta
 from html import escape
@@ -15,23 +15,23 @@ from .option_arguments import asserting
 
 
 class ProcessKeywords:
-    """The group Processes."""
+    """Keywords of the group Processes."""
 
     def __init__(self, session: Session):
         self._session = session
 
     @keyword
-    @asserting(int, "the code, negative for a signal (`-9` is SIGKILL),")
+    @asserting(int, "exit code, negative for a signal (`-9` is SIGKILL)")
     def get_exit_code(self, name: str | Daemon, *, check: Check) -> int:
-        """Reads the exit code of a program as `wait` told it, and checks it if an operator is given.
+        """Waits for a program to end and reads its exit code, and checks it if an operator is given.
 
-        For a worker it is the status that its hive got. Waits for the end of the program.
+        It is the status that `wait` returned: for a worker to its hive, for other programs to the library.
 
         Args:
             name: Name or object of a program.
 
         Returns:
-            The code.
+            The exit code.
         """
         process = self._session.programs.process(name)
 
@@ -44,15 +44,15 @@ class ProcessKeywords:
         return self._session.verify(f"exit code of {name}", read, check)
 
     @keyword
-    @asserting(int, "the number")
+    @asserting(int, "number")
     def get_child_count(self, name: str | Daemon, *, recursive: bool = True, check: Check) -> int:
-        """Counts the living processes below a program in the process table, and checks the number if an operator is given.
+        """Counts the running descendants of a program in the process table, and checks the number if an operator is given.
 
-        The spawner, a helper that a fake hive forks its workers with, does not count.
+        The spawner, a helper process from which a fake hive forks its workers, does not count.
 
         Args:
             name: Name or object of a program.
-            recursive: Whether children of children count as well.
+            recursive: Whether to count children of children as well.
 
         Returns:
             The number.
@@ -61,7 +61,7 @@ class ProcessKeywords:
         return self._session.verify(f"number of processes below {name}", lambda: self._session.table.count_below(process, recursive=recursive), check)
 
     @keyword
-    @asserting(str, "the text")
+    @asserting(str, "text")
     def get_command_line(self, name: str | Daemon, *, check: Check) -> str:
         """Reads the command line of a program from the process table, and checks it if an operator is given.
 
@@ -69,7 +69,7 @@ class ProcessKeywords:
             name: Name or object of a program.
 
         Returns:
-            The words, joined by blanks.
+            The arguments, joined by blanks.
         """
         process = self._session.programs.process(name)
 
@@ -82,9 +82,9 @@ class ProcessKeywords:
         return self._session.verify(f"command line of {name}", read, check)
 
     @keyword
-    @asserting(str, "the text")
+    @asserting(str, "text")
     def get_output(self, name: str | Daemon, *, stream: OutputStream = OutputStream.both, check: Check) -> str:
-        """Reads what a program has printed since its first start in this test or suite, and checks it if an operator is given.
+        """Reads the output of a program since its first start in this test or suite, and checks it if an operator is given.
 
         Args:
             name: Name or object of a program.
@@ -93,13 +93,13 @@ class ProcessKeywords:
         Returns:
             The text.
         """
-        found = self._session.programs.find(name).name
+        program = self._session.programs.find(name).name
         streams = BOTH if stream is OutputStream.both else (stream.value,)
-        return self._session.verify(f"output of {name}", lambda: self._session.outputs.read(found, streams), check)
+        return self._session.verify(f"output of {name}", lambda: self._session.outputs.read(program, streams), check)
 
     @keyword
     def log_process_tree(self, name: str | Daemon | None = None) -> None:
-        """Logs the processes of the run, or those below one program, as a tree with their command lines.
+        """Logs the processes of the run, or of one program and its descendants, as a tree with their command lines.
 
         Args:
             name: Name or object of a program; default: the whole run.
@@ -112,10 +112,10 @@ class ProcessKeywords:
         """Checks in the process table that no program of this run is alive.
 
         Args:
-            within: Patience in real time; the default is the library's.
+            within: How long to wait, in real time; default: the library's `within`.
 
         Raises:
-            AssertionError: something is alive; the message names it.
+            AssertionError: programs are alive; the message lists them.
         """
         left = self._session.table.await_none_left(self._session.settings.within(within))
         if left:

@@ -1,4 +1,4 @@
-"""The group Settings: how patient the keywords are."""
+"""The group Settings: timeouts of the keywords."""
 
 from datetime import timedelta
 
@@ -8,19 +8,19 @@ from ..session.scoped_settings import ScopedSettings
 
 
 class SettingsKeywords:
-    """The group Settings."""
+    """Keywords of the group Settings."""
 
     def __init__(self, settings: ScopedSettings):
         self._settings = settings
 
     @keyword
     def set_rbee_timeout(self, timeout: timedelta) -> timedelta:
-        """Sets how long starting and stopping a program may take, in real time.
+        """Sets the time limit for starting and stopping programs, in real time.
 
-        Holds until the end of the test or suite in which it is called.
+        Valid until the end of the test or suite in which it is called.
 
         Args:
-            timeout: Time string such as `10s`. The import option `timeout` sets the first value.
+            timeout: Time string such as `10s`. The import option `timeout` sets the initial value.
 
         Returns:
             The old value.
@@ -31,12 +31,12 @@ class SettingsKeywords:
 
     @keyword
     def set_assertion_retry(self, within: timedelta) -> timedelta:
-        """Sets how long a keyword with an operator reads again before it fails, in real time.
+        """Sets how long a keyword with an operator retries before it fails, in real time.
 
-        Holds until the end of the test or suite in which it is called. A single call can differ by `within=`.
+        Valid until the end of the test or suite in which it is called. `within=` overrides it for a single call.
 
         Args:
-            within: Time string such as `2s`; `0s` reads once. The import option `within` sets the first value.
+            within: Time string such as `2s`; `0s` reads once. The import option `within` sets the initial value.
 
         Returns:
             The old value.

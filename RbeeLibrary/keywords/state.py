@@ -1,4 +1,4 @@
-"""The group State: what programs are doing, and who says so."""
+"""The group State: states of programs, as seen by different observers."""
 
 import time
 from datetime import timedelta
@@ -14,7 +14,7 @@ from .option_arguments import asserting
 
 
 class StateKeywords:
-    """The group State."""
+    """Keywords of the group State."""
 
     def __init__(self, session: Session):
         self._session = session
@@ -22,29 +22,30 @@ class StateKeywords:
 
     @keyword
     def get_daemon(self, name: str) -> Daemon:
-        """Returns a program by its name, for its `url`, `port`, `pid`, `name` and `role`.
+        """Returns a program by its name, with `url`, `port`, `pid`, `name` and `role`.
 
         Args:
-            name: Name of a program; also of a worker that a queen or hive started by itself.
+            name: Name of a program, also of a worker that a queen or hive started on its own.
 
         Returns:
             The daemon, as the `Start ...` keywords return it.
 
         Raises:
-            UsageError: there is none of this name.
+            UsageError: there is no program of this name.
         """
         return self._session.programs.find(name)
 
     @keyword
-    @asserting(State, "the state")
+    @asserting(State, "state")
     def get_state(self, name: str | Daemon, *, seen_by: SeenBy = SeenBy.itself, check: Check) -> State:
         """Reads the state of a program, and checks it if an operator is given.
 
-        Registries lag: `seen_by` says whose truth is meant. While a living state is waited for, the end of the program fails the keyword at once.
+        Registries may lag behind, so `seen_by` selects the observer. If the program ends while a state of a running program is expected, the keyword fails at
+        once.
 
         Args:
             name: Name or object of a program.
-            seen_by: Who is asked: the program itself, its hive, the queen, or the process table.
+            seen_by: Source of the state: the program itself, its hive, the queen, or the process table.
 
         Returns:
             The state.
@@ -65,15 +66,15 @@ class StateKeywords:
 
         Args:
             name: Name or object of a program.
-            states: The states, one is enough.
-            seen_by: Who is asked: the program itself, its hive, the queen, or the process table.
-            within: Limit in real time; the default is the library's time-out for starting and stopping.
+            states: The accepted states.
+            seen_by: Source of the state: the program itself, its hive, the queen, or the process table.
+            within: Time limit in real time; default: the library's `timeout`.
 
         Returns:
-            How long it took.
+            The time that it took.
 
         Raises:
-            AssertionError: none of them was reached in time, or the program ended meanwhile.
+            AssertionError: none of the states was reached in time, or the program ended.
         """
         if not states:
             raise UsageError("Wait Until State needs at least one state, such as idle")
@@ -82,9 +83,9 @@ class StateKeywords:
         return timedelta(seconds=time.monotonic() - started)
 
     @keyword
-    @asserting(int, "the number")
+    @asserting(int, "number")
     def get_worker_count(self, seen_by: str | Daemon = "hive", *, state: State | None = None, model: str | None = None, check: Check) -> int:
-        """Counts the workers that a hive or a queen lists, and checks the number if an operator is given.
+        """Counts the workers in the list of a hive or queen, and checks the number if an operator is given.
 
         Args:
             seen_by: Name or object of a hive or queen.
@@ -94,11 +95,11 @@ class StateKeywords:
         Returns:
             The number.
         """
-        who = self._session.programs.find(seen_by)
-        path = "/v2/workers/list" if who.role == "queen" else "/v1/workers/list"
+        observer = self._session.programs.find(seen_by)
+        path = "/v2/workers/list" if observer.role == "queen" else "/v1/workers/list"
 
         def count() -> int:
-            rows = self._reader.rows(who, path)
+            rows = self._reader.rows(observer, path)
             return sum(1 for row in rows if (state is None or as_state(row.get("state")) is state) and model in (None, row.get("model_ref")))
 
-        return self._session.verify(f"number of workers listed by {who}", count, check)
+        return self._session.verify(f"number of workers listed by {observer}", count, check)

@@ -1,4 +1,4 @@
-"""The group Stores: the SQLite files of queen and hive, and model files."""
+"""The group Stores: SQLite files of queen and hive, and model files."""
 
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from .option_arguments import asserting
 
 
 class StoreKeywords:
-    """The group Stores. Everything is read by a read-only connection of its own, and written as another program would write it."""
+    """Keywords of the group Stores. They access the files over connections of their own, read-only where they read."""
 
     def __init__(self, session: Session):
         self._session = session
@@ -35,15 +35,15 @@ class StoreKeywords:
         eos_token_id: int = 2,
         architecture: str = "llama",
     ) -> Path:
-        """Writes a model file: a valid GGUF header and nothing behind it, in a sparse file of any size. Contract 6.7.
+        """Creates a model file: a sparse file of any size with a valid GGUF header and no tensors. Contract 6.7.
 
         Args:
-            path: Of the file; a relative one lies in the present test's scratch folder, which goes with the test.
+            path: Path of the file; a relative path is below the scratch folder of the test, which is deleted with the test.
             size: Size of the file, such as `669MB`.
-            quantization: In its header.
-            vocab_size: In its header.
-            eos_token_id: In its header.
-            architecture: In its header.
+            quantization: Quantization in the header.
+            vocab_size: Vocabulary size in the header.
+            eos_token_id: End-of-sequence token id in the header.
+            architecture: Architecture in the header.
 
         Returns:
             The absolute path.
@@ -58,16 +58,16 @@ class StoreKeywords:
 
     @keyword
     def add_model_to_catalog(self, reference: str, *, hive: str | Daemon = "hive", size: str = "5MB", path: Path | None = None) -> int:
-        """Puts a model into the catalog of a hive, as a finished download leaves it: a file, and a row. Contract 10.2.
+        """Adds a model to the catalog of a hive, like a finished download: a file and a row. Contract 10.2.
 
         Args:
-            reference: `hf:ORG/REPO`.
-            hive: Name or object of the hive; it need not run any more, or not yet.
+            reference: Model reference, `hf:ORG/REPO`.
+            hive: Name or object of the hive, which need not be running.
             size: Size of the model, such as `5000MB`.
-            path: File of the model, which has to be there; default: one of this size is made.
+            path: Existing model file; default: a file of this size is created.
 
         Returns:
-            Number of the row.
+            Id of the row.
         """
         provider, colon, name = reference.partition(":")
         if not colon or not name:
@@ -84,14 +84,14 @@ class StoreKeywords:
         return self._insert(str(hive), "models", values)
 
     @keyword
-    @asserting(int, "the number")
+    @asserting(int, "number")
     def get_catalog_count(self, hive: str | Daemon = "hive", *, provider: str | None = None, reference: str | None = None, check: Check) -> int:
         """Counts the models in the catalog of a hive, and checks the number if an operator is given.
 
         Args:
             hive: Name or object of a hive.
-            provider: Only these, such as `hf`.
-            reference: Only these, such as `TheBloke/TinyLlama-1.1B-Chat-v1.0-GGUF`.
+            provider: Only models of this provider, such as `hf`.
+            reference: Only models with this reference, such as `TheBloke/TinyLlama-1.1B-Chat-v1.0-GGUF`.
 
         Returns:
             The number.
@@ -103,17 +103,17 @@ class StoreKeywords:
     def add_hive_to_registry(
         self, node: str = "workstation", *, queen: str | Daemon = "queen", ssh_host: str | None = None, ssh_user: str = "vince", install_path: str = "~/rbee"
     ) -> int:
-        """Puts a node into the registry of a queen, as a successful `setup add-node` leaves it. Contract 10.1.
+        """Adds a node to the registry of a queen, like a successful `setup add-node`. Contract 10.1.
 
         Args:
             node: Name of the node.
             queen: Name or object of the queen.
-            ssh_host: Host of the node; default `<node>.home.arpa`.
-            ssh_user: User at the node.
-            install_path: Where rbee is installed there.
+            ssh_host: Host name of the node; default: `<node>.home.arpa`.
+            ssh_user: User name on the node.
+            install_path: Installation folder on the node.
 
         Returns:
-            Number of the row.
+            Id of the row.
         """
         values = {
             "node_name": node,
@@ -128,18 +128,18 @@ class StoreKeywords:
 
     @keyword
     def get_rows(self, name: str | Daemon, table: str, **where: Any) -> list[DotDict]:
-        """Reads rows of the SQLite file of a queen (`beehives`) or a hive (`models`), by a read-only connection.
+        """Reads rows from the SQLite file of a queen (`beehives`) or a hive (`models`), over a read-only connection.
 
         Args:
-            name: Name or object of a queen or hive; it need not run.
+            name: Name or object of a queen or hive, which need not be running.
             table: `beehives` or `models`.
-            where: Column and value, such as `node_name=workstation`; default: all rows.
+            where: Only rows with these values, such as `node_name=workstation`.
 
         Returns:
-            Rows in the order of insertion, each with its columns: `${rows}[0][status]` or `${rows[0].status}`.
+            Rows in order of insertion, with their columns as in `${rows}[0][status]` or `${rows[0].status}`.
 
         Raises:
-            UsageError: there is no such file, table or column.
+            UsageError: the file, table or column does not exist.
         """
         rows = [DotDict(row) for row in self._session.stores.rows(str(name), table, where)]
         logger.info(f"{len(rows)} rows of {table} of {name}" + "".join(f"\n{dict(row)}" for row in rows[:20]))

@@ -1,4 +1,4 @@
-"""The group Time: moving the run's clock, which all timers and limits of the fakes are on."""
+"""The group Time: control of the run's clock, which all timers and time limits of the fakes use."""
 
 from datetime import timedelta
 
@@ -14,41 +14,41 @@ _SHOWN = 30
 
 
 class TimeKeywords:
-    """The group Time. Patience of keywords is real time and not touched by it."""
+    """Keywords of the group Time. Timeouts of keywords are real time and not affected by the clock."""
 
     def __init__(self, session: Session):
         self._session = session
 
     @keyword
     def advance_time(self, by: timedelta, *, timeout: timedelta | None = None) -> list[FiredTimer]:
-        """Moves the run's clock, and waits for all that comes of it. Contract 15.
+        """Moves the run's clock forward, and waits until all programs have come to rest. Contract 15.
 
-        All timers and limits of the fakes that are due on the way fire in their order, also those that are armed meanwhile: `Advance Time    5 min` is ten
-        health checks, and takes milliseconds. Between two of them every program comes to rest and every byte arrives. Clients outside of the run, such as
-        RequestsLibrary, `curl` or real programs, do not take part: their requests may still be under way.
+        All timers and time limits of the fakes that fall due fire in order, also those armed on the way: `Advance Time    5 min` is ten health checks and takes
+        milliseconds. The clock moves on when all programs have come to rest and all data has arrived. Clients outside the run, such as RequestsLibrary,
+        `curl` or real programs, are not tracked: their requests may still be in flight.
 
         Args:
-            by: How far, such as `5 min`.
-            timeout: How long the clock may stand at one moment until everybody has come to rest, in real time; the default is the library's.
+            by: Time to move the clock by, such as `5 min`.
+            timeout: Time limit for all programs to come to rest at one clock time, in real time; default: the library's `timeout`.
 
         Returns:
-            What fired, in order: each with `program`, `timer` and `at`, the seconds since the beginning of the step.
+            The timers that fired, in order, with `program`, `timer` and `at` (seconds since the start of the step).
 
         Raises:
-            AssertionError: somebody did not come to rest; the message says who, and what it was doing.
+            AssertionError: a program did not come to rest; the message names it and what it was doing.
         """
         fired = self._session.advance(by.total_seconds(), self._session.settings.timeout(timeout))
         lines = [str(timer) for timer in fired[:_SHOWN]] + ([f"and {len(fired) - _SHOWN} more"] if len(fired) > _SHOWN else [])
         logger.info("\n".join([f"time moved by {by.total_seconds():g} s, {len(fired)} timers fired", *lines]))
         if strangers := self._session.run.coordinator.strangers():
-            logger.info(f"{strangers} open connections come from outside the clock: what is in flight on them is not known")
+            logger.info(f"{strangers} open connections come from clients outside the run: their requests may still be in flight")
         return fired
 
     @keyword
     def set_time_rate(self, rate: float) -> float:
-        """Sets how fast the run's clock goes, until the end of the test or suite: `0` holds it, `1` is normal.
+        """Sets the speed of the run's clock until the end of the test or suite: `0` holds it, `1` is normal.
 
-        While it stands still it is moved by `Advance Time`; only `Stop` and `Stop All` let it go on while they wait.
+        A held clock is moved by `Advance Time`; `Stop` and `Stop All` let it run while they wait.
 
         Args:
             rate: Seconds of the clock per second.
@@ -64,7 +64,7 @@ class TimeKeywords:
 
     @keyword
     def get_clock_date(self) -> float:
-        """Reads the date of the run's clock, which all stamps of the fakes are taken from.
+        """Reads the date of the run's clock, from which the fakes take all timestamps.
 
         Returns:
             Seconds since 1970.
@@ -75,28 +75,28 @@ class TimeKeywords:
 
     @keyword
     def wait_until_timer(self, name: str | Daemon, timer: str, *, within: timedelta | None = None) -> timedelta:
-        """Waits until a program waits for a timer, such as `hive    shutdown-ack`.
+        """Waits until a program is waiting for a timer, such as `hive    shutdown-ack`.
 
-        A queen waits for `sweep`, `ready-poll`, `task-wait`, `cascade`; a hive for `health`, `health-limit`, `idle`, `shutdown-ack`, `term-grace`,
-        `shutdown-drain`; a worker for `load`, `callback-retry`, `callback-limit`, `token`, `drain`; one that a fault holds back for the fault's name, such as
-        `delay`; whoever asks another one for `connect` and `answer`; one with a silent stream for `keep-alive`.
+        Timers of a queen: `sweep`, `ready-poll`, `task-wait`, `cascade`. Of a hive: `health`, `health-limit`, `idle`, `shutdown-ack`, `term-grace`,
+        `shutdown-drain`. Of a worker: `load`, `callback-retry`, `callback-limit`, `token`, `drain`. Of all: `connect` and `answer` of their own requests,
+        `keep-alive` of a silent stream, and the name of a fault that delays them, such as `delay`.
 
         Args:
             name: Name or object of a program.
             timer: Name of the timer.
-            within: Patience in real time; the default is the library's.
+            within: How long to wait, in real time; default: the library's `within`.
 
         Returns:
-            How far off it is, on the run's clock.
+            The remaining time until it is due, on the run's clock.
 
         Raises:
-            AssertionError: nobody waits for it; the message lists what is waited for.
+            AssertionError: the program did not wait for the timer in time; the message lists the armed timers.
         """
         wanted = str(name)
         limit = self._session.settings.within(within)
         left = self._session.run.coordinator.await_timer(wanted, timer, limit)
         if left is None:
-            self._session.programs.find(name)  # a name that nobody has is another mistake
+            self._session.programs.find(name)  # an unknown name gets a message of its own
             armed = ", ".join(self._session.run.coordinator.timers()) or "nothing"
             raise AssertionError(f"{wanted} did not wait for {timer} within {limit:g} s; waited for is {armed}")
         logger.info(f"{wanted} waits for {timer}, due in {left:g} s")

@@ -1,1 +1,1 @@
-"""What Robot Framework reports to the library, and what the library adds to its log."""
+"""Listener for Robot Framework: scopes of suites and tests, evidence of failures, coverage of faults."""

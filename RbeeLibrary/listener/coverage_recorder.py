@@ -1,4 +1,4 @@
-"""Keeps the books of state x fault over a run, and shows them at the end of its outermost suite."""
+"""Records the state x fault coverage of a run, and reports it at the end of the outermost suite."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _PAGE = "coverage.html"
 
 
 class CoverageRecorder:
-    """Counts test by test.
+    """Recorder of the state x fault coverage of a run.
 
     Args:
-        minimum: per cent of the cells that the outermost suite has to reach; its last test fails if it does not.
+        minimum: minimum coverage in per cent; if the run misses it, its last test fails.
     """
 
     def __init__(self, minimum: int):
@@ -30,11 +30,11 @@ class CoverageRecorder:
         self._left = 0
 
     def begin(self, tests: int) -> None:
-        """The outermost suite begins, with so many tests."""
+        """Called when the outermost suite starts; `tests` is the number of its tests."""
         self._left = tests
 
     def add(self, records: list[dict[str, Any]]) -> str | None:
-        """A test has ended; after the last one it returns what is wrong with all of them, if anything is."""
+        """Adds the records of a test; after the last test, returns an error message if the coverage is below the minimum."""
         self._coverage.add(records)
         self._left -= 1
         if self._left == 0 and self._coverage.share < self._minimum:
@@ -42,7 +42,14 @@ class CoverageRecorder:
         return None
 
     def end(self, folder: Path, result: Any) -> None:
-        """The outermost suite has ended: its metadata get the table, the folder gets the page; neither for a run without any hit and any minimum."""
+        """Writes the table to the metadata of the outermost suite and the full page to a folder.
+
+        Does nothing for a run without fault hits and without a minimum.
+
+        Args:
+            folder: folder for the page.
+            result: result of the outermost suite.
+        """
         if not self._coverage.reached and not self._minimum:
             return
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Collects evidence at the first keyword that failed, and shows it once."""
+"""Collects evidence when the first keyword fails, and logs it at the end of the test."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ..session.session import Session
 
 
 class FailureEvidence:
-    """Follows the keywords of a test.
+    """Evidence of the failure of the current test: a snapshot of the fleet at the first failed keyword.
 
-    A failure that an outer keyword catches (`Run Keyword And Expect Error`, `TRY`) does not count: its snapshot is thrown away.
+    If an outer keyword catches the failure (`Run Keyword And Expect Error`, `TRY`), the snapshot is discarded.
 
     Args:
-        session: whose fleet is looked at.
+        session: session with the fleet.
     """
 
     def __init__(self, session: Session):
@@ -24,18 +24,18 @@ class FailureEvidence:
         self.reset()
 
     def reset(self) -> None:
-        """A test begins."""
+        """Discards everything; called when a test starts."""
         self._failed_at = 0
         self._depth = 0
         self._snapshot: str | None = None
         self._snapshot_depth = 0
 
     def enter(self) -> None:
-        """A keyword begins."""
+        """Called when a keyword starts."""
         self._depth += 1
 
     def leave(self, result: Any) -> None:
-        """A keyword ends."""
+        """Called when a keyword ends; takes the snapshot if it is the first that failed."""
         self._depth = max(0, self._depth - 1)
         if result.failed and self._snapshot is None and self._session.run.is_running:
             self._failed_at = time.monotonic_ns()
@@ -49,7 +49,7 @@ class FailureEvidence:
                 self._snapshot = None
 
     def log(self, message: str) -> str:
-        """Shows under the test why it failed, as far as the evidence tells; returns the message with the likely cause."""
+        """Logs the evidence under the test; returns the failure message extended by nearest event and likely cause."""
         snapshot = self._snapshot if self._snapshot is not None else self._session.evidence.snapshot("the test")
         self._snapshot = None
         if not snapshot:

@@ -1,4 +1,4 @@
-"""`console=yes`: the output of the programs on the console as well, while they run."""
+"""Live output of the programs on the console, for `console=yes`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _INTERVAL = 0.1
 
 
 class LiveOutput:
-    """Prints what is added to output files, each line with the name of its program."""
+    """Prints lines added to output files to the console, prefixed with the name of the program."""
 
     def __init__(self, run: Run):
         self._run = run
@@ -20,19 +20,19 @@ class LiveOutput:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begins to follow, in a thread; a second call does nothing."""
+        """Starts a thread that follows the output files, unless it is running."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._follow, name="console", daemon=True)
             self._thread.start()
 
     def _follow(self) -> None:
-        # Files have no portable event to wait for; this thread runs only when somebody watches.
+        # Polls, because there is no portable event for a file that grows. The thread runs with `console=yes` only.
         never = threading.Event()
         while not never.wait(_INTERVAL):
             self.show_news()
 
     def show_news(self) -> None:
-        """Prints what has come since the last call."""
+        """Prints the complete lines that were added since the last call."""
         folder = Path(self._run.outputs())
         for path in sorted([*folder.glob("*.stdout"), *folder.glob("*.stderr")]):
             with path.open("rb") as file:

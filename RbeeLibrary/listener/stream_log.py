@@ -1,15 +1,15 @@
-"""Shows the stream of an inference once in the log."""
+"""Logs the stream of an inference as a table."""
 
 from __future__ import annotations
 
 from robot.api import logger
 
 from ..report.stream_table import stream_table
-from ..session.inference_client import Inference
+from ..session.inference.inference_client import Inference
 
 
 def log_stream(inference: Inference) -> None:
-    """Logs a table of the tokens of an inference, unless it was logged already or never sent."""
+    """Logs a table of the tokens of an inference, unless it was logged before or was never sent."""
     if inference.logged or not inference.started_at:
         return
     inference.logged = True

@@ -1,1 +1,1 @@
-"""What goes over the wire: messages, errors, options, SSE. Pure: no I/O, no other room of this package."""
+"""The wire protocol: messages, errors, options, server-sent events. Pure: no I/O, no imports from the rest of the package."""

@@ -1,4 +1,4 @@
-"""The error envelope and the table of codes (contract 13)."""
+"""Error codes, their HTTP statuses, and the error envelope (contract 13)."""
 
 from __future__ import annotations
 
@@ -42,20 +42,20 @@ ERRORS: dict[str, int] = {
     "VRAM_EXHAUSTED": 507,
     "INSUFFICIENT_DISK": 507,
 }
-"""Code -> HTTP status that goes with it."""
+"""Error code -> HTTP status."""
 
 
 class RbeeError(RbeeLibraryError):
-    """An answer that is an error: one code of the table, a sentence, and details.
+    """An error response: a code, a message, and details.
 
     Args:
         code: one of `ERRORS`.
-        message: a sentence that a person understands.
-        details: goes to `error.details`.
-        status: HTTP status where it differs from the table's (413 for a body over the limit, a hive's own status).
-        fields: put directly into `error`, beside the code (`slots_total`, `slots_busy` of `ALL_SLOTS_BUSY`).
-        headers: of the answer.
-        top: put beside `error` (the older answers of the queen keep their `success` and `message`).
+        message: readable description of the error.
+        details: value of `error.details`; None leaves the field out.
+        status: HTTP status, if it differs from `ERRORS` (413 for a body over the limit, a relayed status of a hive).
+        fields: further fields of `error` (`slots_total`, `slots_busy` of `ALL_SLOTS_BUSY`).
+        top: fields beside `error` (older responses of the queen keep `success` and `message`).
+        headers: HTTP headers of the response.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class RbeeError(RbeeLibraryError):
         self.headers = headers or {}
 
     def envelope(self) -> dict[str, Any]:
-        """The body of the answer."""
+        """The JSON body of the response."""
         error: dict[str, Any] = {"code": self.code, "message": self.message, **self.fields}
         if self.details is not None:
             error["details"] = self.details
@@ -87,6 +87,6 @@ class RbeeError(RbeeLibraryError):
 
 
 def envelope_error(body: Any) -> dict[str, Any] | None:
-    """The `error` object of an answer, if the answer is an envelope."""
+    """The `error` object of a response body, or None if the body is no error envelope."""
     error = body.get("error") if isinstance(body, dict) else None
     return error if isinstance(error, dict) and isinstance(error.get("code"), str) else None

@@ -1,4 +1,4 @@
-"""The header of a GGUF file: what a worker says of its model (contract 6.7)."""
+"""Reading and writing the header of GGUF model files (contract 6.7)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ QUANTIZATIONS = tuple(_QUANTIZATIONS.values())
 
 @dataclass(frozen=True)
 class Model:
-    """What the header of a model says, in the order of `/v1/status`."""
+    """Metadata of a model file; fields in the order of `/v1/status`."""
 
     architecture: str | None
     vocab_size: int | None
@@ -27,14 +27,14 @@ class Model:
 
 
 def read_header(data: Any, size: int) -> Model:
-    """Reads a header.
+    """Reads the header of a GGUF file.
 
     Args:
-        data: the file, or at least its header: bytes or a memory map.
-        size: of the file.
+        data: bytes or a memory map of the file, at least of its header.
+        size: size of the file in bytes.
 
     Raises:
-        BadModel: it is none, or cut short.
+        BadModel: the data is not a GGUF header, or the header is incomplete.
     """
     if bytes(data[:4]) != MAGIC:
         raise BadModel(f"the file begins with {bytes(data[:4])!r}, expected {MAGIC!r}")
@@ -55,7 +55,14 @@ def read_header(data: Any, size: int) -> Model:
 
 
 def write_header(*, architecture: str = "llama", vocab_size: int = 32000, eos_token_id: int = 2, quantization: str = "Q4_K_M") -> bytes:
-    """The header of a model without tensors; any bytes may follow it."""
+    """Builds the header of a model without tensors; any bytes may follow it.
+
+    Args:
+        architecture: value of `general.architecture`.
+        vocab_size: number of tokens in the vocabulary.
+        eos_token_id: id of the end-of-sequence token.
+        quantization: one of `QUANTIZATIONS`.
+    """
     file_type = next(number for number, name in _QUANTIZATIONS.items() if name == quantization)
     pairs = [
         _text("general.architecture") + struct.pack("<I", _STRING) + _text(architecture),
@@ -73,9 +80,11 @@ def _text(text: str) -> bytes:
 
 
 class _Reader:
+    """Cursor over the bytes of a header."""
+
     def __init__(self, data: Any):
         self._data = data
-        self._at = len(MAGIC)
+        self._offset = len(MAGIC)
 
     def scalar(self, layout: str) -> Any:
         return struct.unpack(layout, self._take(struct.calcsize(layout)))[0]
@@ -87,15 +96,15 @@ class _Reader:
         if kind == _STRING:
             return self.text()
         if kind == _ARRAY:
-            of = self.scalar("<I")
-            return [self.value(of) for _ in range(self.scalar("<Q"))]
+            item_kind = self.scalar("<I")
+            return [self.value(item_kind) for _ in range(self.scalar("<Q"))]
         if kind not in _SCALARS:
             raise BadModel(f"the header has a value of unknown type {kind}")
         return self.scalar(_SCALARS[kind])
 
     def _take(self, count: int) -> bytes:
-        piece = bytes(self._data[self._at : self._at + count])
-        if len(piece) < count:
+        chunk = bytes(self._data[self._offset : self._offset + count])
+        if len(chunk) < count:
             raise BadModel("the header is cut short")
-        self._at += count
-        return piece
+        self._offset += count
+        return chunk

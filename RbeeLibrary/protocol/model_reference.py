@@ -1,4 +1,4 @@
-"""The form of a model reference (contract 9.1)."""
+"""Syntax of model references (contract 9.1)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FORMS = {
 
 
 def check_model_reference(reference: str) -> str:
-    """Returns the reference, or raises INVALID_REQUEST: an unknown reference never becomes another model."""
+    """Returns the reference unchanged, or raises INVALID_REQUEST: a malformed reference never falls back to another model."""
     provider, _, rest = reference.partition(":")
     if reference == NO_MODEL:
         return reference

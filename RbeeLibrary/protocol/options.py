@@ -1,7 +1,7 @@
-"""Options, each declared once: a field of its program's dataclass.
+"""Declaration and parsing of program options.
 
-argv, the environment words (`RBEE_WORKER_ARGS`), the arguments of the `Start ...` keywords, their Libdoc text and the tables
-for users are all derived from these fields.
+Each option is one field of the dataclass of its program. The command line, `RBEE_<PROGRAM>_ARGS`, the arguments of the `Start ...`
+keywords and their Libdoc text are derived from these fields.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ def option(
     """Declares an option.
 
     Args:
-        default: its value when nobody sets it; None shows as "none".
-        help: what it does, for `--help`, Libdoc and the tables.
-        section: where the contract speaks of it.
-        flags: further spellings beside `--field-name`.
-        env: environment variables that set it, the first one found wins; argv wins over them.
-        low: the least value that is accepted.
-        high: the greatest value that is accepted.
-        secret: never shown; `***` in argv means "in the environment".
-        real_time: a limit in real time rather than on the run's clock.
-        required: must be given.
+        default: default value; None is shown as "none".
+        help: help text for `--help` and Libdoc.
+        section: section of the contract.
+        flags: further spellings of the flag `--field-name`.
+        env: environment variables that set the option, in order of precedence; argv overrides them.
+        low: smallest accepted value.
+        high: greatest accepted value.
+        secret: whether the value must never be shown; `***` in argv then means "see the environment".
+        real_time: whether the limit is measured in real time instead of the run's clock.
+        required: whether the option must be set.
     """
     metadata = {
         "help": help,
@@ -67,37 +67,39 @@ def option(
 
 @dataclasses.dataclass(eq=False, repr=False)
 class DaemonOptions:
-    """What all daemons have (contract 1.4)."""
+    """Options of all daemons (contract 1.4)."""
 
-    host: str = option("127.0.0.1", "bind address; anything but loopback must be asked for", "1.4")
-    port: int = option(0, "TCP port; 0 lets the system pick", "2", flags=("-p",), low=0, high=65535)
-    report_version: str = option(VERSION, "version in health bodies and headers", "1.4")
-    api_key: str | None = option(None, "switches authentication on: Bearer KEY", "14", env=("RBEE_API_KEY", "LLORCH_API_TOKEN"), secret=True)
-    journal: str | None = option(None, "file for the journal, JSON lines", "18")
-    fault: list[str] = option([], "a fault from the start, NAME or NAME:key=value,...; repeatable", "19")
-    die_with_parent: OnOff = option("off", "end when the parent process is gone", "1.4")
-    max_lifetime: Duration = option(Duration(0), "end as on SIGTERM after this time; 0 = never", "1.4", low=0)
-    keep_alive: Duration = option(Duration(10), "SSE comment line after so much silence", "1.4", low=0.001)
+    host: str = option("127.0.0.1", "bind address; loopback unless set", "1.4")
+    port: int = option(0, "TCP port; 0 = any free port", "2", flags=("-p",), low=0, high=65535)
+    report_version: str = option(VERSION, "version reported in health responses and headers", "1.4")
+    api_key: str | None = option(
+        None, "key that clients have to send (Bearer KEY); turns authentication on", "14", env=("RBEE_API_KEY", "LLORCH_API_TOKEN"), secret=True
+    )
+    journal: str | None = option(None, "journal file (JSON lines)", "18")
+    fault: list[str] = option([], "fault armed from the start, NAME or NAME:key=value,...; repeatable", "19")
+    die_with_parent: OnOff = option("off", "whether to exit when the parent process has ended", "1.4")
+    max_lifetime: Duration = option(Duration(0), "lifetime, after which the program ends as on SIGTERM; 0 = unlimited", "1.4", low=0)
+    keep_alive: Duration = option(Duration(10), "silence on an SSE stream after which a comment line is sent", "1.4", low=0.001)
 
 
 def types_of(options: type[Any]) -> dict[str, Any]:
-    """Field name -> resolved type."""
+    """Field name -> type of the option."""
     return typing.get_type_hints(options)
 
 
 def parse(options: type[Options], program: str, argv: list[str], env: Mapping[str, str], *, words: tuple[str, ...] = (), more: str = "") -> Options:
-    """Reads options from environment and argv; argv wins.
+    """Parses options from environment and argv; argv takes precedence.
 
     Args:
-        options: the dataclass that declares them.
-        program: name for messages; `RBEE_<LAST PART>_ARGS` holds more words.
-        argv: words without the program's name.
-        env: the environment.
-        words: bare words that are accepted and ignored (`daemon`).
-        more: name of the field that takes all further bare words, where the program has one.
+        options: dataclass that declares the options.
+        program: program name for messages, such as `fake-worker`; `RBEE_WORKER_ARGS` is read before argv.
+        argv: command line without the program name.
+        env: environment variables.
+        words: positional words that are accepted and ignored (`daemon`).
+        more: name of the field that receives all remaining words, if the program has one.
 
     Raises:
-        SystemExit: 2 for bad flags, 0 after `--help` and `--version`.
+        SystemExit: status 2 for bad options, 0 after `--help` and `--version`.
     """
     parser = parser_of(options, program, words, more)  # type: ignore[arg-type]
     role = program.partition(" ")[0].rpartition("-")[2].upper()
@@ -117,14 +119,23 @@ def parse(options: type[Options], program: str, argv: list[str], env: Mapping[st
 
 @functools.cache
 def parser_of(options: type[Any], program: str, words: tuple[str, ...], more: str) -> argparse.ArgumentParser:
-    """The parser for `parse`; made once in a process, and by a nursery for all that it forks."""
+    """The argument parser for `parse`.
+
+    Cached, because building it is slow: a nursery builds it once for all programs that it forks.
+
+    Args:
+        options: dataclass that declares the options.
+        program: program name for messages.
+        words: positional words that are accepted and ignored.
+        more: name of the field that receives all remaining words, or an empty text.
+    """
     types = types_of(options)
     parser = argparse.ArgumentParser(prog=program, allow_abbrev=False, description=options.__doc__)
     parser.add_argument("--version", action="version", version=f"{program} {VERSION}")
     if words:
         parser.add_argument("word", nargs="*", choices=[*words, []], default=[], metavar=f"[{'|'.join(words)}]", help="accepted and ignored")
     if more:
-        parser.add_argument(more, nargs=argparse.REMAINDER, help="passed on as it is")
+        parser.add_argument(more, nargs=argparse.REMAINDER, help="passed on unchanged")
     for field in dataclasses.fields(options):
         if field.name != more:
             _add(parser, field, types[field.name])
@@ -164,14 +175,14 @@ def _reader(base: Any, field: dataclasses.Field[Any]) -> Any:
 
 
 def base_type(kind: Any) -> Any:
-    """The type of an option without `| None`."""
+    """The type of an option, without `| None`."""
     arguments = [argument for argument in typing.get_args(kind) if argument is not type(None)]
     is_optional = type(None) in typing.get_args(kind)
     return arguments[0] if is_optional and len(arguments) == 1 else kind
 
 
 def default_text(field: dataclasses.Field[Any]) -> str:
-    """A default as a person reads it."""
+    """The default of an option as text for users."""
     if field.default is None or field.default is dataclasses.MISSING:
         return "none"
     if isinstance(field.default, bool):
@@ -180,7 +191,7 @@ def default_text(field: dataclasses.Field[Any]) -> str:
 
 
 def to_argv(values: Mapping[str, Any]) -> list[str]:
-    """Words of a command line for the values that are set; None and False are left out."""
+    """The command line for option values; None and False are left out."""
     words: list[str] = []
     for name, value in values.items():
         flag = f"--{name.replace('_', '-')}"
@@ -195,12 +206,12 @@ def to_argv(values: Mapping[str, Any]) -> list[str]:
 
 
 def split_durations(text: str) -> list[float]:
-    """Reads `1s,2s,4s`; an empty text is an empty list."""
+    """Parses a list of durations such as `1s,2s,4s`, into seconds; an empty text gives an empty list."""
     return [Duration.parse(part) for part in text.split(",") if part.strip()]
 
 
 def masked(argv: list[str], options: type[Any]) -> list[str]:
-    """argv as it may be shown: secrets are `***`."""
+    """argv with secrets replaced by `***`."""
     secret = {f"--{field.name.replace('_', '-')}" for field in dataclasses.fields(options) if field.metadata["secret"]}
     shown: list[str] = []
     for word in argv:
@@ -213,29 +224,29 @@ def masked(argv: list[str], options: type[Any]) -> list[str]:
 
 
 def take_secrets(argv: list[str], options: type[Any]) -> tuple[list[str], dict[str, str]]:
-    """argv as it may be shown, and the environment variables that carry the secrets that were in it."""
+    """argv with secrets replaced by `***`, and the environment variables that carry these secrets instead."""
     fields = {f"--{field.name.replace('_', '-')}": field for field in dataclasses.fields(options) if field.metadata["secret"]}
-    found: dict[str, str] = {}
+    secrets: dict[str, str] = {}
     for number, word in enumerate(argv):
         name, has_value, value = word.partition("=")
         if name in fields and (has_value or number + 1 < len(argv)):
-            said = value if has_value else argv[number + 1]
-            if said != MASK:
-                found[fields[name].metadata["env"][0]] = said
-    return masked(argv, options), found
+            secret = value if has_value else argv[number + 1]
+            if secret != MASK:
+                secrets[fields[name].metadata["env"][0]] = secret
+    return masked(argv, options), secrets
 
 
 def secret_environment(values: Mapping[str, Any], options: type[Any]) -> dict[str, str]:
-    """The secrets among option values, as the environment variables that carry them instead of argv."""
+    """Environment variables that carry the secret option values, so that argv need not."""
     return {field.metadata["env"][0]: str(values[field.name]) for field in dataclasses.fields(options) if field.metadata["secret"] and values.get(field.name)}
 
 
 def secret_names(options: type[Any]) -> set[str]:
-    """Names of the options that must never be shown."""
+    """Names of the options whose values must never be shown."""
     return {field.name for field in dataclasses.fields(options) if field.metadata["secret"]}
 
 
 def split_options(given: Mapping[str, Any], options: type[Any]) -> dict[str, Any]:
-    """Those of the given values that a program has options for."""
+    """The given values that are options of a program."""
     names = {field.name for field in dataclasses.fields(options)}
     return {name: value for name, value in given.items() if name in names}

@@ -1,4 +1,4 @@
-"""Server-sent events: writing them (contract 12) and reading them by the rules of the WHATWG."""
+"""Server-sent events: a writer (contract 12) and a parser that follows the WHATWG specification."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ DONE = b"data: [DONE]\n\n"
 
 
 def compact(value: Any) -> str:
-    """JSON as it goes over the wire: no blanks, UTF-8 not escaped, keys in the given order."""
+    """JSON in wire format: no blanks, UTF-8 not escaped, keys in the given order."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 def event(value: Any) -> bytes:
-    """One event that carries JSON."""
+    """Encodes one event with a JSON payload."""
     return b"data: " + compact(value).encode() + b"\n\n"
 
 
 @dataclass(frozen=True)
 class ServerSentEvent:
-    """One dispatched event: its data, and the type and id that were in force."""
+    """One dispatched event with its data, type and id."""
 
     data: str
     type: str = "message"
@@ -32,11 +32,11 @@ class ServerSentEvent:
 
     @property
     def is_done(self) -> bool:
-        """Whether this is the end marker; only it ends a stream well."""
+        """Whether this is the end marker, without which a stream is incomplete."""
         return self.data == "[DONE]"
 
     def json(self) -> dict[str, Any] | None:
-        """The JSON object of the event, or None if it carries none."""
+        """The data as a JSON object, or None if it is something else."""
         try:
             value = json.loads(self.data)
         except ValueError:
@@ -45,9 +45,9 @@ class ServerSentEvent:
 
 
 class Parser:
-    """Turns the bytes of a stream into events, wherever the bytes are cut.
+    """Incremental parser: turns chunks of a stream, cut at any byte, into events.
 
-    An event that the end of the stream cuts off is not delivered, as the rules say: see `rest`.
+    An event without its closing blank line is not delivered, as the specification demands: see `rest`.
     """
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ class Parser:
         self._id = ""
 
     def feed(self, data: bytes) -> list[ServerSentEvent]:
-        """Takes the next bytes and returns the events that they complete."""
+        """Adds a chunk and returns the events that it completes."""
         text = self._decoder.decode(data)
         if not text:
             return []
@@ -73,14 +73,14 @@ class Parser:
         if text.endswith("\r"):
             self._after_cr = True
         *lines, self._line = (self._line + text).replace("\r\n", "\n").replace("\r", "\n").split("\n")
-        return [found for line in lines if (found := self._take(line)) is not None]
+        return [event for line in lines if (event := self._process(line)) is not None]
 
     @property
     def rest(self) -> str:
-        """What has come since the last complete event; not empty after the end of a stream = it was cut inside an event."""
+        """The incomplete event so far. If it is not empty at the end of a stream, the stream was cut inside an event."""
         return "\n".join([*(f"data: {part}" for part in self._data), self._line]).strip("\n")
 
-    def _take(self, line: str) -> ServerSentEvent | None:
+    def _process(self, line: str) -> ServerSentEvent | None:
         if not line:
             return self._dispatch()
         field, _, value = line.partition(":")
@@ -100,7 +100,7 @@ class Parser:
 
 
 def token_text(value: dict[str, Any]) -> str | None:
-    """The text of a token event in any of the three shapes, else None (contract 7.2, 12)."""
+    """The text of a token event in any of the three shapes, None for other events (contract 7.2, 12)."""
     if value.get("done") or value.get("type") in ("end", "started", "error"):
         return None
     text = value.get("t", value.get("token"))

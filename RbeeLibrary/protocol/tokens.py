@@ -1,4 +1,4 @@
-"""Which text a worker answers with (contract 6.5)."""
+"""Tokens that a fake worker generates (contract 6.5)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 
-WORDS = (  # noqa: SIM905  as the contract prints them
+WORDS = (  # noqa: SIM905  in the order of the contract
     "the a small bee hive queen worker keeper model token light field river stone garden morning "
     "found made told kept over under with from slow bright quiet warm old new and then"
 ).split()
@@ -14,7 +14,13 @@ DEFAULT_TOKENS = ("Once", " upon", " a", " time", "...")
 
 
 def generated(prompt: str, seed: int, count: int) -> Iterator[str]:
-    """Exactly `count` tokens that depend on nothing but prompt, seed and index."""
+    """Yields `count` tokens, each a function of prompt, seed and index alone.
+
+    Args:
+        prompt: the prompt.
+        seed: the seed of the request.
+        count: number of tokens.
+    """
     for index in range(count):
         digest = hashlib.sha256(f"{prompt}\0{seed}\0{index}".encode()).digest()
         word = WORDS[int.from_bytes(digest[:8], "big") % len(WORDS)]
@@ -22,5 +28,5 @@ def generated(prompt: str, seed: int, count: int) -> Iterator[str]:
 
 
 def split_answer(text: str) -> list[str]:
-    """An answer as tokens, split before each blank."""
+    """Splits a text into tokens, before each blank."""
     return [part for part in re.split("(?= )", text) if part]

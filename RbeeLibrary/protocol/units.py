@@ -1,4 +1,4 @@
-"""Durations and sizes as they are written on a command line (contract 1.4)."""
+"""Durations and sizes in the notation of the command line (contract 1.4)."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ _NUMBER_AND_UNIT = re.compile(r"^(\d+(?:\.\d+)?)\s*([a-z]*)$")
 
 
 class Duration(float):
-    """Seconds, written as `500ms`, `2s`, `5min`; a bare number is seconds."""
+    """Duration in seconds, written as `500ms`, `2s` or `5min`; a number without unit means seconds."""
 
     @classmethod
     def parse(cls, text: str) -> Duration:
-        """Reads a duration; raises ValueError that names the accepted forms."""
+        """Parses a duration; the ValueError of a bad one lists the accepted forms."""
         return cls(_scaled(text, _SECONDS, "a duration such as 500ms, 2s, 5min or a number of seconds"))
 
     def __str__(self) -> str:
@@ -24,11 +24,11 @@ class Duration(float):
 
 
 class ByteSize(int):
-    """Bytes, written as `8000MB`, `5GB`; a bare number is MB (1048576 bytes)."""
+    """Size in bytes, written as `8000MB` or `5GB`; a number without unit means MB (1048576 bytes)."""
 
     @classmethod
     def parse(cls, text: str) -> ByteSize:
-        """Reads a size; raises ValueError that names the accepted forms."""
+        """Parses a size; the ValueError of a bad one lists the accepted forms."""
         return cls(_scaled(text, _BYTES, "a size such as 8000MB, 5GB or a number of MB"))
 
     def __str__(self) -> str:

@@ -1,1 +1,1 @@
-"""What a person sees in log.html."""
+"""Readable reports for log.html: timeline, tables, likely cause, and the rules that a fleet is checked by."""

@@ -1,4 +1,4 @@
-"""What a failed test shows once: why it failed, all programs, what they printed and were asked last."""
+"""Tables in the log of a failed test: verdict, programs with their last output, last requests, faults."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _COMPARISON = re.compile(r"(?P<what>.+?) (?P<there>is .+), expected (?P<expected
 
 @dataclass(frozen=True)
 class ProgramEvidence:
-    """One program at the moment of the failure."""
+    """State of a program at the time of the failure, as texts for the table."""
 
     name: str
     role: str
@@ -32,11 +32,11 @@ class ProgramEvidence:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Why a test failed, as far as the evidence tells.
+    """Explanation of a failure.
 
     Args:
-        message: of the failure.
-        nearest: the last thing that happened where the message points, in one sentence.
+        message: failure message.
+        nearest: the last event at a program that the message names, in one sentence.
         cause: the likely cause, in one sentence.
     """
 
@@ -45,13 +45,13 @@ class Verdict:
     cause: str | None
 
     def as_text(self) -> str:
-        """The failure message with what is known besides, in at most two lines more."""
+        """The failure message with up to two further lines: nearest event and likely cause."""
         nearest = self.nearest if "nearest were" not in self.message and self.nearest != self.cause else None
         more = [f"{name}: {text}" for name, text in (("nearest", nearest), ("likely cause", self.cause)) if text]
         return "\n".join([self.message, *more])
 
     def as_html(self) -> str:
-        """The same on top of the evidence, with what was expected and what was there set apart."""
+        """The explanation as HTML, with expected and actual value in lines of their own."""
         first = self.message.strip().splitlines()[0] if self.message.strip() else "the test failed"
         compared = _COMPARISON.fullmatch(first)
         lines = [("Failed", first)]
@@ -62,16 +62,22 @@ class Verdict:
 
 
 def folded_table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table that unfolds; nothing for one without rows."""
+    """HTML of a collapsed table; an empty text if there are no rows.
+
+    Args:
+        title: title of the table.
+        head: titles of the columns.
+        rows: texts of the cells.
+    """
     if not rows:
         return ""
     return f"<details><summary>{escape(title)}</summary>{_table(head, rows)}</details>"
 
 
 def last_requests(records: Sequence[dict[str, Any]], failed_at: int) -> list[list[str]]:
-    """The requests that came last before a failure, the latest first: when, to whom, what, status, from whom."""
+    """Rows of the last requests before a failure, latest first: time, receiver, request, status, caller."""
     answered = {(record["pid"], record.get("n")): record for record in records if record.get("record") == "answered" and record["ns"] <= failed_at}
-    came = [record for record in records if record.get("record") == "request_in" and record["ns"] <= failed_at and not is_probe(record)]
+    received = [record for record in records if record.get("record") == "request_in" and record["ns"] <= failed_at and not is_probe(record)]
     return [
         [
             f"{(failed_at - record['ns']) / 1e6:.1f} ms before",
@@ -80,12 +86,12 @@ def last_requests(records: Sequence[dict[str, Any]], failed_at: int) -> list[lis
             str(answered.get((record["pid"], record.get("n")), {}).get("status", "none yet")),
             str(record.get("caller") or ""),
         ]
-        for record in reversed(came[-_LAST_REQUESTS:])
+        for record in reversed(received[-_LAST_REQUESTS:])
     ]
 
 
 def faults_and_hits(records: Sequence[dict[str, Any]]) -> list[list[str]]:
-    """Faults that were armed: program, fault, hits."""
+    """Rows of the faults that were armed: program, fault, hits."""
     hits: dict[tuple[str, str], int] = {}
     for record in records:
         if record.get("record") == "fault":
@@ -96,10 +102,10 @@ def faults_and_hits(records: Sequence[dict[str, Any]]) -> list[list[str]]:
 
 
 def evidence_table(keyword: str, programs: Sequence[ProgramEvidence]) -> str:
-    """The programs as a table, their last output below, folded.
+    """HTML of a table of programs, followed by their collapsed last output.
 
     Args:
-        keyword: the failed keyword at which the picture was taken.
+        keyword: the failed keyword at which the states were collected.
         programs: all programs of the test.
     """
     head = ("program", "role", "pid", "parent", "state", "exit code", "port")

@@ -1,4 +1,4 @@
-"""Which faults have hit in which state of a program: what a run has tried, and what it has not."""
+"""Coverage of faults: which kinds of faults have hit programs in which state."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..faults.registry import KINDS
 
 STATES = ("starting", "loading", "idle", "busy", "draining")
 
-_WAYS = {
+_MOMENTS = {
     "starting": "before {start}",
     "loading": "after {start}    load_time=1h    until=loading",
     "idle": "while {program} is idle",
@@ -22,10 +22,10 @@ _STARTS = {"worker-1": "Start Worker", "hive": "Start Hive", "queen": "Start Que
 
 
 class FaultCoverage:
-    """Hits by state and kind.
+    """Counter of fault hits by state of the program and kind of fault.
 
     Args:
-        kinds: kind of fault -> states in which it can act.
+        kinds: kind of fault -> states in which it can hit.
     """
 
     def __init__(self, kinds: Mapping[str, Sequence[str]]):
@@ -37,7 +37,7 @@ class FaultCoverage:
         """Counts the hits of a test.
 
         Args:
-            records: of all its programs, in order of time.
+            records: journal records of all programs of the test, in order of time.
         """
         self.tests += 1
         states: dict[int, str] = {}
@@ -48,27 +48,32 @@ class FaultCoverage:
             elif record.get("record") == "bound":
                 bound.add(record["pid"])
             elif record.get("record") == "fault":
-                state = states.get(record["pid"], STATES[0]) if record["pid"] in bound else STATES[0]  # it starts until its port accepts
+                state = states.get(record["pid"], STATES[0]) if record["pid"] in bound else STATES[0]  # a program is starting until its port accepts
                 cell = state, str(record.get("kind"))
                 self._hits[cell] = self._hits.get(cell, 0) + 1
 
     @property
     def possible(self) -> list[tuple[str, str]]:
-        """All cells that can be reached, or were."""
+        """All cells (state, kind) that can be reached, and those that were reached nevertheless."""
         return [(state, kind) for kind, states in self._kinds.items() for state in STATES if state in states or (state, kind) in self._hits]
 
     @property
     def reached(self) -> list[tuple[str, str]]:
-        """All cells that were."""
+        """All cells that were reached."""
         return [cell for cell in self.possible if cell in self._hits]
 
     @property
     def share(self) -> float:
-        """How much of what is possible was reached, in per cent."""
+        """Reached share of the possible cells, in per cent."""
         return 100 * len(self.reached) / max(1, len(self.possible))
 
     def as_metadata(self, page: str, alone: bool) -> str:
-        """A short table in Robot's own syntax, with a link to the whole page."""
+        """A short table in Robot Framework's markup, with a link to the full page.
+
+        Args:
+            page: link to the full page.
+            alone: whether this is the only robot process of the run (no pabot).
+        """
         rows = ["| =State= | =Reached= | =Faults that were not tried there= |"]
         for state in STATES:
             kinds = [kind for where, kind in self.possible if where == state]
@@ -79,7 +84,7 @@ class FaultCoverage:
         return "\n".join([first, "", *rows])
 
     def as_page(self) -> str:
-        """The whole table as a page of its own; an empty cell says how to reach it."""
+        """The full table as an HTML page; an empty cell shows how to reach it."""
         head = "".join(f"<th>{state}</th>" for state in STATES)
         rows = "".join(f"<tr><th>{kind}</th>{''.join(self._cell(state, kind) for state in STATES)}</tr>" for kind in self._kinds)
         return (
@@ -89,7 +94,7 @@ class FaultCoverage:
             ".hit{background:#2e7d32;color:#fff}.no{opacity:.5}code{font-size:12px}"
             "</style></head><body><h1>State x fault coverage</h1>"
             f"<p>{len(self.reached)} of {len(self.possible)} cells, {self.share:.0f} %, in {self.tests} tests. "
-            "The line in an empty cell arms the fault; it hits when its program is asked, streams, calls back or ends in that state.</p>"
+            "The line in an empty cell arms the fault; it hits when the program receives a request, streams, calls back or ends in that state.</p>"
             f"<table><tr><th>fault</th>{head}</tr>{rows}</table></body></html>"
         )
 
@@ -102,7 +107,7 @@ class FaultCoverage:
 
 
 def how_to_reach(state: str, kind: str) -> str:
-    """The keyword line that reaches a cell, and when to say it."""
+    """The keyword call that reaches a cell, with a comment on when to call it."""
     program = _PROGRAMS[KINDS[kind].roles[0]]
-    way = _WAYS[state].format(program=program, start=_STARTS[program])
-    return f"Inject Fault    {program}    {kind.replace('-', ' ')}    # {way}"
+    moment = _MOMENTS[state].format(program=program, start=_STARTS[program])
+    return f"Inject Fault    {program}    {kind.replace('-', ' ')}    # {moment}"

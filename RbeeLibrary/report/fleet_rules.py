@@ -1,6 +1,6 @@
-"""Whether a fleet behaved: rules over what all its programs wrote (contract 3, 5, 6, 7, 12, 16).
+"""Rules for the behaviour of a fleet, checked against the journals of all programs (contract 3, 5, 6, 7, 12, 16).
 
-What the test itself did with a signal is no misbehaviour: a worker that it killed owes nobody the end of its stream.
+Consequences of signals that the test itself sent are no misbehaviour: the stream of a worker that the test killed needs no end.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _SHOWN = ("method", "path", "status", "request_id", "to", "slots", "ends", "gone
 
 
 class FleetRule(Enum):
-    """What a fleet must never do."""
+    """Rules that a fleet must not break."""
 
     ROUTED_BEFORE_READY = "routed before ready"
     CALLBACK_BEFORE_LISTENING = "callback before listening"
@@ -35,12 +35,12 @@ class FleetRule(Enum):
 
 
 HEALING = (FleetRule.CANCEL_NOT_PASSED_ON,)
-"""Rules that may be kept a moment later."""
+"""Rules that a fleet may seem to break until records under way have been written."""
 
 
 @dataclass(frozen=True)
 class EndOfProcess:
-    """How and when a process ended; minus the signal if one did it."""
+    """End of a process; the exit code is negative for a signal (-9 is SIGKILL)."""
 
     name: str
     ns: int
@@ -49,21 +49,21 @@ class EndOfProcess:
 
 @dataclass(frozen=True)
 class Finding:
-    """A rule that was broken, and the records that show it."""
+    """A broken rule with the records that prove it."""
 
     rule: FleetRule
     text: str
     records: tuple[Record, ...]
 
     def shown(self, began: int) -> str:
-        """In words, with its records, each with its time since the beginning in milliseconds."""
+        """Text of the finding, followed by its records with their times in milliseconds since `began` (monotonic nanoseconds)."""
         lines = [f"{self.rule.value}: {self.text}", *(f"    {_line(record, began)}" for record in self.records)]
         return "\n".join(lines)
 
 
 @dataclass(eq=False, repr=False)
 class Exchange:
-    """A request that a program received, from its records."""
+    """A request that a program received, with its journal records."""
 
     arrival: Record
     answered: Record = field(default_factory=dict)
@@ -71,33 +71,39 @@ class Exchange:
 
     @property
     def pid(self) -> int:
-        """Of the program that received it."""
+        """PID of the program that received the request."""
         return int(self.arrival["pid"])
 
     @property
     def status(self) -> int:
-        """0 while there is none."""
+        """HTTP status of the response, 0 if there is none yet."""
         return int(self.answered.get("status") or 0)
 
     @property
     def request_id(self) -> str | None:
-        """Of the inference."""
+        """Request id of the inference, if it is one."""
         return self.answered.get("request_id") or (self.arrival.get("body") or {}).get("request_id")
 
     def is_for(self, program: str, method: str, path: str) -> bool:
-        """Whether it is such a request."""
+        """Whether this is a request to a program of a kind.
+
+        Args:
+            program: kind of program, such as `fake-hive`.
+            method: HTTP method.
+            path: path of the request.
+        """
         return (self.arrival["program"], self.arrival["method"]) == (program, method) and self.arrival["path"] == path
 
     def records(self) -> tuple[Record, ...]:
-        """All there are."""
+        """All records of the exchange."""
         return tuple(record for record in (self.arrival, self.answered, self.end) if record)
 
 
 class History:
-    """The records of a fleet, put in order for the rules.
+    """Journal records of a fleet, indexed for the rules.
 
     Args:
-        records: of all programs and of the library, in order of time, each with the `name` of its program; tokens may be left out.
+        records: records of all programs and of the library, in order of time, each with the `name` of its program; tokens may be left out.
     """
 
     def __init__(self, records: Sequence[Record]):
@@ -115,39 +121,50 @@ class History:
                 exchanges[key].end = record
         self.exchanges = list(exchanges.values())
         self.hurt = {record["to_pid"] for record in self.of("signal_sent") if record.get("signal") in ("SIGKILL", "SIGSTOP")}
-        """pids that the test itself killed or froze."""
+        """PIDs of processes that the test itself killed or froze."""
 
     def of(self, kind: str, pid: int | None = None, **wanted: Any) -> list[Record]:
-        """Records of a kind, of one process if given, with these fields."""
-        found = self._by_kind.get(kind, [])
-        return [record for record in found if pid in (None, record["pid"]) and all(record.get(name) == value for name, value in wanted.items())]
+        """Records of a kind.
+
+        Args:
+            kind: kind of the records, such as `state`.
+            pid: only records of this process; None for all.
+            wanted: only records with these values.
+        """
+        records = self._by_kind.get(kind, [])
+        return [record for record in records if pid in (None, record["pid"]) and all(record.get(name) == value for name, value in wanted.items())]
 
     def asked(self, program: str, method: str, path: str) -> list[Exchange]:
-        """Requests that programs of a kind received, in order."""
+        """Requests that programs of a kind received, in order; arguments as for `Exchange.is_for`."""
         return [exchange for exchange in self.exchanges if exchange.is_for(program, method, path)]
 
     def inferences(self) -> list[Exchange]:
-        """What workers were asked to infer."""
+        """Inference requests that workers received."""
         return self.asked("fake-worker", "POST", "/v1/inference")
 
     def end(self, pid: int) -> EndOfProcess | None:
-        """The end of a process, None if it lives or is unknown."""
+        """The end of a process, or None if it is not recorded."""
         for reported in self.of("process_exited", child=pid):
             name = str(reported.get("worker_id") or reported.get("role"))
             return EndOfProcess(name, reported["ns"], -reported["signal"] if reported.get("signal") else reported["exit_code"])
         return None
 
 
-def misbehaviour(story: History, since: int = 0) -> list[Finding]:
-    """All findings that have a record at or after a time (monotonic nanoseconds), in the order of the rules."""
-    return [finding for rule in _RULES for finding in rule(story) if any(record["ns"] >= since for record in finding.records)]
+def misbehaviour(history: History, since: int = 0) -> list[Finding]:
+    """Broken rules, in the order of the rules.
+
+    Args:
+        history: records of the fleet.
+        since: only findings with a record at or after this time, in monotonic nanoseconds.
+    """
+    return [finding for rule in _RULES for finding in rule(history) if any(record["ns"] >= since for record in finding.records)]
 
 
-def _routed_before_ready(story: History) -> Iterator[Finding]:
-    for exchange in story.inferences():
+def _routed_before_ready(history: History) -> Iterator[Finding]:
+    for exchange in history.inferences():
         if not str(exchange.arrival.get("caller")).startswith(_CALLERS):
             continue
-        states = [record for record in story.of("state", exchange.pid) if record["ns"] <= exchange.arrival["ns"]]
+        states = [record for record in history.of("state", exchange.pid) if record["ns"] <= exchange.arrival["ns"]]
         if states and states[-1]["to"] in ("starting", "loading"):
             name, caller = exchange.arrival["name"], exchange.arrival["caller"]
             yield Finding(
@@ -155,154 +172,159 @@ def _routed_before_ready(story: History) -> Iterator[Finding]:
             )
 
 
-def _callback_before_listening(story: History) -> Iterator[Finding]:
+def _callback_before_listening(history: History) -> Iterator[Finding]:
     first: dict[int, Record] = {}
-    for told in story.of("request_out", program="fake-worker", method="POST"):
-        if str(told["path"]).endswith("/workers/ready"):
-            first.setdefault(told["pid"], told)
-    for pid, told in first.items():
-        bound = next(iter(story.of("bound", pid)), None)
-        if bound is None or told["ns"] < bound["ns"]:
-            records = (told,) if bound is None else (told, bound)
-            yield Finding(FleetRule.CALLBACK_BEFORE_LISTENING, f"{told['name']} said that it is ready before its port accepted", records)
+    for callback in history.of("request_out", program="fake-worker", method="POST"):
+        if str(callback["path"]).endswith("/workers/ready"):
+            first.setdefault(callback["pid"], callback)
+    for pid, callback in first.items():
+        bound = next(iter(history.of("bound", pid)), None)
+        if bound is None or callback["ns"] < bound["ns"]:
+            records = (callback,) if bound is None else (callback, bound)
+            yield Finding(FleetRule.CALLBACK_BEFORE_LISTENING, f"{callback['name']} said that it is ready before its port accepted", records)
 
 
-def _too_many_in_flight(story: History) -> Iterator[Finding]:
+def _too_many_in_flight(history: History) -> Iterator[Finding]:
     running: dict[int, list[Record]] = {}
-    for record in story.records:
+    for record in history.records:
         if record.get("record") == "inference_started":
-            mine = running.setdefault(record["pid"], [])
-            mine.append(record)
-            if len(mine) > record["slots"]:
-                yield Finding(FleetRule.TOO_MANY_IN_FLIGHT, f"{record['name']} has {record['slots']} slots and runs {len(mine)} requests", tuple(mine))
+            requests = running.setdefault(record["pid"], [])
+            requests.append(record)
+            if len(requests) > record["slots"]:
+                yield Finding(FleetRule.TOO_MANY_IN_FLIGHT, f"{record['name']} has {record['slots']} slots and runs {len(requests)} requests", tuple(requests))
         elif record.get("record") == "inference_ended":
-            mine = running.get(record["pid"], [])
-            mine[:] = [one for one in mine if one["request_id"] != record["request_id"]]
+            requests = running.get(record["pid"], [])
+            requests[:] = [request for request in requests if request["request_id"] != record["request_id"]]
 
 
-def _request_while_draining(story: History) -> Iterator[Finding]:
-    for exchange in story.inferences():
-        began = next(iter(story.of("state", exchange.pid, to="draining")), None)
+def _request_while_draining(history: History) -> Iterator[Finding]:
+    for exchange in history.inferences():
+        began = next(iter(history.of("state", exchange.pid, to="draining")), None)
         if began is not None and exchange.status == 200 and exchange.arrival["ns"] > began["ns"]:
             yield Finding(FleetRule.REQUEST_WHILE_DRAINING, f"{began['name']} took a request after its draining began", (began, *exchange.records()))
-    for exchange in story.asked("fake-hive", "POST", "/v1/workers/spawn"):
-        began = next(iter(story.of("shutdown_started", exchange.pid)), None)
+    for exchange in history.asked("fake-hive", "POST", "/v1/workers/spawn"):
+        began = next(iter(history.of("shutdown_started", exchange.pid)), None)
         if began is not None and 200 <= exchange.status < 300 and exchange.arrival["ns"] > began["ns"]:
             yield Finding(FleetRule.REQUEST_WHILE_DRAINING, f"{began['name']} started a worker after its draining began", (began, *exchange.records()))
 
 
-def _stream_end(story: History) -> Iterator[Finding]:
-    for exchange in story.inferences():
-        name, number = exchange.arrival["name"], exchange.request_id
+def _stream_end(history: History) -> Iterator[Finding]:
+    for exchange in history.inferences():
+        name, request_id = exchange.arrival["name"], exchange.request_id
         if exchange.status != 200:
             continue
         if exchange.end is None:
-            why = _own_death(story, exchange.pid)
-            if why is not None:
-                yield Finding(FleetRule.STREAM_END, f"{name} ended in the middle of the stream of {number}", (*exchange.records(), *why))
+            death = _own_death(history, exchange.pid)
+            if death is not None:
+                yield Finding(FleetRule.STREAM_END, f"{name} ended in the middle of the stream of {request_id}", (*exchange.records(), *death))
         elif exchange.end.get("ends", 1) > 1:
-            yield Finding(FleetRule.STREAM_END, f"the stream of {number} from {name} has {exchange.end['ends']} end markers", exchange.records())
-        elif not exchange.end.get("ends", 1) and not exchange.end.get("gone") and not story.of("cut", exchange.pid, request_id=number):
-            yield Finding(FleetRule.STREAM_END, f"the stream of {number} from {name} has no end marker", exchange.records())
+            yield Finding(FleetRule.STREAM_END, f"the stream of {request_id} from {name} has {exchange.end['ends']} end markers", exchange.records())
+        elif not exchange.end.get("ends", 1) and not exchange.end.get("gone") and not history.of("cut", exchange.pid, request_id=request_id):
+            yield Finding(FleetRule.STREAM_END, f"the stream of {request_id} from {name} has no end marker", exchange.records())
 
 
-def _own_death(story: History, pid: int) -> tuple[Record, ...] | None:
-    """Records of a death that neither the test nor a hive's cascade ordered, None for any other."""
-    end = story.end(pid)
-    if end is None or pid in story.hurt:
+def _own_death(history: History, pid: int) -> tuple[Record, ...] | None:
+    """Records of the end of a process by a fault or an error of its own, None for every other end."""
+    end = history.end(pid)
+    if end is None or pid in history.hurt:
         return None
-    faults = tuple(record for record in story.of("fault", pid) if ends_its_program(record))
-    reported = tuple(story.of("process_exited", child=pid))
+    faults = tuple(record for record in history.of("fault", pid) if ends_its_program(record))
+    reported = tuple(history.of("process_exited", child=pid))
     return (*faults, *reported) if faults or end.exit_code > 0 else None
 
 
-def _truncated_as_complete(story: History) -> Iterator[Finding]:
-    for task in story.asked("fake-queen", "POST", "/v2/tasks"):
+def _truncated_as_complete(history: History) -> Iterator[Finding]:
+    for task in history.asked("fake-queen", "POST", "/v2/tasks"):
         if task.status != 200 or task.end is None or not task.end.get("ends"):
             continue
-        relayed = [one for one in story.inferences() if one.request_id == task.request_id and one.status == 200 and one.arrival["ns"] > task.arrival["ns"]]
-        if relayed and _is_truncated(story, relayed[-1]):
+        relayed = [one for one in history.inferences() if one.request_id == task.request_id and one.status == 200 and one.arrival["ns"] > task.arrival["ns"]]
+        if relayed and _is_truncated(history, relayed[-1]):
             text = f"{task.arrival['name']} passed the truncated stream of {task.request_id} on as complete"
             yield Finding(FleetRule.TRUNCATED_AS_COMPLETE, text, (*relayed[-1].records(), *task.records()))
 
 
-def _is_truncated(story: History, inference: Exchange) -> bool:
+def _is_truncated(history: History, inference: Exchange) -> bool:
     if inference.end is not None:
         return not inference.end.get("ends", 1)
-    return story.end(inference.pid) is not None
+    return history.end(inference.pid) is not None
 
 
-def _cascade_order(story: History) -> Iterator[Finding]:
-    for order, queen, hive in _shutdown_orders(story):
-        end = story.end(queen)
-        if end is None or end.exit_code != 0 or hive in story.hurt:
+def _cascade_order(history: History) -> Iterator[Finding]:
+    for order, queen, hive in _shutdown_orders(history):
+        end = history.end(queen)
+        if end is None or end.exit_code != 0 or hive in history.hurt:
             continue
-        finished = next(iter(story.of("shutdown_finished", hive)), None)
+        finished = next(iter(history.of("shutdown_finished", hive)), None)
         if finished is None or finished["ns"] > end.ns:
-            name = next((record["name"] for record in story.of("bound", hive)), f"process {hive}")
+            name = next((record["name"] for record in history.of("bound", hive)), f"process {hive}")
             ended = {"ns": end.ns, "name": end.name, "record": "ended", "exit_code": 0}
             yield Finding(
                 FleetRule.CASCADE_ORDER, f"{end.name} ended before {name}, which it had told to end", (order, ended, *([finished] if finished else []))
             )
 
 
-def _shutdown_orders(story: History) -> Iterator[tuple[Record, int, int]]:
-    """What queens told hives: the record, the queen's pid, the hive's pid."""
-    for order in story.of("request_out", program="fake-queen", method="POST", path="/v1/admin/shutdown"):
+def _shutdown_orders(history: History) -> Iterator[tuple[Record, int, int]]:
+    """Shutdown orders from queens to hives: record, PID of the queen, PID of the hive."""
+    for order in history.of("request_out", program="fake-queen", method="POST", path="/v1/admin/shutdown"):
         port = str(order.get("target")).rpartition(":")[2]
-        bound = [record for record in story.of("bound", program="fake-hive") if str(record.get("port")) == port and record["ns"] < order["ns"]]
+        bound = [record for record in history.of("bound", program="fake-hive") if str(record.get("port")) == port and record["ns"] < order["ns"]]
         if bound:
-            yield order, order["pid"], bound[-1]["pid"]  # one that was started again later has the same port
-    for order in story.of("ssh", program="fake-queen"):
+            yield order, order["pid"], bound[-1]["pid"]  # the latest: a restarted hive has the same port
+    for order in history.of("ssh", program="fake-queen"):
         words = str((order.get("argv") or [""])[-1]).split()
         if words[:2] == ["kill", "-TERM"] and words[-1].isdigit():
             yield order, order["pid"], int(words[-1])
 
 
-def _outlived_its_hive(story: History) -> Iterator[Finding]:
-    for started in story.of("process_started", program="fake-hive"):
-        end = story.end(started["pid"])
-        if end is None or end.exit_code != 0 or story.of("process_exited", started["pid"], child=started["child"]):
+def _outlived_its_hive(history: History) -> Iterator[Finding]:
+    for started in history.of("process_started", program="fake-hive"):
+        end = history.end(started["pid"])
+        if end is None or end.exit_code != 0 or history.of("process_exited", started["pid"], child=started["child"]):
             continue
-        finished = story.of("shutdown_finished", started["pid"])
+        finished = history.of("shutdown_finished", started["pid"])
         yield Finding(FleetRule.OUTLIVED_ITS_HIVE, f"{started['worker_id']} was alive when {end.name} had ended gracefully", (started, *finished))
 
 
-def _cancel_not_passed_on(story: History) -> Iterator[Finding]:
-    for exchange in story.exchanges:
+def _cancel_not_passed_on(history: History) -> Iterator[Finding]:
+    for exchange in history.exchanges:
         arrival = exchange.arrival
         if arrival["program"] != "fake-queen" or arrival["method"] != "DELETE" or not str(arrival["path"]).startswith("/v2/tasks/") or not exchange.answered:
             continue
-        number = str(arrival["path"]).rpartition("/")[2]
-        for inference in story.inferences():
-            if inference.request_id == number and inference.status == 200 and inference.arrival["ns"] < arrival["ns"] and _goes_on(story, inference, exchange):
-                text = f"{arrival['name']} took the cancellation of {number} and did not pass it on to {inference.arrival['name']}"
+        request_id = str(arrival["path"]).rpartition("/")[2]
+        for inference in history.inferences():
+            if (
+                inference.request_id == request_id
+                and inference.status == 200
+                and inference.arrival["ns"] < arrival["ns"]
+                and _goes_on(history, inference, exchange)
+            ):
+                text = f"{arrival['name']} took the cancellation of {request_id} and did not pass it on to {inference.arrival['name']}"
                 yield Finding(FleetRule.CANCEL_NOT_PASSED_ON, text, (*inference.records(), *exchange.records()))
 
 
-def _goes_on(story: History, inference: Exchange, cancel: Exchange) -> bool:
-    number, pid = inference.request_id, inference.pid
-    if pid in story.hurt or story.end(pid) is not None or (inference.end is not None and inference.end["ns"] <= cancel.answered["ns"]):
+def _goes_on(history: History, inference: Exchange, cancel: Exchange) -> bool:
+    request_id, pid = inference.request_id, inference.pid
+    if pid in history.hurt or history.end(pid) is not None or (inference.end is not None and inference.end["ns"] <= cancel.answered["ns"]):
         return False
-    told = any(one.pid == pid and one.is_for("fake-worker", "DELETE", f"/v1/inference/{number}") for one in story.exchanges)
-    return not told and not story.of("cancelled", pid, request_id=number) and not story.of("client_gone", pid, request_id=number)
+    deleted = any(one.pid == pid and one.is_for("fake-worker", "DELETE", f"/v1/inference/{request_id}") for one in history.exchanges)
+    return not deleted and not history.of("cancelled", pid, request_id=request_id) and not history.of("client_gone", pid, request_id=request_id)
 
 
-def _retried_too_soon(story: History) -> Iterator[Finding]:
+def _retried_too_soon(history: History) -> Iterator[Finding]:
     refused: dict[tuple[int, str], Exchange] = {}
-    for exchange in story.inferences():
-        number = (exchange.arrival.get("body") or {}).get("request_id")
-        if not number or not str(exchange.arrival.get("caller")).startswith(_CALLERS):
+    for exchange in history.inferences():
+        request_id = (exchange.arrival.get("body") or {}).get("request_id")
+        if not request_id or not str(exchange.arrival.get("caller")).startswith(_CALLERS):
             continue
-        earlier = refused.pop((exchange.pid, number), None)
+        earlier = refused.pop((exchange.pid, request_id), None)
         if earlier is not None:
             waited = exchange.arrival["start"] - earlier.arrival["start"]
-            told = earlier.answered["retry_after"]
-            if waited < told - _TOLERANCE:
-                text = f"{exchange.arrival['caller']} asked {exchange.arrival['name']} again after {waited:.1f} s, it was told {told:g} s"
+            retry_after = earlier.answered["retry_after"]
+            if waited < retry_after - _TOLERANCE:
+                text = f"{exchange.arrival['caller']} asked {exchange.arrival['name']} again after {waited:.1f} s, it was told {retry_after:g} s"
                 yield Finding(FleetRule.RETRIED_TOO_SOON, text, (*earlier.records(), exchange.arrival))
         if exchange.answered.get("retry_after") is not None:
-            refused[exchange.pid, number] = exchange
+            refused[exchange.pid, request_id] = exchange
 
 
 _RULES: tuple[Callable[[History], Iterator[Finding]], ...] = (

@@ -1,4 +1,4 @@
-"""One stream as one table in log.html."""
+"""Table of the tokens of a stream for log.html."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ _MOST_ROWS = 2000
 
 
 def stream_table(name: str, state: str, why: str, started: float, tokens: list[tuple[str, float]]) -> str:
-    """A folded table of the tokens of a stream: index, text, time since the request, gap.
+    """HTML of a collapsed table with index, text, time since the request and gap of each token.
 
     Args:
-        name: of the inference.
-        state: its state.
-        why: what is known about a bad end.
-        started: when the request was sent, in seconds.
-        tokens: texts and times of arrival, in seconds.
+        name: name of the inference.
+        state: state of the inference.
+        why: reason for a bad end, appended to the title.
+        started: time at which the request was sent, in seconds.
+        tokens: texts and arrival times in seconds.
     """
     rows, previous = [], started
     for index, (text, at) in enumerate(tokens[:_MOST_ROWS]):

@@ -1,4 +1,4 @@
-"""The timeline of a test: one picture of all its processes, on one axis of time, without scripts or files from elsewhere."""
+"""The timeline of a test: an SVG picture of all its processes, without scripts or external files."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 
 _WIDTH, _LABELS, _RIGHT = 1000, 150, 14
 _LANE, _TOP, _BAR = 42, 34, 8
-_ABOVE, _BESIDE, _BELOW = -_BAR - 3, 4, _BAR + 10  # rows of labels of a lane: their baselines, from its middle
-_LETTER = 6.5  # a wide letter of a label
+_ABOVE, _BESIDE, _BELOW = -_BAR - 3, 4, _BAR + 10  # baselines of the label rows of a lane, relative to its middle
+_LETTER = 6.5  # width of a wide letter
 _MOST_ARROWS = 250
-_QUIET = ("starting", "idle", "running")  # their bars are thin, so that the others stand out
+_QUIET = ("starting", "idle", "running")  # drawn as thin bars, so that other states stand out
 _ROUTINE = ("/v1/health", "/health", "/v1/status", "/v1/ready", "/v1/workers/list")
 _ORDER = {"keeper": 0, "queen": 1, "hub": 2, "relay": 3, "sshd": 4, "hive": 5, "worker": 6}
-_STATES = {  # all as bright as the middle between the log's light and its dark ground
+_STATES = {  # readable on the light and the dark background of the log
     "starting": "#7d7d7d",
     "loading": "#a8741a",
     "idle": "#3f8a4f",
@@ -37,7 +37,7 @@ _STYLE = (
 
 @dataclass(frozen=True)
 class ProcessSpan:
-    """One process: who it was, and from when to when it lived (monotonic nanoseconds)."""
+    """Lifetime of a process, in monotonic nanoseconds."""
 
     name: str
     role: str
@@ -56,20 +56,20 @@ class _Bar:
 
 @dataclass(frozen=True)
 class _Label:
-    rank: int  # the lower, the earlier it may take a place
+    rank: int  # labels of lower rank are placed first
     text: str
-    places: Sequence[tuple[float, float, str]]  # x, baseline, anchor: the best first
+    places: Sequence[tuple[float, float, str]]  # possible places as (x, baseline, anchor), best first
 
 
 def timeline(lives: Sequence[ProcessSpan], records: Sequence[dict[str, Any]], began: int, ended: int, *, is_open: bool) -> str:
-    """The picture as HTML that folds.
+    """The timeline as collapsible HTML.
 
     Args:
         lives: all processes of the test.
-        records: their journals and the library's own, in order of time; each with the `name` of its program.
-        began: of the test, monotonic nanoseconds.
-        ended: of the test.
-        is_open: whether it shows at once.
+        records: journal records of all programs and of the library, in order of time; each has the `name` of its program.
+        began: start of the test in monotonic nanoseconds.
+        ended: end of the test in monotonic nanoseconds.
+        is_open: whether it is expanded at first.
     """
     drawing = _Drawing(lives, records, began, ended)
     svg = drawing.svg()
@@ -85,7 +85,7 @@ class _Drawing:
     def __init__(self, lives: Sequence[ProcessSpan], records: Sequence[dict[str, Any]], began: int, ended: int):
         self._records = records
         first = min([*(life.began for life in lives), *(record["ns"] for record in records)], default=began)
-        self._began = max(began, first - 2_000_000)  # nothing is to be seen before the first process
+        self._began = max(began, first - 2_000_000)  # skip the empty time before the first process
         self._ended = max(ended, self._began + 1_000_000)
         self.length = self._ended - self._began
         self.late = self._began - began
@@ -114,7 +114,7 @@ class _Drawing:
             f'role="img" aria-label="timeline">{_STYLE}{"".join(self._parts)}{note}</svg>'
         )
 
-    # --- where things are ---
+    # --- positions ---
 
     def _x(self, ns: int) -> float:
         share = (min(max(ns, self._began), self._ended) - self._began) / self.length
@@ -144,7 +144,7 @@ class _Drawing:
             self._labels.append(_Label(rank, text, places))
 
     def _write_labels(self) -> None:
-        """Writes every label at the first of its places that is free; what finds none is still told by the title of what it names."""
+        """Writes each label at its first free place, or not at all: its text is also in the title of its mark."""
         for label in sorted(self._labels, key=lambda label: label.rank):
             width = _LETTER * len(label.text)
             for x, y, anchor in label.places:
@@ -156,7 +156,7 @@ class _Drawing:
                     self._parts.append(f'<text class="s" x="{round(x, 1):g}" y="{y}"{where}>{escape(label.text)}</text>')
                     break
 
-    # --- life bars ---
+    # --- bars of processes ---
 
     def _life(self, life: ProcessSpan) -> None:
         y = self._y(life.name)
@@ -194,7 +194,7 @@ class _Drawing:
             bars = _changed(bars, at, state, end)
         return [bar for bar in bars if bar.ended > bar.began]
 
-    # --- what happened ---
+    # --- events ---
 
     def _tokens(self) -> None:
         marks: dict[str, set[int]] = {}
@@ -209,17 +209,15 @@ class _Drawing:
     def _arrows(self) -> int:
         sent = {(r.get("correlation_id"), r["name"], r.get("method"), r.get("path")): r for r in self._records if r.get("record") == "request_out"}
         answers = {(r["name"], r["pid"], r.get("n")): r for r in self._records if r.get("record") == "answered"}
-        came = [r for r in self._records if r.get("record") == "request_in" and r["name"] in self._lanes]
-        if len(came) > _MOST_ARROWS:
-            came = [r for r in came if r.get("path") not in _ROUTINE]
-        left_out = sum(1 for r in self._records if r.get("record") == "request_in" and r["name"] in self._lanes) - len(came[:_MOST_ARROWS])
-        for record in came[:_MOST_ARROWS]:
+        received = [r for r in self._records if r.get("record") == "request_in" and r["name"] in self._lanes]
+        drawn = received if len(received) <= _MOST_ARROWS else [r for r in received if r.get("path") not in _ROUTINE][:_MOST_ARROWS]
+        for record in drawn:
             source = next(
                 (r for name in self._lanes if (r := sent.get((record.get("correlation_id"), name, record.get("method"), record.get("path")))) is not None), None
             )
             answer = answers.get((record["name"], record["pid"], record.get("n")))
             self._arrow(record, source, answer)
-        return left_out
+        return len(received) - len(drawn)
 
     def _arrow(self, record: dict[str, Any], source: dict[str, Any] | None, answer: dict[str, Any] | None) -> None:
         origin = source["name"] if source is not None and source["name"] in self._lanes else "test"
@@ -242,8 +240,8 @@ class _Drawing:
                 title = f"fault {record.get('spec')} of {record['name']}"
                 width = round(_WIDTH - _RIGHT - x, 1)
                 self._parts.append(f'<rect class="f" x="{x}" y="{y - 16}" width="{width}" height="32"><title>{escape(title)}</title></rect>')
-                what = re.sub(r"\bid=[^,]*,?", "", str(record.get("spec"))).rstrip(":,")
-                self._label(1, what, (x + 3, y + _BELOW, "start"), (x - 3, y + _BELOW, "end"), (x - 3, y + _ABOVE, "end"))
+                text = re.sub(r"\bid=[^,]*,?", "", str(record.get("spec"))).rstrip(":,")
+                self._label(1, text, (x + 3, y + _BELOW, "start"), (x - 3, y + _BELOW, "end"), (x - 3, y + _ABOVE, "end"))
 
     def _moments(self) -> None:
         for record in self._records:
@@ -264,7 +262,7 @@ class _Drawing:
 
 
 def _changed(bars: list[_Bar], at: int, state: str, end: int) -> list[_Bar]:
-    """The bars with another state from a moment on."""
+    """The bars of a process with a change of state at a time."""
     last = bars[-1]
     if state == last.state:
         return bars
@@ -274,7 +272,7 @@ def _changed(bars: list[_Bar], at: int, state: str, end: int) -> list[_Bar]:
 
 
 def _sides(x: float, y: float) -> tuple[tuple[float, float, str], ...]:
-    """The places left and right of a mark; left first, so that labels of marks close to each other stand in their order."""
+    """Places for a label left and right of a mark; left first, which keeps the labels of neighbouring marks in order."""
     return (x - 7, y, "end"), (x + 7, y, "start")
 
 

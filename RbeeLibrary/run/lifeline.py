@@ -17,10 +17,9 @@ import sys
 import threading
 
 from ..errors import RunIsFull, RunIsOver
+from . import environment
 from .platform import portable
 
-RUN_VARIABLE = "RBEE_RUN"
-NAME_VARIABLE = "RBEE_NAME"
 LIMIT = 10.0
 FULL = b"full\n"
 """What a run says that has no descriptor left for one more process."""
@@ -28,7 +27,7 @@ FULL = b"full\n"
 
 def run_address() -> str | None:
     """Path of the run's socket, or None for a program that was started from a shell."""
-    return os.environ.get(RUN_VARIABLE) or None
+    return os.environ.get(environment.RUN) or None
 
 
 def connect(address: str, hello: dict[str, object]) -> socket.socket:

@@ -6,7 +6,8 @@ import contextlib
 import os
 import sys
 
-PORTABLE_SWITCH = "RBEE_PORTABLE"
+from . import environment
+
 _SET_PDEATHSIG = 1
 _M_ARENA_MAX = -8
 
@@ -16,7 +17,7 @@ def portable() -> bool:
 
     So it is on macOS, and on Linux when the environment has `RBEE_PORTABLE=1`.
     """
-    return sys.platform != "linux" or os.environ.get(PORTABLE_SWITCH) == "1"
+    return sys.platform != "linux" or os.environ.get(environment.PORTABLE) == "1"
 
 
 def require_supported() -> None:

@@ -11,7 +11,7 @@ from ..faults.base import FaultSpec
 from ..journal.reader import entries
 from .journals import Journals
 from .pending_faults import PendingFaults
-from .programs.registry import Programs
+from .programs.programs import Programs
 from .run import Run
 from .types import ArmedFault
 

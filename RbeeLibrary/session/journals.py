@@ -14,7 +14,7 @@ from ..report.cause import open_ends
 from ..run.exit_status import ExitStatus
 from .assertions import repeat_until
 from .programs.outputs import Outputs
-from .programs.registry import Programs
+from .programs.programs import Programs
 from .run import OWN_JOURNAL, Run
 from .types import Mark
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from ..fleet.supervisor import Process
 from .occupied_ports import OccupiedPorts
-from .programs.nodes import Nodes
-from .programs.registry import Programs
+from .programs.nodes import NodeDirectory
+from .programs.programs import Programs
 from .programs.stopper import Ended, Stopper
 from .run import Run
 
@@ -32,7 +32,7 @@ class Scopes:
         nodes: nodes, removed at the end of their scope.
     """
 
-    def __init__(self, run: Run, programs: Programs, stopper: Stopper, ports: OccupiedPorts, nodes: Nodes):
+    def __init__(self, run: Run, programs: Programs, stopper: Stopper, ports: OccupiedPorts, nodes: NodeDirectory):
         self._run = run
         self._programs = programs
         self._stopper = stopper

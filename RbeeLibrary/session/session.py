@@ -9,7 +9,7 @@ from ..clock.coordinator import FiredTimer
 from ..errors import NotAtRest, UsageError
 from .assertions import Verifier
 from .fault_injector import FaultInjector
-from .inferences import Inferences
+from .inference.inferences import Inferences
 from .journals import Journals
 from .judging.evidence import EvidenceCollector
 from .judging.judge import Judge
@@ -17,10 +17,10 @@ from .occupied_ports import OccupiedPorts
 from .pending_faults import PendingFaults
 from .programs.launcher import Launcher
 from .programs.node_builder import NodeBuilder
-from .programs.nodes import Nodes
+from .programs.nodes import NodeDirectory
 from .programs.outputs import Outputs
 from .programs.process_table import ProcessTable
-from .programs.registry import Programs
+from .programs.programs import Programs
 from .programs.starter import Starter
 from .programs.states import StateReader
 from .programs.stopper import Stopper
@@ -68,12 +68,12 @@ class Session:
         self.table = ProcessTable(run)
         self.states = StateReader(run, self.programs)
         self.journals = Journals(run, self.programs, self.outputs)
-        self.nodes = Nodes(run)
+        self.nodes = NodeDirectory(run)
         self.ports = OccupiedPorts()
         self.stopper = Stopper(run)
         pending = PendingFaults()
         self.launcher = Launcher(run, self.programs, self.states, self.outputs, self.nodes, pending, warn)
-        self.start = Starter(run, self.programs, self.launcher, self.stopper, self.nodes, settings)
+        self.start = Starter(run, self.programs, self.launcher, self.stopper, self.outputs, self.nodes, settings)
         self.node_builder = NodeBuilder(run, self.programs, self.nodes, self.launcher, pending)
         self.stores = StoreFiles(self.launcher.stores)
         self.inferences = Inferences(run, self.programs)

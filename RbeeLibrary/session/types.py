@@ -128,7 +128,7 @@ class TokenTexts(Enum):
     generated = "generated"
 
 
-class Service(Enum):
+class ServiceKind(Enum):
     """Which service of rbee something is."""
 
     queen = "queen"
@@ -253,6 +253,15 @@ class Node:
             "git_branch": self.branch,
             "install_path": self.install_path,
         }
+
+
+@dataclass
+class KeeperResult:
+    """What came of a keeper: `${r.rc}`, `${r.stdout}`, `${r.stderr}`."""
+
+    rc: int
+    stdout: str
+    stderr: str
 
 
 @dataclass(frozen=True)

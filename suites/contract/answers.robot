@@ -1,10 +1,9 @@
 *** Settings ***
-Documentation       What programs say is what the contract says: status, fields and their order, events, error codes.
+Documentation       Answers match the contract: status, fields and their order, events, error codes.
 ...
-...                 Fakes judge every answer of theirs, and a test fails if one is off; here a test judges, as for
-...                 real programs.
+...                 Fakes check every answer that they give, and a test fails if one is off the contract. In this suite
+...                 the tests check answers, as they would those of real programs.
 
-Library             Collections
 Library             RequestsLibrary
 Resource            ../../resources/rbee.resource
 
@@ -62,7 +61,7 @@ Cut Answer Is Off The Contract
     ...    Answer Should Match Contract    ${answer}
 
 Status Of Another Route Is Off The Contract
-    [Documentation]    A hive never says that all slots are busy.
+    [Documentation]    A hive never answers that all slots are busy.
     Inject Fault    hive    status    path=/v1/workers/list    status=503    code=ALL_SLOTS_BUSY
     ${answer} =    Ask    hive    /v1/workers/list    status=503
     Run Keyword And Expect Error
@@ -75,7 +74,7 @@ Answer Of One Service Is Not That Of Another
     ...    Answer Should Match Contract    ${answer}    of=hive
 
 Program Describes Itself
-    [Documentation]    OpenAPI, for tools that read it.
+    [Documentation]    Every program serves an OpenAPI description of its routes.
     FOR    ${name}    ${path}    IN
     ...    queen    /v2/tasks
     ...    hive    /v1/workers/spawn
@@ -89,12 +88,12 @@ Program Describes Itself
 
 *** Keywords ***
 Start A Fleet With A Hub
-    [Documentation]    One fleet for all tests: none of them changes it.
+    [Documentation]    Starts one fleet for all tests, since none of them changes it.
     Start Model Hub
     Start Fleet    workers=1
 
 Ask
-    [Documentation]    Sends a GET to a program of the fleet.
+    [Documentation]    Sends a GET request to a program of the fleet; returns the answer.
     [Arguments]    ${name}    ${path}    ${status}=200
     ${daemon} =    Get Daemon    ${name}
     ${answer} =    GET    ${daemon.url}${path}    timeout=5    expected_status=${status}

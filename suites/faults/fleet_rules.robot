@@ -1,6 +1,6 @@
 *** Settings ***
-Documentation       What a fleet must never do: each rule of `Fleet Should Have Behaved` with the fault that breaks it,
-...                 and the same story without a fault, in which the fleet behaves.
+Documentation       The rules of `Fleet Should Have Behaved`: for each rule a fault that breaks it, and the same steps without
+...                 the fault, in which the fleet behaves.
 
 Library             RequestsLibrary
 Resource            ../../resources/keeper.resource
@@ -8,7 +8,7 @@ Resource            ../../resources/keeper.resource
 
 *** Test Cases ***
 Premature Ready
-    [Documentation]    A worker that says it is ready while it loads gets an inference too early.
+    [Documentation]    A worker that reports ready while it loads gets an inference too early.
     Start Fleet
     ${fault} =    Inject Fault    worker-1    premature ready
     Start Worker    load_time=1h    until=loading
@@ -60,7 +60,7 @@ Slots Are Kept
     Fleet Should Have Behaved
 
 Accept While Draining
-    [Documentation]    A worker that ends takes one more request.
+    [Documentation]    A worker that is shutting down accepts one more request.
     Start Fleet    workers=1    slots=2    token_delay=1s
     Set Time Rate    0
     ${fault} =    Inject Fault    worker-1    accept while draining
@@ -87,7 +87,7 @@ Stream Without An End
     Fleet Should Break    stream end    from worker-1 has no end marker
 
 Double End
-    [Documentation]    The end marker is sent twice; a client that stops at the first one never sees it.
+    [Documentation]    The end marker is sent twice. A client that stops at the first one never sees the second.
     Start Fleet    workers=1
     ${fault} =    Inject Fault    worker-1    double end
     ${answer} =    Submit Inference    hello    to=worker-1
@@ -112,7 +112,7 @@ Worker That The Test Kills Is Excused
     Fleet Should Have Behaved
 
 Mend Stream
-    [Documentation]    The queen ends a broken stream as if it were whole: its client believes that it has everything.
+    [Documentation]    The queen adds the end marker to a broken stream, so its client believes that the stream is complete.
     Start Fleet    workers=1    token_delay=10ms
     ${fault} =    Inject Fault    queen    mend stream    path=/v2/tasks
     ${answer} =    Submit Inference    hello    max_tokens=2000
@@ -132,7 +132,7 @@ Broken Stream Is Passed On As Broken
     Fleet Should Have Behaved    stream end
 
 Hasty End
-    [Documentation]    The queen tells its hive to end and is gone before it: here before a worker that still answers.
+    [Documentation]    The queen tells its hive to end, but does not wait for it: a worker still streams when the queen is gone.
     Start Fleet    workers=1    token_delay=20ms
     ${fault} =    Inject Fault    queen    hasty end
     ${through} =    Submit Inference    make the queen know its hive    max_tokens=1
@@ -173,7 +173,7 @@ Hive Waits For Its Workers
     Fleet Should Have Behaved
 
 Swallow Cancel
-    [Documentation]    The queen says yes to a cancellation, and the worker goes on.
+    [Documentation]    The queen accepts a cancellation, but the worker goes on.
     Start Fleet    workers=1    token_delay=1s
     Set Time Rate    0
     ${queen} =    Get Daemon    queen
@@ -194,7 +194,7 @@ Cancellation Reaches The Worker
     Fleet Should Have Behaved
 
 Keeper Asks Again Too Soon
-    [Documentation]    A busy worker says `Retry-After: 1`; the keeper comes back after a tenth of that.
+    [Documentation]    A busy worker answers with `Retry-After: 1`. The keeper repeats its request after a tenth of a second.
     Start Busy Worker And Keeper    --busy-delays    100ms,100ms,100ms
     Advance Time    1 s
     Get Exit Code    keeper    ==    1
@@ -213,14 +213,14 @@ Keeper Asks Again When It Was Told To
 
 *** Keywords ***
 Start Busy Worker And Keeper
-    [Documentation]    The only slot is taken, and a keeper asks for it directly.
+    [Documentation]    Starts a worker whose only slot is taken, and a keeper that sends its request directly to the worker.
     [Arguments]    @{flags}
     Start Fleet With A Busy Worker
     Start Keeper    @{ASK}    --direct    @{flags}
     Wait Until Timer    keeper    busy-retry
 
 Fleet Should Break
-    [Documentation]    Checks that the fleet broke this rule, and no other.
+    [Documentation]    The fleet broke this rule and no other.
     [Arguments]    ${rule}    ${text}
     VAR    ${findings}    *findings: 1\n${rule}: *${text}*
     Wait Until Keyword Succeeds    2s    20ms    Run Keyword And Expect Error    ${findings}
@@ -228,7 +228,7 @@ Fleet Should Break
     Fleet Should Have Behaved    ${rule}
 
 Begin Draining
-    [Documentation]    A worker with a request that goes on is told to end.
+    [Documentation]    Sends SIGTERM to a worker with a running request.
     ${first} =    Submit Inference    one    to=worker-1
     Wait For Tokens    ${first}
     Terminate    worker-1

@@ -1,7 +1,7 @@
 *** Settings ***
-Documentation       Workers that do not start, do not load, do not call back, do not end; hives that cannot start any.
+Documentation       Workers that do not start, load, call back or end, and hives that cannot start workers.
 ...
-...                 The times are rbee's own; tests pass through them with `Advance Time`.
+...                 All times are rbee's own; the tests use `Advance Time`.
 
 Library             OperatingSystem
 Library             RequestsLibrary
@@ -14,7 +14,7 @@ Test Teardown       Fleet Should Have Behaved
 
 *** Test Cases ***
 Exit While Starting
-    [Documentation]    Armed before the worker exists: the next one of this name.
+    [Documentation]    The fault is armed before the worker exists. It hits the next worker of this name.
     [Tags]    L015
     ${fault} =    Inject Fault    worker-1    exit    status=7
     Run Keyword And Expect Error    *500 WORKER_CRASHED*exit code 7*    Start Worker
@@ -22,7 +22,7 @@ Exit While Starting
     Get Fault Hits    ${fault}    ==    1
 
 Exit Within The First Moments
-    [Documentation]    The spawn is answered, then the worker dies.
+    [Documentation]    The worker dies after the spawn was answered.
     ${fault} =    Inject Fault    worker-1    exit    delay=50ms
     Start Worker    until=idle
     Get Exit Code    worker-1    ==    1
@@ -30,7 +30,7 @@ Exit Within The First Moments
     Get Fault Hits    ${fault}    ==    1
 
 Kill At Start
-    [Documentation]    SIGKILL before the worker serves: the hive answers the spawn with the signal.
+    [Documentation]    The worker is killed before it serves. The hive's answer to the spawn request names the signal.
     ${fault} =    Inject Fault    worker-1    kill at start
     Run Keyword And Expect Error    *500 WORKER_CRASHED*signal 9*    Start Worker
     Get Worker Count    hive    ==    0
@@ -56,7 +56,7 @@ Kill While Loading
     Get Fault Hits    ${fault}    ==    1
 
 Stick
-    [Documentation]    Loading stops at 28 of 32 layers; the worker says so, and stays loading.
+    [Documentation]    Loading stops at 28 of 32 layers. The worker reports them and stays in the state `loading`.
     [Tags]    S33
     ${fault} =    Inject Fault    worker-1    stick    layer=28
     Set Time Rate    0
@@ -64,7 +64,7 @@ Stick
     Advance Time    1 h
     Get Fault Hits    ${fault}    ==    1
     Get State    worker-1    ==    loading    within=0s
-    Get Layers    worker-1    28
+    Loaded Layers Should Be    worker-1    28
 
 Never Ready
     [Tags]    L023
@@ -100,7 +100,7 @@ Late Callback
     Get Fault Hits    ${fault}    >=    1
 
 Early Callback
-    [Documentation]    The hive hears of a ready worker whose port still refuses: one who looks at once finds nobody.
+    [Documentation]    The callback arrives while the worker's port still refuses connections.
     [Tags]    S27
     ${url} =    Start Callback Receiver
     ${fault} =    Inject Fault    worker-1    early callback
@@ -112,7 +112,7 @@ Early Callback
     Get Fault Hits    ${fault}    ==    1
 
 Skip Model Check
-    [Documentation]    Without the fault a file that is no model ends the worker with exit code 1.
+    [Documentation]    Without the fault, the worker exits with 1 if its file is not a model.
     Create File    ${OUTPUT DIR}/no-model.gguf    this is no model
     Run Keyword And Expect Error    *expected b'GGUF'*    Start Worker    hive=None    model=${OUTPUT DIR}/no-model.gguf
     ${fault} =    Inject Fault    worker-1    skip model check
@@ -122,7 +122,7 @@ Skip Model Check
     [Teardown]    Remove File    ${OUTPUT DIR}/no-model.gguf
 
 Leave Listener
-    [Documentation]    The worker is dead, its port answers: the hive believes the process table and reports the ghost.
+    [Documentation]    The worker is dead, but its port answers. The hive relies on the process table and reports the listener.
     [Tags]    L022
     ${fault} =    Inject Fault    worker-1    leave listener
     ${worker} =    Start Worker
@@ -131,12 +131,13 @@ Leave Listener
     Should Be Equal    ${answer.json()}[status]    healthy
     Get Worker Count    hive    ==    0
     Get Output    hive    contains    worker worker-1 has ended, but something still answers on port ${worker.port}
-    @{ghosts} =    Get Records    hive    zombie_http
-    Should Be Equal    ${{ [ghost["worker_id"] for ghost in $ghosts] }}    ${{ ["worker-1"] }}    msg=records zombie_http
+    @{listeners} =    Get Records    hive    zombie_http
+    Length Should Be    ${listeners}    1    msg=number of records zombie_http
+    Should Be Equal    ${listeners}[0][worker_id]    worker-1
     Get Fault Hits    ${fault}    ==    1
 
 Silent Shutdown
-    [Documentation]    The request is not answered within 5 s; SIGTERM ends the worker well.
+    [Documentation]    The shutdown request is not answered within 5 s. Then SIGTERM ends the worker gracefully.
     [Tags]    L020
     Start Worker
     ${fault} =    Inject Fault    worker-1    silent shutdown
@@ -152,7 +153,7 @@ Silent Shutdown
     Get Fault Hits    ${fault}    ==    1
 
 Ignore Sigterm
-    [Documentation]    Silent to the request for 5 s and deaf to the signal for 10 s: only SIGKILL helps.
+    [Documentation]    The worker ignores the request for 5 s and SIGTERM for 10 s. Then SIGKILL ends it.
     [Tags]    L021
     Start Worker
     ${silent} =    Inject Fault    worker-1    silent shutdown
@@ -170,7 +171,7 @@ Ignore Sigterm
     Get Fault Hits    ${deaf}    ==    1
 
 Ignore Shutdown
-    [Documentation]    The request is answered and forgotten: the worker is killed when its 30 s are over.
+    [Documentation]    The worker answers the request, but does not end. It is killed after 30 s.
     [Tags]    L016    L031
     Start Worker
     ${fault} =    Inject Fault    worker-1    ignore shutdown
@@ -205,9 +206,9 @@ Spawn Fails
 
 
 *** Keywords ***
-Get Layers
-    [Documentation]    Checks how many layers a worker says it has loaded.
-    [Arguments]    ${name}    ${expected}
+Loaded Layers Should Be
+    [Documentation]    The worker reports this many loaded layers.
+    [Arguments]    ${name}    ${expected: int}
     ${daemon} =    Get Daemon    ${name}
-    ${loaded} =    Evaluate    requests.get('${daemon.url}/v1/status', timeout=5).json()['layers_loaded']    modules=requests
-    Should Be Equal As Integers    ${loaded}    ${expected}
+    ${status} =    GET    ${daemon.url}/v1/status    timeout=5
+    Should Be Equal    ${status.json()}[layers_loaded]    ${expected}

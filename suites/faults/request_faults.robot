@@ -1,5 +1,5 @@
 *** Settings ***
-Documentation       What a plain client sees when an answer is delayed, refused, broken or missing: one fault a test.
+Documentation       Faults of answers: late, refused, broken and missing ones. Each test shows one fault as a client sees it.
 
 Library             RequestsLibrary
 Resource            ../../resources/rbee.resource
@@ -12,14 +12,14 @@ Test Teardown       Fleet Should Have Behaved
 Delay
     [Documentation]    The answer comes later.
     ${fault} =    Inject Fault    worker-1    delay    path=/v1/health    delay=150ms
-    ${before} =    Evaluate    time.monotonic()
+    ${start} =    Get Monotonic Time
     Health Answers    200
-    ${after} =    Evaluate    time.monotonic()
-    Should Be True    ${after} - ${before} >= 0.15
+    ${end} =    Get Monotonic Time
+    Should Be Between    ${end - ${start}}    0.15    10
     Get Fault Hits    ${fault}    ==    1
 
 Status
-    [Documentation]    The answer is an error of the test's choice, in the envelope.
+    [Documentation]    The answer is an error with a status and a code of the test's choice.
     ${fault} =    Inject Fault    worker-1    status    path=/v1/health    status=500    code=INTERNAL
     ${answer} =    Health Answers    500
     Should Be Equal    ${answer.json()}[error][code]    INTERNAL
@@ -48,7 +48,7 @@ Wrong Version
     Get Fault Hits    ${fault}    >=    1
 
 No Answer
-    [Documentation]    The request is taken; the client gives up. Other requests are answered meanwhile.
+    [Documentation]    The request is accepted, but never answered. Other requests are answered meanwhile.
     ${fault} =    Inject Fault    worker-1    no answer    path=/v1/status
     ${worker} =    Get Daemon    worker-1
     Run Keyword And Expect Error    *Read timed out*    GET    ${worker.url}/v1/status    timeout=0.2
@@ -65,14 +65,14 @@ No Answer Goes On When The Fault Is Cleared
     Get Token Count    ${answer}    ==    3
 
 Reset Request
-    [Documentation]    A RST instead of an answer.
+    [Documentation]    The connection is reset instead of an answer.
     ${fault} =    Inject Fault    worker-1    reset request    path=/v1/health
     ${worker} =    Get Daemon    worker-1
     Run Keyword And Expect Error    *Connection reset by peer*    GET    ${worker.url}/v1/health    timeout=5
     Get Fault Hits    ${fault}    ==    1
 
 Kill On Request
-    [Documentation]    The process dies instead of answering; the hive gets its true status.
+    [Documentation]    The process is killed instead of answering, and its hive gets the exit status.
     [Tags]    L028
     ${fault} =    Inject Fault    worker-1    kill on request    path=/v1/inference
     ${answer} =    Submit Inference    hello    to=worker-1
@@ -91,7 +91,7 @@ Exit On Request
     Get Fault Hits    ${fault}    ==    1
 
 Refuse
-    [Documentation]    The port refuses connections, the process lives. Afterwards it is the same port.
+    [Documentation]    The port refuses connections while the process lives. Afterwards the same port accepts again.
     ${fault} =    Inject Fault    worker-1    refuse
     ${answer} =    Submit Inference    hello    to=worker-1
     Get Inference State    ${answer}    ==    refused
@@ -102,7 +102,7 @@ Refuse
     Get Fault Hits    ${fault}    ==    1
 
 Refuse For A Time
-    [Documentation]    The queen tries three times; the third time somebody is there.
+    [Documentation]    The queen makes three attempts, and the third one succeeds.
     Set Time Rate    0
     ${fault} =    Inject Fault    hive    refuse    delay=500ms
     ${answer} =    Submit Inference    patience    max_tokens=3
@@ -127,13 +127,13 @@ Fault Lets The First Requests Pass
     Get Fault Hits    ${fault}    ==    1
 
 Fault Of One Test Is Gone In The Next
-    [Documentation]    The fault of the test before was armed in a program of the same name.
+    [Documentation]    The fault of the previous test was armed in a program of the same name.
     Health Answers    200
 
 
 *** Keywords ***
 Health Answers
-    [Documentation]    Asks the worker for its health and checks the status.
+    [Documentation]    The worker answers a health request with this status; returns the answer.
     [Arguments]    ${status}
     ${worker} =    Get Daemon    worker-1
     ${answer} =    GET    ${worker.url}/v1/health    timeout=5    expected_status=${status}

@@ -1,5 +1,5 @@
 *** Settings ***
-Documentation       A worker has slots; who finds none is told so at once, and nobody is let in twice.
+Documentation       The slots of a worker: a request without a free slot is refused at once, and no slot is given away twice.
 
 Library             RequestsLibrary
 Resource            ../../resources/rbee.resource
@@ -40,7 +40,7 @@ Health And List Answer While All Slots Are Busy
     Get State    worker-1    ==    busy    seen_by=hive    within=500ms
 
 Last Slot Goes To Exactly One Request
-    [Documentation]    Forty rounds: three of four slots are taken, two requests come at the same moment.
+    [Documentation]    Three of four slots are taken, and two requests come at the same moment. Forty rounds.
     [Tags]    L037
     Start Worker    hive=None    slots=4    token_delay=10s
     FOR    ${number}    IN RANGE    3
@@ -54,13 +54,20 @@ Last Slot Goes To Exactly One Request
 
 *** Keywords ***
 One Of Two Simultaneous Requests Wins
-    [Documentation]    Two requests at once: one streams, the other is told that all slots are busy.
+    [Documentation]    Sends two requests at once: one streams, the other is refused because all slots are busy.
     ${left} =    Submit Inference    left    to=worker-1
     ${right} =    Submit Inference    right    to=worker-1
-    ${states} =    Outcome Of    ${left}    ${right}
-    Should Be Equal    ${states}    ${{['refused', 'streaming']}}
-    ${loser} =    Evaluate    $left if $left.state.value == 'refused' else $right
-    ${winner} =    Evaluate    $right if $loser is $left else $left
+    ${state} =    Get Inference State    ${left}    !=    connecting
+    Get Inference State    ${right}    !=    connecting
+    IF    '${state.value}' == 'refused'
+        VAR    ${loser}    ${left}
+        VAR    ${winner}    ${right}
+    ELSE
+        VAR    ${loser}    ${right}
+        VAR    ${winner}    ${left}
+    END
+    Get Inference State    ${winner}    ==    streaming    within=0s
+    Get Inference State    ${loser}    ==    refused    within=0s
     Get Inference Error    ${loser}    ==    ALL_SLOTS_BUSY
     Should Be Equal    ${loser.error}[slots_total]    ${4}
     Should Be Equal    ${loser.error}[slots_busy]    ${4}
@@ -68,11 +75,3 @@ One Of Two Simultaneous Requests Wins
     ${status} =    GET    ${worker.url}/v1/status    timeout=5
     Should Be Equal    ${status.json()}[slots_available]    ${0}    msg=slots available while all four are taken
     Cancel Inference    ${winner}
-
-Outcome Of
-    [Documentation]    The states of two inferences once both have an answer, in alphabetical order.
-    [Arguments]    ${left}    ${right}
-    Get Inference State    ${left}    !=    connecting
-    Get Inference State    ${right}    !=    connecting
-    ${states} =    Evaluate    sorted([$left.state.value, $right.state.value])
-    RETURN    ${states}

@@ -1,5 +1,5 @@
 *** Settings ***
-Documentation       What the keeper makes of a stream that breaks, stalls, or is cancelled with Ctrl+C.
+Documentation       Streams that break, stall or are cancelled with Ctrl+C, as the keeper's user sees them.
 
 Resource            ../../resources/keeper.resource
 
@@ -8,7 +8,7 @@ Test Teardown       Fleet Should Have Behaved    stream end
 
 *** Test Cases ***
 Worker Death Mid-Stream Keeps The Partial Result
-    [Documentation]    SIGKILL after 12 of 20 tokens: what came is on standard output and in a file, and the user is told.
+    [Documentation]    The worker is killed after 12 of 20 tokens. They are on standard output and in a file that the message names.
     [Tags]    S39    EC4
     Death Should Keep Twelve Tokens
 
@@ -17,7 +17,7 @@ Worker Death Mid-Stream Keeps The Partial Result Of A Direct Inference
     Death Should Keep Twelve Tokens    --direct
 
 Ctrl+C Cancels The Inference
-    [Documentation]    DELETE at the worker, no token after it, the slot is free; exit code 130 and a clean line.
+    [Documentation]    The worker gets a DELETE request, stops, and frees its slot. The keeper prints a clean line and exits with 130.
     [Tags]    S40    EC5
     Interrupt Should Cancel
 
@@ -26,7 +26,7 @@ Ctrl+C Cancels A Direct Inference
     Interrupt Should Cancel    --direct
 
 Ctrl+C Waits Five Seconds For A Silent Worker
-    [Documentation]    A frozen worker does not answer the DELETE: exit code 130 all the same.
+    [Documentation]    A frozen worker does not answer the DELETE request. The exit code is 130 all the same.
     [Tags]    S40    EC5
     Start Registered Fleet    workers=1    token_delay=1s
     Set Time Rate    0
@@ -41,7 +41,7 @@ Ctrl+C Waits Five Seconds For A Silent Worker
     Get Exit Code    keeper    ==    130
 
 Second Ctrl+C Ends At Once
-    [Documentation]    Nobody waits for the worker any more.
+    [Documentation]    The keeper no longer waits for the worker.
     [Tags]    S40
     Start Registered Fleet    workers=1    token_delay=1s
     Set Time Rate    0
@@ -54,7 +54,7 @@ Second Ctrl+C Ends At Once
     Get Exit Code    keeper    ==    130
 
 Ctrl+C Before The Worker Is Known Cancels The Task
-    [Documentation]    While the model is loaded the queen is told, and nobody asks the worker any more.
+    [Documentation]    While the model is loading, the keeper cancels the task at the queen, and the worker gets no inference.
     [Tags]    S40
     Start Registered Fleet    load_time=1h
     Set Time Rate    0
@@ -68,7 +68,7 @@ Ctrl+C Before The Worker Is Known Cancels The Task
     Get Request Count    mock-worker-1    POST    /v1/inference    ==    0    within=0s
 
 Silent Stream Is Given Up After Sixty Seconds
-    [Documentation]    No event for 60 s: the request is cancelled, what came is kept.
+    [Documentation]    After 60 s without an event, the request is cancelled and the received tokens are kept.
     [Tags]    L033
     Start Registered Fleet    workers=1    token_delay=1s
     Inject Fault    worker-1    stall    after_tokens=5
@@ -79,15 +79,15 @@ Silent Stream Is Given Up After Sixty Seconds
     Get State    keeper    ==    running    seen_by=process
     Advance Time    10 s
     Get Exit Code    keeper    ==    1
-    ${told} =    Get Output    keeper    stream=stderr
-    Should Have Parts    ${told}    INFERENCE_TIMEOUT    60 seconds    Tokens generated: 5 / 20    rbee-partial-req-stall.txt
+    ${stderr} =    Get Output    keeper    stream=stderr
+    Should Have Parts    ${stderr}    INFERENCE_TIMEOUT    60 seconds    Tokens generated: 5 / 20    rbee-partial-req-stall.txt
     Get Request Count    worker-1    DELETE    /v1/inference/req-stall    ==    1
     ${text} =    Keeper Output
     Partial File Should Be    req-stall    ${text}    5
     [Teardown]    Remove File    ${OUTPUT DIR}/rbee-partial-req-stall.txt
 
 Comments Are No Sign Of Life
-    [Documentation]    The worker keeps the connection alive with a comment every 10 s, and sends no token.
+    [Documentation]    The worker sends a comment every 10 s, but no token. The keeper gives up after 60 s.
     [Tags]    L033
     Start Registered Fleet    workers=1    token_delay=10min
     Set Time Rate    0
@@ -101,7 +101,7 @@ Comments Are No Sign Of Life
     [Teardown]    Remove File    ${OUTPUT DIR}/rbee-partial-req-comments.txt
 
 Whole Stream Has Five Minutes
-    [Documentation]    Tokens come, but too slowly: 300 s from the first byte.
+    [Documentation]    Tokens arrive, but too slowly. The keeper gives up 300 s after the first byte.
     Start Registered Fleet    workers=1    token_delay=50s
     Set Time Rate    0
     Start Keeper    @{ASK}    --partial-dir    ${OUTPUT DIR}    --request-id    req-slow
@@ -114,18 +114,19 @@ Whole Stream Has Five Minutes
     [Teardown]    Remove File    ${OUTPUT DIR}/rbee-partial-req-slow.txt
 
 Lost Connection To The Queen Is Noticed At Once
-    [Documentation]    The line between keeper and queen is cut after 8 tokens: eight are on standard output and in the file.
+    [Documentation]    The line between keeper and queen is cut after 8 tokens. All eight are on standard output and in the file.
     [Tags]    L034
     Start Registered Fleet    workers=1    token_delay=100ms
     ${line} =    Start Relay    to=queen
     Cut Line Should End The Keeper    --queen-url    ${line.url}
 
 Lost Connection To The Worker Is Noticed At Once
-    [Documentation]    The same, directly: the worker is at an address behind which there is a line.
+    [Documentation]    The keeper talks directly to a worker behind a line, and the line is cut.
     [Tags]    L034
     ${port} =    Evaluate    RbeeLibrary.run.tcp_ports.free_range(1)    modules=RbeeLibrary.run.tcp_ports
     Start Queen
-    Start Hive    env=${{ {"RBEE_WORKER_HOST": "127.0.0.2"} }}
+    VAR    &{env}    RBEE_WORKER_HOST=127.0.0.2
+    Start Hive    env=${env}
     Add Hive To Registry    workstation
     Start Relay    to=127.0.0.1:${port}    host=127.0.0.2    port=${port}
     Start Worker    port=${port}    token_delay=100ms
@@ -143,7 +144,7 @@ Error Event Counts As A Broken Stream
 
 *** Keywords ***
 Cut Line Should End The Keeper
-    [Documentation]    Within a moment, with exit code 1, and with what came.
+    [Documentation]    The keeper exits with 1 when the line is cut, and keeps the eight tokens that it has received.
     [Arguments]    @{flags}
     Set Time Rate    0
     Start Keeper    @{ASK}    @{flags}    --partial-dir    ${OUTPUT DIR}    --request-id    req-line
@@ -156,7 +157,7 @@ Cut Line Should End The Keeper
     [Teardown]    Remove File    ${OUTPUT DIR}/rbee-partial-req-line.txt
 
 Death Should Keep Twelve Tokens
-    [Documentation]    In one of both flows.
+    [Documentation]    A keeper with these flags keeps the twelve tokens of a worker that is killed.
     [Arguments]    @{flags}
     Start Registered Fleet    workers=1
     Inject Fault    worker-1    kill    after_tokens=12    times=1
@@ -171,15 +172,15 @@ Death Should Keep Twelve Tokens
     [Teardown]    Remove File    ${OUTPUT DIR}/rbee-partial-req-death.txt
 
 Partial File Should Be
-    [Documentation]    The text of so many tokens, as on standard output.
-    [Arguments]    ${id}    ${stdout}    ${count}
+    [Documentation]    The partial file has this many tokens, and the same text as standard output.
+    [Arguments]    ${id}    ${stdout}    ${count: int}
     ${kept} =    Get File    ${OUTPUT DIR}/rbee-partial-${id}.txt
     Should Be Equal    ${kept}    ${stdout}
     ${words} =    Split String    ${kept}
     Length Should Be    ${words}    ${count}
 
 Interrupt Should Cancel
-    [Documentation]    In one of both flows.
+    [Documentation]    Ctrl+C cancels the inference of a keeper with these flags.
     [Arguments]    @{flags}
     Start Registered Fleet    workers=1    token_delay=1s
     Set Time Rate    0

@@ -1,5 +1,5 @@
 *** Settings ***
-Documentation       A worker whose slots are all taken: the keeper asks again after 1, 2 and 4 s, and then gives up.
+Documentation       A worker without a free slot: the keeper retries after 1, 2 and 4 s, and then gives up.
 
 Resource            ../../resources/keeper.resource
 
@@ -8,7 +8,7 @@ Test Teardown       Fleet Should Have Behaved
 
 *** Test Cases ***
 Busy Worker Is Retried Three Times
-    [Documentation]    Four requests with the same id, 1, 2 and 4 s apart; 503 with its numbers; nothing is spawned.
+    [Documentation]    The worker gets four requests with the same id, 1, 2 and 4 s apart, and refuses each with 503. Nothing is spawned.
     [Tags]    S35    S11
     Start Fleet With A Busy Worker
     ${mark} =    Mark Journal
@@ -18,7 +18,11 @@ Busy Worker Is Retried Three Times
     Get Exit Code    keeper    ==    1
     Get Request Gaps    worker-1    POST    /v1/inference    ==    ['1s', '2s', '4s']    tolerance=20ms    since=${mark}
     @{refused} =    Get Requests    worker-1    POST    /v1/inference    since=${mark}
-    Should Be True    {r.status for r in $refused} == {503} and len({r.body["request_id"] for r in $refused}) == 1
+    Length Should Be    ${refused}    4
+    FOR    ${request}    IN    @{refused}
+        Should Be Equal As Integers    ${request.status}    503
+        Should Be Equal    ${request.body}[request_id]    ${refused[0].body}[request_id]
+    END
     No Request Should Come    hive    POST    /v1/workers/spawn    since=${mark}
 
 Busy Worker Is Retried Directly
@@ -32,15 +36,15 @@ Busy Worker Is Retried Directly
     Get Request Gaps    worker-1    POST    /v1/inference    ==    ['1s', '2s', '4s']    tolerance=20ms    since=${mark}
 
 Full Queue Is Explained
-    [Documentation]    Each pause is told, then the code, the number of retries and what to do.
+    [Documentation]    The keeper announces each pause, then prints the number of retries, the code, and what to do.
     [Tags]    S41    EC6
     Start Fleet With A Busy Worker
     Start Keeper    @{ASK}
     Wait Until Timer    keeper    busy-retry
     Advance Time    8 s
     Get Exit Code    keeper    ==    1
-    ${told} =    Get Output    keeper    stream=stderr
-    Should Have Parts    ${told}    retrying in 1 second    retrying in 2 seconds    retrying in 4 seconds
+    ${stderr} =    Get Output    keeper    stream=stderr
+    Should Have Parts    ${stderr}    retrying in 1 second    retrying in 2 seconds    retrying in 4 seconds
     ...    3 retries    ALL_SLOTS_BUSY    wait, or use another node
     Get Output    keeper    ==    ${EMPTY}    stream=stdout
 

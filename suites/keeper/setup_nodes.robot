@@ -1,7 +1,8 @@
 *** Settings ***
-Documentation       `rbee-keeper setup`: nodes are added after a successful ssh, listed, updated, removed,
+Documentation       `rbee-keeper setup`: nodes are added after a successful ssh, listed, updated and removed,
 ...                 and rbee is installed on them.
 
+Library             DateTime
 Resource            ../../resources/keeper.resource
 
 Test Teardown       Fleet Should Have Behaved
@@ -9,22 +10,23 @@ Test Teardown       Fleet Should Have Behaved
 
 *** Test Cases ***
 Registering A Reachable Node Stores It
-    [Documentation]    One request, one ssh call, one row; two lines on standard output; exit code 0.
+    [Documentation]    One request, one ssh call, one row, and two messages on standard output.
     [Tags]    S01
     ${node} =    Queen And Node
-    ${result} =    Keeper Should Succeed    setup    add-node    @{{ $node.flags() }}
+    ${result} =    Keeper Should Succeed    setup    add-node    @{node.flags()}
     Should Have Parts    ${result.stdout}    [queen-rbee]    SSH    workstation.home.arpa
     Should Have Parts    ${result.stdout}    [queen-rbee]    'workstation'    registered
     Get Request Count    queen    POST    /v2/registry/beehives/add    ==    1
     @{calls} =    Get Ssh Calls    workstation
     Length Should Be    ${calls}    1
-    Should Be Equal    ${calls[0].argv[:2]}    ${{ ["-i", $node.key] }}
+    Should Be Equal    ${calls[0].argv[0]}    -i
+    Should Be Equal    ${calls[0].argv[1]}    ${node.key}
     @{rows} =    Get Rows    queen    beehives
     Should Be Equal    ${rows}[0][status]    reachable
     Should Be Equal    ${rows}[0][ssh_host]    workstation.home.arpa
 
 Home Is Expanded By The Keeper
-    [Documentation]    `~` in key and install path is the keeper's own home, and the queen gets whole paths.
+    [Documentation]    The keeper expands `~` in key and install path to its own home, and the queen gets absolute paths.
     [Tags]    S01
     Queen And Node
     ${home} =    Create Keeper Home With Key
@@ -36,10 +38,10 @@ Home Is Expanded By The Keeper
     Should Be Equal    ${rows}[0][install_path]    ${home}/rbee
 
 Registering An Unreachable Node Fails
-    [Documentation]    ssh ends with 255, the keeper with 1; the request says `main` for the branch; no row.
+    [Documentation]    ssh exits with 255, the keeper with 1, and no row is written. The branch of the request is `main` by default.
     [Tags]    S02
     ${node} =    Queen And Node    ssh=timeout    host=unreachable.home.arpa
-    ${result} =    Keeper Should Fail    setup    add-node    @{{ $node.flags() }}
+    ${result} =    Keeper Should Fail    setup    add-node    @{node.flags()}
     Should Have Parts    ${result.stdout}    [queen-rbee]    SSH    unreachable.home.arpa
     Should Have Parts    ${result.stdout}    [queen-rbee]    failed    Connection timeout
     @{calls} =    Get Ssh Calls    workstation
@@ -52,12 +54,12 @@ Registering An Unreachable Node Fails
     Should Be Empty    ${rows}
 
 Registering Tries Ssh Three Times
-    [Documentation]    Each attempt is told.
+    [Documentation]    The keeper prints each attempt.
     [Tags]    L001
     Set Time Rate    10
     ${node} =    Start Node    ssh=timeout
     Start Queen    ssh_attempts=3
-    ${result} =    Keeper Should Fail    setup    add-node    @{{ $node.flags() }}
+    ${result} =    Keeper Should Fail    setup    add-node    @{node.flags()}
     Should Have Parts    ${result.stdout}    1/3    2/3    3/3
     Get Ssh Count    workstation    ==    3
     @{rows} =    Get Rows    queen    beehives
@@ -66,34 +68,34 @@ Registering Tries Ssh Three Times
 Key With Bad Permissions Is Explained
     [Tags]    L002
     ${node} =    Queen And Node    ssh=bad key
-    ${result} =    Keeper Should Fail    setup    add-node    @{{ $node.flags() }}
+    ${result} =    Keeper Should Fail    setup    add-node    @{node.flags()}
     Should Have Parts    ${result.stdout}    Permission denied (publickey)    chmod 600 ${node.key}
     @{rows} =    Get Rows    queen    beehives
     Should Be Empty    ${rows}
 
 Key Path That Does Not Exist Is Refused By The Keeper
-    [Documentation]    The queen is not even asked.
+    [Documentation]    The queen gets no request.
     [Tags]    L004
     ${node} =    Queen And Node
-    ${result} =    Keeper Should Fail    setup    add-node    @{{ $node.flags() }}    --ssh-key    /nonexistent/key
+    ${result} =    Keeper Should Fail    setup    add-node    @{node.flags()}    --ssh-key    /nonexistent/key
     Should Have Parts    ${result.stderr}    /nonexistent/key    not found
     No Request Should Come    queen    POST    *
 
 Second Node With The Same Name Is Refused
-    [Documentation]    Where the queen refuses, the keeper says which commands help; update-node replaces the row.
+    [Documentation]    The keeper names the commands that help, and `update-node` replaces the row.
     [Tags]    L005
     ${node} =    Queen And Node    node_conflict=refuse
-    Keeper Should Succeed    setup    add-node    @{{ $node.flags() }}
-    ${result} =    Keeper Should Fail    setup    add-node    @{{ $node.flags() }}    --git-branch    next
+    Keeper Should Succeed    setup    add-node    @{node.flags()}
+    ${result} =    Keeper Should Fail    setup    add-node    @{node.flags()}    --git-branch    next
     Should Have Parts    ${result.stdout}    workstation    update-node    remove-node
     @{rows} =    Get Rows    queen    beehives
     Should Be Equal    ${rows}[0][git_branch]    main
-    Keeper Should Succeed    setup    update-node    @{{ $node.flags() }}    --git-branch    next
+    Keeper Should Succeed    setup    update-node    @{node.flags()}    --git-branch    next
     @{rows} =    Get Rows    queen    beehives
     Should Be Equal    ${rows}[0][git_branch]    next
 
 Installing The Hive On A Registered Node
-    [Documentation]    Three lines, as the stages are reached.
+    [Documentation]    The keeper prints three lines, one for each stage.
     [Tags]    S03
     ${node} =    Start Node    installed=False
     Start Queen
@@ -113,16 +115,14 @@ Installing On An Unreachable Node Fails
     Should Contain    ${result.stderr}    Connection refused
 
 Listing Nodes Shows Every Node
-    [Documentation]    By name, each with the date of its row in UTC.
+    [Documentation]    Nodes are sorted by name. Each has the date of its row, in UTC.
     [Tags]    S04
     Start Queen
     Add Hive To Registry    workstation    install_path=/opt/rbee
     Add Hive To Registry    blep
     ${result} =    Keeper Should Succeed    setup    list-nodes
     @{rows} =    Get Rows    queen    beehives    node_name=workstation
-    ${date} =    Evaluate
-    ...    datetime.datetime.fromtimestamp(${rows}[0][last_connected_unix], datetime.timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
-    ...    modules=datetime
+    ${date} =    Add Time To Date    1970-01-01    ${rows}[0][last_connected_unix]    result_format=%Y-%m-%d %H:%M:%S
     Should Have Parts    ${result.stdout}    Registered nodes    blep (blep.home.arpa)    workstation (workstation.home.arpa)
     ...    Status: reachable    Last connected: ${date}    Install path: /opt/rbee
 
@@ -133,7 +133,7 @@ Listing No Nodes Says So
     Should Contain    ${result.stdout}    No nodes
 
 Removing A Node Deletes Its Row
-    [Documentation]    The same again fails.
+    [Documentation]    Removing the node a second time fails.
     [Tags]    S05
     Start Queen
     Add Hive To Registry    workstation
@@ -148,16 +148,16 @@ Removing A Node Deletes Its Row
 
 *** Keywords ***
 Queen And Node
-    [Documentation]    A queen, and a node that ssh to which ends as told; returns the node.
+    [Documentation]    Starts a node for which ssh has this outcome, and a queen; returns the node.
     [Arguments]    ${ssh}=ok    ${host}=${None}    &{options}
     ${node} =    Start Node    ssh=${ssh}    host=${host}
     Start Queen    &{options}
     RETURN    ${node}
 
 Create Keeper Home With Key
-    [Documentation]    The keeper's home with a private key in it; returns its path.
+    [Documentation]    Creates a private key in the keeper's home; returns the path of the home.
     Run Keeper    setup    list-nodes
-    ${outputs} =    Get Option    queen    --database
-    ${home} =    Evaluate    os.path.dirname($outputs) + "/keeper-home"    modules=os
-    Create File    ${home}/.ssh/id_ed25519
-    RETURN    ${home}
+    ${database} =    Get Option    queen    --database
+    ${folder}    ${_} =    Split Path    ${database}
+    Create File    ${folder}/keeper-home/.ssh/id_ed25519
+    RETURN    ${folder}/keeper-home

@@ -1,5 +1,5 @@
 *** Settings ***
-Documentation       `rbee-keeper workers` and `rbee-keeper logs`: what the queen knows, asked for by a person.
+Documentation       `rbee-keeper workers` and `rbee-keeper logs`: workers and logs of all nodes, by way of the queen.
 
 Resource            ../../resources/keeper.resource
 
@@ -8,7 +8,7 @@ Test Teardown       Fleet Should Have Behaved
 
 *** Test Cases ***
 Workers List Shows Every Worker
-    [Documentation]    One request; a line for each worker, with its node and its state at this moment.
+    [Documentation]    The list has one line for each worker, with its node and its state at this moment.
     [Tags]    S59
     Workers On Two Nodes
     ${busy} =    Submit Inference    long    to=worker-1
@@ -28,7 +28,7 @@ No Workers Says So
     Should Contain    ${result.stdout}    No workers
 
 Workers Health Shows One Node
-    [Documentation]    Only the workers of this node; a killed one is not ready.
+    [Documentation]    Only the workers of this node are shown. A killed worker is not ready.
     [Tags]    S60
     Workers On Two Nodes
     ${result} =    Keeper Should Succeed    workers    health    --node    workstation
@@ -49,7 +49,7 @@ Workers Health Of An Unknown Node Fails
     Should Contain    ${result.stderr}    NODE_NOT_FOUND
 
 Workers Shutdown Ends The Worker
-    [Documentation]    The queen is asked, the worker unloads its model and exits with 0; both lists forget it.
+    [Documentation]    The worker unloads its model and exits with 0. Hive and queen no longer list it.
     [Tags]    S61
     Start Registered Fleet    workers=1
     Get Request Count    hive    POST    /v1/workers/ready    ==    1    status=200
@@ -69,7 +69,7 @@ Shutdown Of An Unknown Worker Fails
     Get Request Count    queen    POST    /v2/workers/shutdown    ==    1    status=404
 
 Logs Follow Until Ctrl+C
-    [Documentation]    What happens at the hive shows up while it runs; Ctrl+C ends it with 130.
+    [Documentation]    New lines of the hive's log are printed as they are written. Ctrl+C ends the keeper with 130.
     [Tags]    S62
     Start Registered Fleet
     Start Keeper    logs    --node    workstation    --follow
@@ -90,7 +90,7 @@ Logs End By Themselves
 
 *** Keywords ***
 Workers On Two Nodes
-    [Documentation]    worker-1 on workstation, worker-2 on blep.
+    [Documentation]    Starts worker-1 on the node workstation and worker-2 on the node blep.
     Start Queen
     Start Hive
     Start Hive    blep

@@ -1,10 +1,11 @@
 *** Settings ***
-Documentation       A queen installs rbee on a node, starts the node's hive when it is needed, and ends it with itself:
+Documentation       A queen installs rbee on a node, starts the node's hive when it is needed, and ends it when it ends itself,
 ...                 all over ssh.
 
-Library             Collections
 Library             OperatingSystem
 Library             RequestsLibrary
+Library             String
+Library             ../../resources/event_reader.py
 Library             ../../resources/together.py
 Resource            ../../resources/rbee.resource
 
@@ -14,16 +15,15 @@ Test Teardown       Fleet Should Have Behaved
 
 *** Test Cases ***
 Installing The Hive On A Registered Node
-    [Documentation]    The script goes to ssh's standard input, in its order; the stages come as they are reached.
+    [Documentation]    ssh gets the script on its standard input, and the answer streams the stages as they are reached.
     [Tags]    S03
     ${node} =    Start Node    installed=False
     ${queen} =    Start Queen
     Register    ${queen}    ${node}
-    @{stages} =    Install    ${queen}
-    Should Be Equal    ${stages}    ${{ ["cloning", "building", "done"] }}
+    Install Should Reach    ${queen}    cloning    building    done
     @{calls} =    Get Ssh Calls    workstation
-    @{lines} =    Evaluate    [line for line in $calls[-1].stdin.splitlines() if line]
-    VAR    @{script}
+    ${lines} =    Get Lines Matching Regexp    ${calls[-1].stdin}    .+
+    VAR    ${script}
     ...    set -e
     ...    cd ${node.install_path}
     ...    git clone https://github.com/user/llama-orch.git .
@@ -31,21 +31,21 @@ Installing The Hive On A Registered Node
     ...    echo 'rbee-stage building'
     ...    cargo build --release --bin rbee-hive
     ...    cargo build --release --bin llm-worker-rbee
-    Lists Should Be Equal    ${lines}    ${script}
+    ...    separator=\n
+    Should Be Equal    ${lines}    ${script}
     File Should Exist    ${node.install_path}/target/release/rbee-hive
 
 Failed Installation Says Why
-    [Documentation]    ssh to the node does not work any more.
+    [Documentation]    The node was registered, but ssh no longer reaches it.
     [Tags]    S03
     Start Queen
     Add Hive To Registry    workstation
     Start Node    ssh=refused
     ${queen} =    Get Daemon    queen
-    @{stages} =    Install    ${queen}
-    Should Be Equal    ${stages}    ${{ ["cloning", "error"] }}
+    Install Should Reach    ${queen}    cloning    error
 
 Ssh Is Run By The Queen
-    [Documentation]    While ssh takes its time, its process is a child of the queen.
+    [Documentation]    While ssh runs, its process is a child of the queen.
     [Tags]    S03
     ${node} =    Start Node    delay=300ms
     ${queen} =    Start Queen
@@ -54,7 +54,7 @@ Ssh Is Run By The Queen
     Get Request Count    queen    POST    /v2/registry/beehives/add    ==    1    status=200
 
 Hive Is Started When It Is Needed
-    [Documentation]    Nothing accepts at the node: the queen starts its hive with one ssh call, waits for it, and goes on.
+    [Documentation]    No hive runs on the node. The queen starts it with one ssh call, waits until it answers, and goes on.
     [Tags]    S07
     ${node} =    Start Node
     ${queen} =    Start Queen
@@ -87,14 +87,14 @@ Hive That Was Installed Is Found Where Cargo Put It
     ${node} =    Start Node    installed=False
     ${queen} =    Start Queen
     Register    ${queen}    ${node}
-    Install    ${queen}
+    Install Should Reach    ${queen}    cloning    building    done
     ${answer} =    Submit Inference    good morning    max_tokens=5
     Wait Until Inference Ends    ${answer}    within=10s
     Get Inference State    ${answer}    ==    done
     Get Command Line    hive    contains    daemon
 
 Missing Hive Binary Is Explained
-    [Documentation]    ssh works, the install path has no hive: exit code 127 there, an error with a hint here.
+    [Documentation]    ssh works, but the install path has no hive: exit code 127 on the node, an error with a hint for the user.
     [Tags]    L003
     ${node} =    Start Node    installed=False
     ${queen} =    Start Queen
@@ -123,7 +123,7 @@ Node That Ssh Does Not Reach Is Marked
     Should Be Equal    ${rows}[0][status]    unreachable
 
 Queen Ends The Hive That It Started
-    [Documentation]    SIGTERM over ssh to the pid it was told; the worker ends with its hive.
+    [Documentation]    The queen sends SIGTERM over ssh to the pid that the start has returned. The worker ends with its hive.
     [Tags]    S51
     ${node} =    Start Node
     ${queen} =    Start Queen    cascade=owned
@@ -151,20 +151,17 @@ Queen Without A Cascade Leaves The Hive Alone
 
 *** Keywords ***
 Register
-    [Documentation]    Adds a node to the queen's registry, over its API.
+    [Documentation]    Adds a node to the queen's registry with a request.
     [Arguments]    ${queen}    ${node}
     POST    ${queen.url}/v2/registry/beehives/add    json=${node.registration()}    timeout=20
 
-Install
-    [Documentation]    Installs rbee on the node and returns the stages.
-    [Arguments]    ${queen}
-    ${answer} =    POST
-    ...    ${queen.url}/v2/registry/beehives/install
-    ...    json=${{ {"node_name": "workstation"} }}
-    ...    timeout=20
+Install Should Reach
+    [Documentation]    Installs rbee on the node. The answer streams these stages, and then ends.
+    [Arguments]    ${queen}    @{expected}
+    VAR    &{body}    node_name=workstation
+    ${answer} =    POST    ${queen.url}/v2/registry/beehives/install    json=${body}    timeout=20
     Should Be Equal    ${answer.headers}[Content-Type]    text/event-stream
-    @{stages} =    Evaluate
-    ...    [json.loads(line[6:])["stage"] for line in $answer.text.splitlines() if line.startswith("data: {")]
-    ...    modules=json
     Should End With    ${answer.text}    data: [DONE]\n\n
-    RETURN    ${stages}
+    @{events} =    Parse Events    ${answer.text}
+    @{stages} =    Get Field Of Each    ${events}[:-1]    stage
+    Lists Should Be Equal    ${stages}    ${expected}

@@ -1,7 +1,6 @@
 *** Settings ***
-Documentation       A queen knows nodes: it registers one after a successful ssh, lists them, and forgets them when it is told to.
+Documentation       The queen's registry of nodes: a node is added after a successful ssh, listed, replaced and removed.
 
-Library             Collections
 Library             RequestsLibrary
 Library             ../../resources/together.py
 Resource            ../../resources/rbee.resource
@@ -21,18 +20,17 @@ ${PROBE}           echo 'connection test'
 
 *** Test Cases ***
 Registering A Reachable Node Stores It
-    [Documentation]    One ssh call with the contract's words, then one row with all thirteen columns.
+    [Documentation]    One ssh call with the arguments of the contract, then one row with all thirteen columns.
     [Tags]    S01
     ${queen}    ${node} =    Queen And Node
     ${before} =    Get Clock Date
     ${answer} =    Register    ${queen}    ${node.registration()}
-    Should Be Equal
-    ...    ${answer}
-    ...    ${{ {"success": True, "message": "node 'workstation' is registered", "node_name": "workstation"} }}
+    VAR    &{success}    success=${True}    message=node 'workstation' is registered    node_name=workstation
+    Dictionaries Should Be Equal    ${answer}    ${success}
     Ssh Should Have Probed    ${node}
     @{rows} =    Get Rows    queen    beehives
     Length Should Be    ${rows}    1
-    Should Be True    ${before} - 1 <= ${rows}[0][last_connected_unix] <= ${before} + 60
+    Should Be Between    ${rows}[0][last_connected_unix]    ${before - 1}    ${before + 60}
     VAR    &{expected}
     ...    &{node.registration()}
     ...    last_connected_unix=${rows}[0][last_connected_unix]
@@ -43,7 +41,7 @@ Registering A Reachable Node Stores It
     Dictionaries Should Be Equal    ${rows}[0]    ${expected}
 
 Registering An Unreachable Node Fails
-    [Documentation]    ssh times out with its own code 255: no row.
+    [Documentation]    ssh times out with its exit code 255, and no row is written.
     [Tags]    S02
     ${queen}    ${node} =    Queen And Node    ssh=timeout    host=unreachable.home.arpa
     ${answer} =    Register    ${queen}    ${node.registration()}    status=400
@@ -57,7 +55,7 @@ Registering An Unreachable Node Fails
     Should Be Empty    ${rows}
 
 Every Failure Of Ssh Has Its Own Reason
-    [Documentation]    Not every one is a time-out; none leaves a row.
+    [Documentation]    Each outcome of ssh has its code and message, and none leaves a row.
     [Tags]    S02    L002
     [Template]    Registration Should Fail
     timeout    SSH_TIMEOUT    Connection timeout
@@ -70,55 +68,59 @@ Every Failure Of Ssh Has Its Own Reason
 Missing Ssh Program Is Told Apart
     [Tags]    S02
     ${queen} =    Start Queen    ssh_program=/nowhere/ssh
-    ${answer} =    Register    ${queen}    ${{ {**$REGISTRATION} }}    status=400
+    ${answer} =    Register    ${queen}    ${REGISTRATION}    status=400
     Should Be Equal    ${answer}[message]    ssh program not found
 
 Registering Tries Ssh Three Times
-    [Documentation]    Pauses of 0, 200 and 400 ms on the run's clock before the calls.
+    [Documentation]    The pauses before the calls are 0, 200 and 400 ms of the run's clock.
     [Tags]    L001
     Set Time Rate    0
     ${node} =    Start Node    ssh=timeout
     ${queen} =    Start Queen    ssh_attempts=3
     ${answer} =    Register While Time Goes On    ${queen}    ${node.registration()}    2 s
     Should Be Equal    ${answer}[error][code]    SSH_TIMEOUT
-    Should Be Equal    ${answer}[error][details]    ${{ {"attempts": 3} }}
+    Should Be Equal    ${answer}[error][details]    {"attempts": 3}    type=dict
     @{records} =    Get Records    queen    ssh
-    @{pauses} =    Evaluate    [round(1000 * (b["clock"] - a["clock"])) for a, b in zip($records, $records[1:])]
-    Should Be Equal    ${pauses}    ${{ [200, 400] }}
+    ${pauses} =    Get Gaps    ${records}
+    Should Be Equal    ${pauses}    [200, 400]    type=list[int]
 
 Second Registration Replaces The First
     [Tags]    L005
     ${queen}    ${node} =    Queen And Node
     Register    ${queen}    ${node.registration()}
-    Register    ${queen}    ${{ {**$node.registration(), "git_branch": "next"} }}
+    VAR    &{second}    &{node.registration()}    git_branch=next
+    Register    ${queen}    ${second}
     @{rows} =    Get Rows    queen    beehives
     Length Should Be    ${rows}    1
     Should Be Equal    ${rows}[0][git_branch]    next
 
 Second Node With The Same Name Is Refused
-    [Documentation]    Where the queen is told to refuse: the row stays as it is, but for an update.
+    [Documentation]    A queen with `node_conflict=refuse` keeps the row as it is; only an update replaces it.
     [Tags]    L005
     ${queen}    ${node} =    Queen And Node    node_conflict=refuse
     Register    ${queen}    ${node.registration()}
-    ${answer} =    Register    ${queen}    ${{ {**$node.registration(), "git_branch": "next"} }}    status=409
+    VAR    &{second}    &{node.registration()}    git_branch=next
+    ${answer} =    Register    ${queen}    ${second}    status=409
     Should Be Equal    ${answer}[error][code]    NODE_ALREADY_EXISTS
     Should Contain    ${answer}[message]    update-node
     Should Contain    ${answer}[message]    remove-node
     @{rows} =    Get Rows    queen    beehives
     Should Be Equal    ${rows}[0][git_branch]    main
-    Register    ${queen}    ${{ {**$node.registration(), "git_branch": "next", "update": True} }}
+    VAR    &{update}    &{second}    update=${True}
+    Register    ${queen}    ${update}
     @{rows} =    Get Rows    queen    beehives
     Should Be Equal    ${rows}[0][git_branch]    next
 
 Nodes Are Listed By Name
-    [Documentation]    All columns of all rows, as they are in the file.
+    [Documentation]    The list has all rows with all their columns.
     [Tags]    S04
     ${queen} =    Start Queen
     Add Hive To Registry    workstation
     Add Hive To Registry    blep
     ${answer} =    GET    ${queen.url}/v2/registry/beehives/list    timeout=5
-    @{names} =    Evaluate    [node["node_name"] for node in $answer.json()["nodes"]]
-    Should Be Equal    ${names}    ${{ ["blep", "workstation"] }}
+    @{names} =    Get Field Of Each    ${answer.json()}[nodes]    node_name
+    VAR    @{expected}    blep    workstation
+    Lists Should Be Equal    ${names}    ${expected}
     @{rows} =    Get Rows    queen    beehives    node_name=blep
     Dictionaries Should Be Equal    ${answer.json()}[nodes][0]    ${rows}[0]
 
@@ -127,7 +129,7 @@ Removing A Node Deletes Its Row
     [Tags]    S05
     ${queen} =    Start Queen
     Add Hive To Registry    workstation
-    ${body} =    Evaluate    {"node_name": "workstation"}
+    VAR    &{body}    node_name=workstation
     ${answer} =    POST    ${queen.url}/v2/registry/beehives/remove    json=${body}    timeout=5
     Should Be Equal    ${answer.json()}[message]    node 'workstation' removed from registry
     @{rows} =    Get Rows    queen    beehives
@@ -137,7 +139,7 @@ Removing A Node Deletes Its Row
     Should Be Equal    ${again.json()}[success]    ${False}
 
 Inference On An Unknown Node Is Refused
-    [Documentation]    Nothing else happens: no ssh, no request to anybody.
+    [Documentation]    The queen neither runs ssh nor sends a request.
     [Tags]    S06
     Queen And Node
     ${answer} =    Submit Inference    hello    node=workstation
@@ -149,7 +151,7 @@ Inference On An Unknown Node Is Refused
     Should Be Empty    ${sent}
 
 Registry Outlives Its Queen
-    [Documentation]    SIGKILL right after the answer: the row is there.
+    [Documentation]    The queen is killed right after its answer, and the row is there.
     [Tags]    S01
     ${queen}    ${node} =    Queen And Node
     Register    ${queen}    ${node.registration()}
@@ -159,37 +161,38 @@ Registry Outlives Its Queen
     Should Be Equal    ${answer.json()}[nodes][0][node_name]    workstation
 
 Mock Ssh Runs No Ssh
-    [Documentation]    MOCK_SSH counts by its mere presence: a host called unreachable fails, every other one succeeds.
+    [Documentation]    With MOCK_SSH set, even to nothing, a host called unreachable fails, and every other host succeeds.
     [Tags]    S01
     Start Node    ssh=timeout
-    ${queen} =    Start Queen    env=${{ {"MOCK_SSH": ""} }}
+    VAR    &{env}    MOCK_SSH=${EMPTY}
+    ${queen} =    Start Queen    env=${env}
     Register    ${queen}    ${REGISTRATION}
-    ${answer} =    Register    ${queen}    ${{ {**$REGISTRATION, "ssh_host": "unreachable.home.arpa"} }}    status=400
+    VAR    &{unreachable}    &{REGISTRATION}    ssh_host=unreachable.home.arpa
+    ${answer} =    Register    ${queen}    ${unreachable}    status=400
     Should Be Equal    ${answer}[message]    Connection timeout
     Get Ssh Count    workstation    ==    0
 
 Bad Registration Gets All Its Problems
-    [Documentation]    Missing fields, and a host that ssh would take for an option.
+    [Documentation]    Fields are missing, and ssh would take the host for an option. The answer names each of these fields.
     ${queen} =    Start Queen
-    ${answer} =    Register
-    ...    ${queen}
-    ...    ${{ {"node_name": "n", "ssh_host": "-oProxyCommand=touch /tmp/x"} }}
-    ...    status=400
+    VAR    &{body}    node_name=n    ssh_host=-oProxyCommand=touch /tmp/x
+    ${answer} =    Register    ${queen}    ${body}    status=400
     Should Be Equal    ${answer}[error][code]    INVALID_REQUEST
-    @{fields} =    Evaluate    [error["field"] for error in $answer["error"]["details"]["errors"]]
-    Should Be Equal    ${fields}    ${{ ["ssh_host", "ssh_user", "git_repo_url", "install_path"] }}
+    @{fields} =    Get Field Of Each    ${answer}[error][details][errors]    field
+    VAR    @{expected}    ssh_host    ssh_user    git_repo_url    install_path
+    Lists Should Be Equal    ${fields}    ${expected}
 
 
 *** Keywords ***
 Queen And Node
-    [Documentation]    A queen, and a node that ssh to which ends as told.
+    [Documentation]    Starts a node for which ssh has this outcome, and a queen; returns both.
     [Arguments]    ${ssh}=ok    ${host}=${None}    &{options}
     ${node} =    Start Node    ssh=${ssh}    host=${host}
     ${queen} =    Start Queen    &{options}
     RETURN    ${queen}    ${node}
 
 Register
-    [Documentation]    POST /v2/registry/beehives/add; returns the body of the answer.
+    [Documentation]    Sends a registration to the queen; returns the body of the answer.
     [Arguments]    ${queen}    ${body}    ${status}=200
     ${answer} =    POST
     ...    ${queen.url}/v2/registry/beehives/add
@@ -199,7 +202,7 @@ Register
     RETURN    ${answer.json()}
 
 Register While Time Goes On
-    [Documentation]    The same, with the clock moved while the queen waits.
+    [Documentation]    Sends a registration and moves the clock while the queen waits; returns the body of the answer.
     [Arguments]    ${queen}    ${body}    ${by}
     ${future} =    Post In The Background    ${queen.url}/v2/registry/beehives/add    ${body}
     Wait Until Timer    queen    ssh-pause    within=5s
@@ -208,7 +211,7 @@ Register While Time Goes On
     RETURN    ${answer.json()}
 
 Ssh Should Have Probed
-    [Documentation]    Once, with exactly the words of the contract, and with success.
+    [Documentation]    ssh ran once, with exactly the arguments of the contract, and succeeded.
     [Arguments]    ${node}
     @{calls} =    Get Ssh Calls    workstation
     Length Should Be    ${calls}    1
@@ -223,7 +226,7 @@ Ssh Should Have Probed
     Should Be Equal As Integers    ${calls[0].exit_code}    0
 
 Registration Should Fail
-    [Documentation]    With this outcome of ssh, for this reason.
+    [Documentation]    With this outcome of ssh, the registration fails with this code and reason.
     [Arguments]    ${outcome}    ${code}    ${reason}
     ${queen}    ${node} =    Queen And Node    ssh=${outcome}
     ${answer} =    Register    ${queen}    ${node.registration()}    status=400

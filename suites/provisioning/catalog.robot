@@ -1,5 +1,5 @@
 *** Settings ***
-Documentation       The catalog of a hive is a file that outlives it, whatever happens to the hive or to the file.
+Documentation       The catalog of a hive is a file. It survives the hive, and a corrupt file is replaced.
 
 Resource            ../../resources/models.resource
 
@@ -8,18 +8,18 @@ Test Teardown       Fleet Should Have Behaved
 
 *** Test Cases ***
 Catalog Outlives Its Hive
-    [Documentation]    SIGKILL, and a new hive on the same files: the model is still known.
+    [Documentation]    The hive is killed and started again on the same files. The model is still known.
     [Tags]    S18
     Start Hub And Hive
     ${download} =    Begin Download
     Download Should Complete    ${download}
     Kill    hive
     Restart    hive
-    ${said} =    Ask For Model
-    Should Be Equal    ${said}[download_id]    cached
+    ${answer} =    Ask For Model
+    Should Be Equal    ${answer}[download_id]    cached
 
 Corrupt Catalog Is Replaced
-    [Documentation]    Garbage is set aside unchanged, a fresh catalog takes its place, and the hive works.
+    [Documentation]    The corrupt file is kept under another name, an empty catalog replaces it, and the hive works.
     [Tags]    L043
     Start Hub And Hive
     ${path} =    Get Option    hive    --models-db
@@ -46,13 +46,13 @@ Catalog That Becomes Corrupt In Use Is Replaced
     ${path} =    Get Option    hive    --models-db
     Create File    ${path}    overwritten by somebody
     Remove Files    ${path}-wal    ${path}-shm
-    ${said} =    Ask For Model
-    Should Not Be Equal    ${said}[download_id]    cached
+    ${answer} =    Ask For Model
+    Should Not Be Equal    ${answer}[download_id]    cached
     Download Should Complete    ${download}
     File Should Exist    ${path}.corrupt.backup
 
 Shutdown Leaves The Catalog Alone
-    [Documentation]    Three workers end with their hive; the row is still there.
+    [Documentation]    Three workers end with their hive, and the row is still there.
     [Tags]    S49
     Start Model Hub
     Start Fleet    workers=3
@@ -66,7 +66,7 @@ Shutdown Leaves The Catalog Alone
     Get Catalog Count    hive    ==    1    reference=${REPOSITORY}
 
 Unusable Catalog Ends The Hive At Once
-    [Documentation]    Exit code 1, and the path in its last words.
+    [Documentation]    The hive exits with code 1, and its message names the path.
     Create File    ${OUTPUT DIR}/in-the-way
     Run Keyword And Expect Error
     ...    *exited with 1 while starting*in-the-way*

@@ -1,5 +1,5 @@
 *** Settings ***
-Documentation       A model comes from the hub: with progress, once for all who ask, broken and resumed, checked at the end.
+Documentation       Downloads from the hub: progress, one transfer for simultaneous requests, retries and resumption, checksums.
 
 Library             ../../resources/together.py
 Resource            ../../resources/models.resource
@@ -9,38 +9,39 @@ Test Teardown       Fleet Should Have Behaved
 
 *** Test Cases ***
 Missing Model Is Downloaded With Progress
-    [Documentation]    5 MB at 10 MB a second: an event each MB, spread in time, then the path, then the end.
+    [Documentation]    5 MB at 10 MB/s: one event for each MB, spread over time, then the path, then the end.
     [Tags]    S16
     Start Model Hub    rate=10MB
     Start Hive    queen=None
     ${download} =    Begin Download
     @{events} =    Wait Until Stream Ends    ${download}
-    @{stages} =    Evaluate    [event["stage"] for event in $events[:-1]]
-    @{expected} =    Evaluate    ["downloading"] * 5 + ["complete"]
+    @{stages} =    Get Field Of Each    ${events}[:-1]    stage
+    VAR    @{expected}    downloading    downloading    downloading    downloading    downloading    complete
     Lists Should Be Equal    ${stages}    ${expected}
-    @{bytes} =    Evaluate    [event["bytes_downloaded"] for event in $events[:5]]
-    @{megabytes} =    Evaluate    [1048576 * number for number in range(1, 6)]
-    Lists Should Be Equal    ${bytes}    ${megabytes}
+    FOR    ${number}    ${event}    IN ENUMERATE    @{events}[:5]    start=1
+        Should Be Equal    ${event}[bytes_downloaded]    ${number * 1048576}
+        Should Be Greater Than    ${event}[speed_mbps]    0
+    END
     Should Be Equal As Integers    ${events}[0][bytes_total]    ${MODEL_SIZE}
-    Should Be True    all(event["speed_mbps"] > 0 for event in $events[:5])
-    ${spread} =    Evaluate    $download.times[4] - $download.times[0]
-    Should Be True    ${spread} > 0.2    msg=five events came within ${spread} s: they were held back
+    VAR    ${spread}    ${download.times[4] - ${download.times[0]}}
+    Should Be Greater Than    ${spread}    0.2    msg=five events arrived within ${spread} s: they were not sent one by one
     Download Should Complete    ${download}
 
 Cached Model Is Not Downloaded
-    [Documentation]    A row of the catalog is enough: the hub hears nothing, and the worker gets the row's file.
+    [Documentation]    The catalog has a row for the model. The hub gets no request, and the worker gets the file of the row.
     [Tags]    S15
     Start Hub And Hive
     Add Model To Catalog    ${MODEL}
-    ${said} =    Ask For Model
+    ${answer} =    Ask For Model
     @{rows} =    Get Rows    hive    models
-    Should Be Equal    ${said}    ${{ {"download_id": "cached", "local_path": $rows[0]["local_path"]} }}
+    VAR    &{expected}    download_id=cached    local_path=${rows}[0][local_path]
+    Dictionaries Should Be Equal    ${answer}    ${expected}
     Start Worker    model_ref=${MODEL}
     Get Command Line    worker-1    contains    --model ${rows}[0][local_path]
     No Request Should Come    hub    GET    *
 
 Downloaded Model Is In The Catalog
-    [Documentation]    All six columns; the next request is answered from it.
+    [Documentation]    All six columns of the row are right, and the next request is answered from it.
     [Tags]    S18
     Start Hub And Hive
     ${before} =    Get Clock Date
@@ -52,12 +53,12 @@ Downloaded Model Is In The Catalog
     Should Be Equal    ${rows}[0][reference]    ${REPOSITORY}
     Should End With    ${rows}[0][local_path]    /models/tinyllama-q4.gguf
     Should Be Equal As Integers    ${rows}[0][size_bytes]    ${MODEL_SIZE}
-    Should Be True    ${before} - 1 <= ${rows}[0][downloaded_at_unix] <= ${before} + 60
-    ${said} =    Ask For Model
-    Should Be Equal    ${said}[download_id]    cached
+    Should Be Between    ${rows}[0][downloaded_at_unix]    ${before - 1}    ${before + 60}
+    ${answer} =    Ask For Model
+    Should Be Equal    ${answer}[download_id]    cached
 
 Broken Download Is Resumed At The Byte
-    [Documentation]    The hub resets the connection after exactly 2 MB, once: the second request begins there, 100 ms later.
+    [Documentation]    The hub resets the connection after exactly 2 MB, once. The second request begins there, 100 ms later.
     [Tags]    S17    L009
     Start Hub And Hive
     ${fault} =    Inject Fault    hub    cut    path=${FILE_PATH}    after_bytes=2097152    times=1
@@ -69,14 +70,13 @@ Broken Download Is Resumed At The Byte
     Should Be Equal As Integers    ${retry}[bytes_downloaded]    2097152
     Should Contain    ${retry}[error]    Connection reset by peer
     Download Should Complete    ${download}
-    @{ranges} =    Get Ranges
-    Should Be Equal    ${ranges}    ${{ ["", "bytes=2097152-"] }}
+    Ranges Should Be    ${EMPTY}    bytes=2097152-
     @{pauses} =    Get Retry Pauses
-    Should Be True    100 <= ${pauses}[0] < 200
+    Should Be Between    ${pauses}[0]    100    199
     Get Fault Hits    ${fault}    ==    1
 
 Download Is Given Up After Six Attempts
-    [Documentation]    Pauses of 100, 200, 400, 800 and 1600 ms of the run's clock; what came stays in the partial file.
+    [Documentation]    The pauses are 100, 200, 400, 800 and 1600 ms of the run's clock.
     [Tags]    S17    L009
     Start Hub And Hive
     Set Time Rate    0
@@ -85,14 +85,13 @@ Download Is Given Up After Six Attempts
     Advance Time    10 s
     ${error} =    Download Should Fail    ${download}    DOWNLOAD_FAILED
     Should Contain    ${error}[message]    6 attempts
-    @{ranges} =    Get Ranges
-    Length Should Be    ${ranges}    6
-    @{pauses} =    Get Retry Pauses
-    Should Be Equal    ${pauses}    ${{ [100, 200, 400, 800, 1600] }}
+    Get Request Count    hub    GET    ${FILE_PATH}    ==    6    within=0s
+    ${pauses} =    Get Retry Pauses
+    Should Be Equal    ${pauses}    [100, 200, 400, 800, 1600]    type=list[int]
     Get Fault Hits    ${fault}    ==    6
 
 Partial File Of An Earlier Run Is Used
-    [Documentation]    A hive that was killed left 3 of 5 MB: the next one asks for the rest, and begins beyond 60 %.
+    [Documentation]    A killed hive has left 3 of 5 MB. The next one requests the rest, and its progress begins at 60 %.
     [Tags]    L044
     Start Hub And Hive
     Inject Fault    hub    stall    path=${FILE_PATH}    after_bytes=3145728    times=1
@@ -108,20 +107,20 @@ Partial File Of An Earlier Run Is Used
     Wait Until Timer    hub    delay
     Advance Time    1 s
     @{events} =    Wait Until Stream Ends    ${download}
-    Should Be True    ${events}[0][bytes_downloaded] > 0.6 * ${MODEL_SIZE}
+    Should Be Greater Than    ${events}[0][bytes_downloaded]    ${MODEL_SIZE * 0.6}
     Download Should Complete    ${download}
-    @{ranges} =    Get Ranges
-    Should Be Equal    ${ranges}    ${{ ["", "bytes=3145728-"] }}
+    Ranges Should Be    ${EMPTY}    bytes=3145728-
 
 Twenty Who Ask At Once Get One Download
-    [Documentation]    The hub serves the file once; all twenty read the same progress to its end.
+    [Documentation]    The hub serves the file once, and all twenty clients read the same progress to its end.
     Start Hub And Hive
     ${hive} =    Get Daemon    hive
     ${stall} =    Inject Fault    hub    delay    path=${FILE_PATH}    delay=300ms
-    @{ids} =    Post Together    20    ${hive.url}/v1/models/download    ${{ {"model_ref": $MODEL} }}
-    Should Be True    len({said["download_id"] for said in $ids}) == 1
-    FOR    ${said}    IN    @{ids}
-        ${download} =    Follow Download    ${said}[download_id]
+    VAR    &{body}    model_ref=${MODEL}
+    @{answers} =    Post Together    20    ${hive.url}/v1/models/download    ${body}
+    FOR    ${answer}    IN    @{answers}
+        Should Be Equal    ${answer}[download_id]    ${answers}[0][download_id]
+        ${download} =    Follow Download    ${answer}[download_id]
         @{events} =    Wait Until Stream Ends    ${download}
         Should Be Equal    ${events}[-2][stage]    complete
     END
@@ -131,7 +130,7 @@ Twenty Who Ask At Once Get One Download
     File Should Be The Hub's    ${events}[-2][local_path]
 
 Late Reader Gets The Last Event
-    [Documentation]    While the download runs, and for 60 s after it: then nobody knows it any more.
+    [Documentation]    The last event is served until 60 s after the download. Then its id is unknown.
     Start Hub And Hive
     ${hive} =    Get Daemon    hive
     Set Time Rate    0
@@ -139,8 +138,9 @@ Late Reader Gets The Last Event
     Wait Until Stream Ends    ${download}
     ${late} =    Follow Download    ${download.id}
     @{events} =    Wait Until Stream Ends    ${late}
-    @{stages} =    Evaluate    [event if event == "[DONE]" else event["stage"] for event in $events]
-    Should Be Equal    ${stages}    ${{ ["complete", "[DONE]"] }}
+    Length Should Be    ${events}    2
+    Should Be Equal    ${events}[0][stage]    complete
+    Should Be Equal    ${events}[1]    [DONE]
     Advance Time    59 s
     GET    url=${hive.url}/v1/models/download/progress?id=${download.id}    timeout=5    expected_status=200
     Advance Time    1 s
@@ -151,18 +151,18 @@ Late Reader Gets The Last Event
     Should Be Equal    ${gone.json()}[error][code]    DOWNLOAD_NOT_FOUND
 
 Unknown Model Is Reported
-    [Documentation]    One request to the hub, none after it; the message says where it was looked for.
+    [Documentation]    The hub gets one request and no second one. The message has the URL of the hub.
     [Tags]    L006
     Start Hub And Hive
     ${hub} =    Get Daemon    hub
-    ${said} =    Ask For Model    hf:NonExistent/FakeModel    status=404
-    Should Be Equal    ${said}[error][code]    MODEL_NOT_FOUND
-    Should Contain    ${said}[error][message]    ${hub.url}
+    ${answer} =    Ask For Model    hf:NonExistent/FakeModel    status=404
+    Should Be Equal    ${answer}[error][code]    MODEL_NOT_FOUND
+    Should Contain    ${answer}[error][message]    ${hub.url}
     Get Request Count    hub    GET    *    ==    1    within=0s
     Get Catalog Count    hive    ==    0
 
 Private Model Is Reported
-    [Documentation]    Without the token it is refused, with it it comes.
+    [Documentation]    Without the token the model is refused; with the token it is downloaded.
     [Tags]    L007
     Start Model Hub    gated=${REPOSITORY}    token=hf_secret
     Start Hive    queen=None
@@ -176,7 +176,7 @@ Private Model Is Reported
     Get Catalog Count    trusted    ==    1
 
 Stalled Download Times Out
-    [Documentation]    60 s without a byte is a failure; after six of them the download is given up, having cost no real minute.
+    [Documentation]    An attempt fails after 60 s without a byte. After six attempts the download is given up.
     [Tags]    L008
     Start Hub And Hive
     Set Time Rate    0
@@ -191,22 +191,22 @@ Stalled Download Times Out
     Get Fault Hits    ${fault}    ==    6
 
 Wrong Checksum Is Downloaded Again
-    [Documentation]    One byte is wrong: the file is thrown away, and comes again from its first byte.
+    [Documentation]    One byte is wrong. The file is deleted and downloaded again from its first byte.
     [Tags]    L010
     Start Hub And Hive
     ${fault} =    Inject Fault    hub    corrupt    path=${FILE_PATH}    after_bytes=4000000    times=1
     ${download} =    Begin Download
     ${retry} =    Wait For Event    ${download}    stage=retrying
-    Should Be Equal    ${{ (${retry}[attempt], ${retry}[max_attempts]) }}    ${{ (2, 6) }}
+    Should Be Equal As Integers    ${retry}[attempt]    2
+    Should Be Equal As Integers    ${retry}[max_attempts]    6
     Should Be Equal As Integers    ${retry}[bytes_downloaded]    0
     Should Contain    ${retry}[error]    checksum
     Download Should Complete    ${download}
-    @{ranges} =    Get Ranges
-    Should Be Equal    ${ranges}    ${{ ["", ""] }}
+    Ranges Should Be    ${EMPTY}    ${EMPTY}
     Get Fault Hits    ${fault}    ==    1
 
 Checksum That Is Always Wrong Is Given Up
-    [Documentation]    Six attempts; no file and no row are left.
+    [Documentation]    After six attempts neither a file nor a row is left.
     [Tags]    L010
     Start Hub And Hive
     Set Time Rate    0
@@ -219,7 +219,7 @@ Checksum That Is Always Wrong Is Given Up
     Directory Should Be Empty    ${folder}
 
 File Behind A Redirect Is Found
-    [Documentation]    As hubs with a content network serve their files.
+    [Documentation]    Hubs with a content delivery network redirect to their files.
     Start Model Hub    redirect=on
     Start Hive    queen=None
     ${download} =    Begin Download

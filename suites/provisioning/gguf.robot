@@ -1,6 +1,6 @@
 *** Settings ***
-Documentation       A worker reads the header of its model file. There is no engine: what the header says is shown,
-...                 and used where it can be seen.
+Documentation       A worker reads the header of its GGUF file. The fake worker has no engine; it reports the header's values,
+...                 and ends a generation at the end-of-sequence id.
 
 Resource            ../../resources/models.resource
 
@@ -9,7 +9,7 @@ Test Teardown       Fleet Should Have Behaved
 
 *** Test Cases ***
 GGUF Format Is Recognised
-    [Documentation]    A valid file makes a worker ready that says what it read.
+    [Documentation]    With a valid file the worker becomes ready and reports the architecture from the header.
     [Tags]    S19
     ${file} =    Create Model File    good.gguf
     ${worker} =    Start Worker    hive=None    model=${file}
@@ -17,7 +17,7 @@ GGUF Format Is Recognised
     Should Be Equal    ${status.json()}[gguf][architecture]    llama
 
 Other Format Is Refused
-    [Documentation]    The same bytes under another name: exit code 1, the reason on standard error.
+    [Documentation]    With the same bytes under another extension the worker exits with 1 and a reason on standard error.
     [Tags]    S19
     ${file} =    Create Model File    good.bin
     Run Keyword And Expect Error
@@ -29,17 +29,17 @@ Other Format Is Refused
 Wrong Magic Is Refused
     [Tags]    S19
     ${file} =    Create Model File    bad.gguf
-    Evaluate    pathlib.Path($file).open("r+b").write(b"GGML")    modules=pathlib
+    Overwrite First Bytes    ${file}    GGML
     Run Keyword And Expect Error    *exited with 1*begins with b'GGML'*    Start Worker    hive=None    model=${file}
 
 Header That Is Cut Short Is Refused
     [Tags]    S19
     ${file} =    Create Model File    short.gguf
-    Evaluate    os.truncate($file, 30)    modules=os
+    Truncate File    ${file}    30
     Run Keyword And Expect Error    *exited with 1*cut short*    Start Worker    hive=None    model=${file}
 
 GGUF Metadata Is Read And Used
-    [Documentation]    Generation ends where the engine produces the header's end-of-sequence id: the third is 2, the fourth 9.
+    [Documentation]    Generation ends at the header's end-of-sequence id. Of the ids that the worker generates, the third is 2 and the fourth 9.
     [Tags]    S20
     ${file} =    Create Model File    two.gguf    eos_token_id=2
     ${worker} =    Start Worker    hive=None    model=${file}    token_ids=5,17,2,9    event_shape=typed
@@ -58,7 +58,7 @@ GGUF Metadata Is Read And Used
     Get Token Count    ${answer}    ==    3
 
 Three Quantizations Load
-    [Documentation]    Sparse files of real sizes; each worker reports its own and answers.
+    [Documentation]    The files are sparse but have real sizes. Each worker reports its quantization and answers.
     [Tags]    S21
     VAR    @{vram}    @{EMPTY}
     FOR    ${number}    ${quantization}    ${size}    IN
@@ -74,10 +74,10 @@ Three Quantizations Load
         Wait Until Inference Ends    ${answer}
         Get Token Count    ${answer}    ==    3
     END
-    Should Be Equal    ${vram}    ${{ [669, 817, 1260] }}
+    Should Be Equal    ${vram}    [669, 817, 1260]    type=list[int]
 
 Model From The Hub Is A GGUF
-    [Documentation]    What a hive downloads, its worker can read.
+    [Documentation]    The worker can read the file that its hive has downloaded.
     [Tags]    S19
     Start Hub And Hive
     ${worker} =    Start Worker    model_ref=${MODEL}

@@ -56,7 +56,7 @@ def starting(report: Report, rounds: int) -> None:
         def forked() -> float:
             name = next(_names)
             began = time.perf_counter()
-            launching = lib._launcher.begin(name, "worker", {"worker_id": name}, time.monotonic() + 10)
+            launching = lib._session.launcher.begin(name, "worker", {"worker_id": name}, time.monotonic() + 10)
             get(launching.daemon.port)
             took = time.perf_counter() - began
             lib.kill(name)
@@ -106,13 +106,13 @@ def many(report: Report, rounds: int) -> None:
     for count in (100, 300, 500):
         with library() as lib:
             lib.start_worker("warm", hive=None)
-            begin = lib._launcher.begin
+            begin = lib._session.launcher.begin
             first = [begin(next(_names), "worker", {"worker_id": "w"}, time.monotonic() + 30) for _ in range(10)]
-            lib._launcher.finish_all(first, lib_idle(), time.monotonic() + 30)
+            lib._session.launcher.finish_all(first, lib_idle(), time.monotonic() + 30)
             small = sum(_pss(one.daemon.pid) for one in first)
             began = time.perf_counter()
             rest = [begin(next(_names), "worker", {"worker_id": "w"}, time.monotonic() + 60) for _ in range(count - 10)]
-            lib._launcher.finish_all(rest, lib_idle(), time.monotonic() + 60)
+            lib._session.launcher.finish_all(rest, lib_idle(), time.monotonic() + 60)
             took = time.perf_counter() - began
             everyone = [*first, *rest]
             with ThreadPoolExecutor(8) as pool:

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mutations.run import patched_copy
 from mutations.table import MUTATIONS
+from RbeeLibrary.session.chaos_schedule import DISTURBANCES, Step, schedule, shrunk
 from running import ROOT, robot
 
 from RbeeLibrary.faults.registry import KINDS
-from RbeeLibrary.report.token_accounting import Asked, wrong_tokens
-from RbeeLibrary.session.chaos_schedule import DISTURBANCES, Step, schedule, shrunk
+from RbeeLibrary.report.token_accounting import Submitted, wrong_tokens
 
 PROGRAMS = {"queen": ["queen"], "hive": ["hive"], "worker": ["worker-1", "worker-2"]}
 PLANTED = "broken stream passed on as complete"
@@ -67,8 +67,8 @@ def token(pid: int, number: str, index: int) -> dict:
     return {"record": "token", "pid": pid, "name": f"worker-{pid}", "request_id": number, "index": index}
 
 
-def asked(state: str, *texts: str, wanted: int = 2) -> Asked:
-    return Asked("r", "test", state, state != "streaming", texts, wanted)
+def asked(state: str, *texts: str, wanted: int = 2) -> Submitted:
+    return Submitted("r", "test", state, state != "streaming", texts, wanted)
 
 
 def test_tokens_are_counted_one_by_one():

@@ -6,12 +6,13 @@ import re
 import shutil
 
 import pytest
+from readme import FAULTS, faults_page
 from running import ROOT, robot
 from test_programs import ask, end, program
 
 from RbeeLibrary.faults.registry import KINDS
 
-SUITES = sorted((ROOT / "suites/faults").glob("*.robot")) + [ROOT / "suites/queen/worker_registry.robot"]
+SUITES = sorted((ROOT / "suites/faults").glob("*.robot")) + [ROOT / "suites/lifecycle/worker_registry.robot"]
 NAMES = {
     "exit": "Exit While Starting",
     "lost-heartbeat": "Lost Heartbeat While Busy Marks The Worker",
@@ -62,6 +63,7 @@ def test_fault_of_the_command_line():
 
 
 def test_readme_shows_the_kinds_as_they_are():
-    table = (ROOT / "README.md").read_text()
+    text = FAULTS.read_text(encoding="utf-8")
+    assert text == faults_page(), "run python tests/tools/readme.py"
     for name, kind in KINDS.items():
-        assert f"| `{name.replace('-', ' ')}` | {kind.help} |" in table, f"README: | `{name.replace('-', ' ')}` | {kind.help} |"
+        assert re.search(rf"^\| `{name.replace('-', ' ')}` \| [a-z, ]+ \| {re.escape(kind.help)} \|$", text, re.MULTILINE), name

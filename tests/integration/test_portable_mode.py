@@ -11,8 +11,19 @@ EXCEPTIONS = ("Exit Code Of A Worker That Outlived Its Hive Is Known",)
 
 
 GROUPS = (
-    ("failures", "inference", "input", "isolation", "loading", "ports", "queen", "routing", "security", "shutdown", "startup"),
-    ("keeper/modes.robot", "keeper/broken_stream.robot", "nodes/hive_over_ssh.robot", "provisioning/catalog.robot", "provisioning/cold_start.robot"),
+    (
+        "inference",
+        *(f"contract/{name}.robot" for name in ("api_keys", "bad_input", "request_journal")),
+        *(f"lifecycle/{name}.robot" for name in ("graceful_stop", "loading_limit", "model_loading", "ports", "process_tree", "two_fleets")),
+        *(f"lifecycle/{name}.robot" for name in ("worker_failures", "worker_registry", "worker_startup")),
+    ),
+    (
+        "keeper/ephemeral_daemons.robot",
+        "keeper/broken_stream.robot",
+        "nodes/hive_over_ssh.robot",
+        "provisioning/catalog.robot",
+        "provisioning/cold_start.robot",
+    ),
 )
 """What every program does, once, in an interpreter of its own. All suites that way take minutes: `RBEE_PORTABLE=1 robot -d results suites/`."""
 

@@ -1,24 +1,31 @@
-"""What the README and the tutorial say is run, so that they cannot lie."""
+"""Runs the examples of README.md, the guide and the tutorial, so that they stay true."""
 
 from __future__ import annotations
 
+import fcntl
 import json
 import re
 import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
+import time
+from fnmatch import fnmatchcase
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 import yaml
-from readme import README, blocks, command
+from readme import GUIDE, README, blocks, command, pages
 from readme_picture import PICTURE, drawn
 from running import ROOT, Run, robot, robot_env
 
 PATH = "/usr/bin:/bin"
+TOOLS = Path(sys.executable).parent
 TUTORIAL = ROOT / "suites/tutorial.robot.md"
+CONNECTION_REFUSED = 7
+"""Exit code of curl."""
 WORKER = """#!{python}
 import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -45,21 +52,15 @@ curl -sN "$RBEE_QUEEN/v2/tasks" -d '{"node":"workstation","model":"mock-model","
 
 
 def executable(path: Path, text: str) -> Path:
-    """Writes a program."""
+    """Writes a program file."""
     path.write_text(text)
     path.chmod(0o755)
     return path
 
 
 def suites() -> dict[str, str]:
-    """Suites of the README by the name of their first test; one without settings gets those that it needs."""
-    found = {}
-    for block in blocks("robotframework"):
-        if block.startswith("*** Test Cases ***\n"):
-            block = f"*** Settings ***\nLibrary    RbeeLibrary\n\n{block}"
-        if block.startswith("*** Settings ***\n"):
-            found[block.partition("*** Test Cases ***\n")[2].splitlines()[0]] = block
-    return found
+    """Suites of README.md and the guide by the name of their first test."""
+    return {block.partition("*** Test Cases ***\n")[2].splitlines()[0]: block for block in blocks("robotframework") if "*** Test Cases ***\n" in block}
 
 
 def failures(run: Run) -> dict[str, str]:
@@ -94,7 +95,71 @@ def test_picture_is_the_librarys_own(tmp_path):
 
 
 def test_every_block_is_a_suite_that_runs():
-    assert len(suites()) == len(blocks("robotframework")) == 8
+    assert len(suites()) == len(blocks("robotframework"))
+    assert all(block.startswith("*** Settings ***\n") for block in suites().values())
+
+
+@pytest.mark.parametrize("code", blocks("python"))
+def test_python_example_runs(tmp_path, code):
+    """A block with tests is run by pytest, any other one as a script."""
+    is_test = re.search(r"^ *def test_", code, re.MULTILINE) is not None
+    file = tmp_path / ("test_example.py" if is_test else "example.py")
+    file.write_text(code)
+    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(file)] if is_test else [sys.executable, str(file)]
+    done = subprocess.run(words, cwd=tmp_path, env=robot_env(), capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def robot_commands() -> list[str]:
+    """Commands that only run robot on the suites."""
+    return [block.strip() for page in [*pages(), TUTORIAL] for block in blocks("bash", page) if block.startswith(".venv/bin/robot ")]
+
+
+@pytest.mark.parametrize("line", robot_commands())
+def test_robot_command_finds_tests(tmp_path, line):
+    """A dry run: options, tags and paths of the command are right."""
+    *options, target = shlex.split(line)[1:]
+    run = robot(tmp_path, *options, "--dryrun", "-d", str(tmp_path), str(ROOT / target))
+    assert run.rc == 0, run.output
+
+
+@pytest.fixture
+def fixed_ports():
+    """Holds the machine-wide lock for rbee's own ports, as suites/quickstart.robot does."""
+    with (Path(tempfile.gettempdir()) / "rbee-fixed-ports.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.mark.skipif(shutil.which("curl", path=PATH) is None, reason="the examples for a shell need curl on the PATH")
+@pytest.mark.parametrize("text", blocks("console"))
+def test_shell_session_prints_what_is_shown(tmp_path, fixed_ports, text):
+    """Commands after `$`, programs in the background with `&`; `...` stands for any text."""
+    env = robot_env({"PATH": f"{TOOLS}:{PATH}", "HOME": str(tmp_path)})
+    programs = []
+    try:
+        for step in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
+            line, _, expected = step.partition("\n")
+            if line.endswith("&"):
+                words = ["sh", "-c", f"exec {line.rstrip(' &')}"]
+                programs.append(subprocess.Popen(words, cwd=tmp_path, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+                continue
+            printed = output_of(line, tmp_path, env)
+            assert fnmatchcase(printed, re.sub(r"([\[?*])", r"[\1]", expected).replace("...", "*").strip()), f"$ {line}\n{printed}"
+    finally:
+        for program in reversed(programs):
+            program.terminate()
+            program.wait(60)
+
+
+def output_of(line: str, folder: Path, env: dict[str, str]) -> str:
+    """Standard output of a command, without blank lines; repeated while curl finds that a program does not listen yet."""
+    deadline = time.monotonic() + 20
+    while True:
+        done = subprocess.run(["sh", "-c", line], cwd=folder, env=env, capture_output=True, text=True, timeout=60)
+        if done.returncode != CONNECTION_REFUSED or time.monotonic() > deadline:
+            return "\n".join(filter(None, done.stdout.splitlines()))
+        time.sleep(0.1)
 
 
 def test_tutorial_passes(tmp_path):
@@ -122,7 +187,7 @@ def test_pabot_gives_every_test_a_run_of_its_own(tmp_path):
     """The pabot command, with the tutorial in place of all suites: every test has a nursery of its own."""
     *options, target = shlex.split(command("pabot --processes").partition(" pabot ")[2])
     assert target == "suites/"
-    path = f"{Path(sys.executable).parent}:{PATH}"
+    path = f"{TOOLS}:{PATH}"
     done = subprocess.run(["pabot", *options, str(TUTORIAL)], cwd=tmp_path, env=robot_env({"PATH": path}), capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout
     tests = Run(done.returncode, done.stdout, tmp_path / "results").tests()
@@ -131,7 +196,7 @@ def test_pabot_gives_every_test_a_run_of_its_own(tmp_path):
 
 def workflows() -> dict[str, dict]:
     """The CI snippets: the job called `suites` of each, by its kind."""
-    github, gitlab = [yaml.safe_load(block) for block in blocks("yaml")]
+    github, gitlab = [yaml.safe_load(block) for block in blocks("yaml", GUIDE / "ci.md")]
     return {"github": github["jobs"]["suites"], "gitlab": gitlab["suites"]}
 
 
@@ -158,7 +223,7 @@ def test_ci_keeps_the_results_of_a_failed_run(tmp_path, kind):
 
 
 def test_settings_of_the_editor_can_be_read():
-    (settings,) = blocks("json")
+    (settings,) = blocks("json", GUIDE / "editor.md")
     assert json.loads(settings)["python.defaultInterpreterPath"].endswith("/.venv/bin/python")
 
 
@@ -166,19 +231,18 @@ def test_settings_of_the_editor_can_be_read():
 def test_profile_of_the_editor_can_be_read():
     import tomllib
 
-    (robot_toml,) = blocks("toml")
+    (robot_toml,) = blocks("toml", GUIDE / "editor.md")
     assert tomllib.loads(robot_toml)["profiles"]["dry"] == {"dry-run": True}
 
 
-def test_lines_are_short():
-    """Tables and commands may be as long as they have to be."""
-    for page in (README, TUTORIAL):
-        prose = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
-        assert [line for line in prose.splitlines() if len(line) > 160 and not line.startswith("|")] == [], page
+def test_readme_is_short_and_its_contents_are_complete():
+    text = README.read_text("utf-8")
+    assert len(text.splitlines()) <= 250
+    contents = re.findall(r"^- \[(.+)\]\(#.+\)$", text, re.MULTILINE)
+    assert contents == [title for title in re.findall(r"^## (.+)$", text, re.MULTILINE) if title != "Contents"]
 
 
-@pytest.mark.parametrize("page", [README, TUTORIAL], ids=lambda page: page.name)
-def test_links_lead_somewhere(page):
-    links = re.findall(r"\]\(([^)#]+)\)", page.read_text())
-    assert links
-    assert [link for link in links if "://" not in link and not (page.parent / link).exists()] == []
+@pytest.mark.parametrize("index", [README, GUIDE / "README.md"], ids=["readme", "guide"])
+def test_index_has_every_page_of_the_guide(index):
+    linked = {(index.parent / link).resolve() for link in re.findall(r"\]\(([^)#]+\.md)\)", index.read_text("utf-8"))}
+    assert {page for page in pages()[1:] if page.name != "README.md"} - linked == set()

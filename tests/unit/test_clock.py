@@ -12,7 +12,7 @@ from RbeeLibrary.clock.activity import Activity, Link
 from RbeeLibrary.clock.clock import Clock, ClockPage, Event
 from RbeeLibrary.clock.coordinator import Coordinator, NotAtRest, ProcessLook
 from RbeeLibrary.clock.in_flight import Report, ReportedLink, in_flight
-from RbeeLibrary.clock.member import Member
+from RbeeLibrary.clock.member import ClockMember
 from RbeeLibrary.net.counted_socket import CountedSocket
 
 LIMIT = 5.0
@@ -23,7 +23,7 @@ class ProgramSpec:
 
     def __init__(self, folder, name: str, port: int = 0, first=lambda program: None):
         self.clock = Clock(ClockPage.of_run(str(folder)))
-        Member(str(folder), name, port, self.clock)
+        ClockMember(str(folder), name, port, self.clock)
         self.log: list[str] = []
         first(self)
         with self.clock.activity.mutex:

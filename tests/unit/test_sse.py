@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from RbeeLibrary.protocol import sse
-from RbeeLibrary.protocol.sse import ServerSentEvent, Parser
+from RbeeLibrary.protocol.sse import Parser, ServerSentEvent
 
 RELAXED = settings(max_examples=200, deadline=None, database=None)
 # No line ends inside a field; NUL only has a meaning in ids, where the oracles differ.

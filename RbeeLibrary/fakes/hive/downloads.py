@@ -23,6 +23,7 @@ from ...protocol.error_codes import RbeeError
 from ...protocol.program_options import HiveOptions
 from ...protocol.units import MEBIBYTE
 from ..runtime.event_stream import Broadcast
+from ..runtime.retry import attempts, doubling
 
 _DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _HUB_LIMIT = 10.0
@@ -114,21 +115,19 @@ class Downloader:
 
     def run(self, download: Download) -> None:
         """Downloads; at the end either the file is there, complete and checked, or `download.error` says why not."""
-        attempts = self._options.download_attempts
-        for attempt in range(1, attempts + 1):
+        pauses = doubling(self._options.download_attempts, self._options.download_delay)
+        for attempt in attempts(self._clock, pauses, "download-retry"):
             try:
                 self._attempt(download, attempt)
                 return
             except _Failed as failure:
                 if failure.start_over:
                     _remove(download.partial)
-                if attempt == attempts:
+                if attempt == len(pauses):
                     code = "DOWNLOAD_TIMEOUT" if failure.stalled else "DOWNLOAD_FAILED"
-                    download.error = RbeeError(code, f"model {download.model_ref} could not be downloaded in {attempts} attempts: {failure}")
+                    download.error = RbeeError(code, f"model {download.model_ref} could not be downloaded in {attempt} attempts: {failure}")
                     return
-                pause = self._options.download_delay * 2 ** (attempt - 1)
-                self._tell_retry(download, attempt + 1, pause, str(failure))
-                self._clock.pause(pause, "download-retry")
+                self._tell_retry(download, attempt + 1, pauses[attempt], str(failure))
             except OSError as error:
                 if error.errno not in _DISK_IS_FULL:
                     download.error = RbeeError("DOWNLOAD_FAILED", f"{download.partial} cannot be written: {error.strerror}")

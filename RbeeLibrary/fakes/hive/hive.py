@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import queue
-import signal
 import socket
 import sqlite3
 import threading
@@ -13,10 +13,13 @@ from typing import Any
 
 from ...clock.clock import Event
 from ...errors import HttpFailure
+from ...fleet.children import Spawner
 from ...protocol.error_codes import RbeeError
 from ...protocol.program_options import HiveOptions
 from ...protocol.schema.fields import read
 from ...protocol.schema.messages import DownloadRequest, HiveHeartbeat, HiveReadyCallback, ShutdownRequest, SpawnRequest
+from ...run import environment
+from ...run.platform import portable
 from ..runtime.entry_point import launch
 from ..runtime.event_stream import EventStream
 from ..runtime.formatting import iso_time, parse_time
@@ -25,7 +28,8 @@ from ..runtime.program import exit_now
 from ..runtime.service import Service
 from .models import Models
 from .queen_line import QueenLine
-from .workers import WorkerRow, Workers, port_range
+from .worker_row import WorkerRow, port_range
+from .workers import Workers
 
 _FINEST = 1e-6
 """Seconds; dates as numbers have no finer steps."""
@@ -43,9 +47,16 @@ class Hive(Service):
         if options.worker_ports != "0":
             port_range(options.worker_ports)
         self.options: HiveOptions = options
+        # Before any thread starts: it forks the workers. Outside a run, workers are started in interpreters of their own.
+        spawner = Spawner("fake-hive") if os.environ.get(environment.FORKED) and not portable() else None
         super().__init__("fake-hive", options, listener, "hive")
         self._queen = QueenLine(self, options)
-        self._models = Models(self, options)
+        self.workers = Workers(self, options, spawner, self._removed)
+        try:
+            self._models = Models(self, options)
+        except (OSError, sqlite3.Error) as error:
+            self.log(f"the model catalog {options.models_db} cannot be used: {error}")
+            exit_now(1)
         self._restarts: dict[str, int] = {}
         self._activity = Event()
         self._followers: set[LogFollower] = set()
@@ -63,15 +74,7 @@ class Hive(Service):
 
     # --- start ---
 
-    def before_threads(self) -> None:
-        self.workers = Workers(self, self.options, lambda: self.url, self._removed)
-
     def prepare(self) -> None:
-        try:
-            self._models.open()
-        except (OSError, sqlite3.Error) as error:
-            self.log(f"the model catalog {self.options.models_db} cannot be used: {error}")
-            exit_now(1)
         self.set_state("idle")
         if self.control is not None:
             self.control.on("workers-order", lambda order: self.workers.put_in_order(order["worker_ids"]))
@@ -154,7 +157,7 @@ class Hive(Service):
         """POST /v1/admin/shutdown: 202, then as SIGTERM."""
         read(ShutdownRequest, request.body)
         self.workers.close()
-        self.shut_down("shutdown request")
+        self.request_shutdown("shutdown request")
         return Reply(202, {"success": True, "message": "hive is shutting down"})
 
     # --- background (5.6) ---
@@ -204,8 +207,8 @@ class Hive(Service):
     def _give_up_unhealthy(self, row: WorkerRow) -> None:
         assert row.child is not None
         row.reason = row.reason or "unhealthy"
-        self.workers.strike(row)
-        self._end_by_signal(row, self.options.term_grace, "unhealthy")
+        self.workers.unlist(row)
+        self.workers.end_by_signal(row, self.options.term_grace, "unhealthy")
         if row.request is not None and self._restarts.get(row.worker_id, 0) < self.options.restart_hung:
             self._restarts[row.worker_id] = self._restarts.get(row.worker_id, 0) + 1
             self.journal.record("restart_tried", worker_id=row.worker_id, pid=row.child.pid)
@@ -239,7 +242,7 @@ class Hive(Service):
         if row.state == "idle" and row.slots_available == row.slots_total and self._is_over_time(row):
             row.reason = "idle"
             self.log(f"worker {row.worker_id} is idle for {self.options.idle_timeout}")
-            self.spawn(self._end_worker, row, self.clock.now() + self.options.shutdown_total, name="idle-end")
+            self.spawn(self.workers.end, row, self.clock.now() + self.options.shutdown_total, name="idle-end")
 
     def _is_over_time(self, row: WorkerRow) -> bool:
         return row.reason is None and self._idle_time(row) >= self.options.idle_timeout
@@ -279,7 +282,7 @@ class Hive(Service):
         def end(row: WorkerRow) -> None:
             nonlocal done
             row.reason = row.reason or "shutdown"
-            self._end_worker(row, deadline)
+            self.workers.end(row, deadline)
             with lock:
                 done += 1
                 self.journal.record("shutdown_progress", n=done, total=total)
@@ -294,43 +297,6 @@ class Hive(Service):
 
     def abandon(self) -> None:
         self.workers.kill_all("second signal")
-
-    def _end_worker(self, row: WorkerRow, deadline: float) -> None:
-        """The shutdown sequence of one worker: ask, wait, SIGTERM, SIGKILL; nothing after the deadline but SIGKILL."""
-        assert row.child is not None
-        acknowledged = self._ask_to_end(row, self._at_most(self.options.shutdown_ack, deadline))
-        if self.faults.find("hasty-end") is not None:
-            return
-        ended = acknowledged and self._await_end(row, self._at_most(self.options.shutdown_drain, deadline), "shutdown-drain")
-        if not ended:
-            self._end_by_signal(row, 0 if acknowledged else self._at_most(self.options.term_grace, deadline), row.reason or "shutdown")
-        if row.child.code == 0:
-            self.journal.record("graceful_exit", worker_id=row.worker_id, pid=row.child.pid, exit_code=0)
-            self.log(f"worker {row.worker_id} (pid {row.child.pid}) ended gracefully")
-
-    def _at_most(self, limit: float, deadline: float) -> float:
-        return min(limit, max(0.0, deadline - self.clock.now()))
-
-    def _end_by_signal(self, row: WorkerRow, grace: float, reason: str) -> None:
-        """SIGTERM, and SIGKILL to one who is still there after its grace; who gets none is killed at once. Returns when it has ended."""
-        assert row.child is not None
-        if grace > _FINEST:
-            row.child.signal(signal.SIGTERM)
-            if self._await_end(row, grace, "term-grace"):
-                return
-        self.workers.force(row, reason)
-        self._await_end(row, None)
-
-    def _ask_to_end(self, row: WorkerRow, limit: float) -> bool:
-        try:
-            return self.client.call("POST", f"{row.url}/v1/admin/shutdown", limit=limit, timer="shutdown-ack").ok
-        except HttpFailure as error:
-            self.log(f"worker {row.worker_id} did not acknowledge the shutdown request: {error}")
-            return False
-
-    def _await_end(self, row: WorkerRow, limit: float | None, timer: str = "") -> bool:
-        assert row.child is not None
-        return self.clock.wait(row.child.ended, None if limit is None else self.clock.now() + limit, timer)
 
     def _together(self, job: Callable[[WorkerRow], None], rows: list[WorkerRow]) -> None:
         for begun in [self.spawn(job, row, name=job.__name__.strip("_")) for row in rows]:

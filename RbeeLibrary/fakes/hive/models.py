@@ -25,22 +25,23 @@ class Models:
     Args:
         hive: whose models they are.
         options: of the hive.
+
+    Raises:
+        OSError: the folder of the models cannot be made.
+        sqlite3.Error: the catalog cannot be used.
     """
 
     def __init__(self, hive: Service, options: HiveOptions):
         self._hive = hive
         self._options = options
         self._downloads = Downloads(hive.clock, options.progress_keep)
+        self._downloader = Downloader(hive.client, hive.clock, hive.journal, options)
         self._folder = os.path.expanduser(options.models_dir)
         self._catalog: Catalog | None = None
-
-    def open(self) -> None:
-        """Opens the catalog; raises OSError or sqlite3.Error if it cannot be used."""
-        if self._options.file_size_limit:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (self._options.file_size_limit, resource.RLIM_INFINITY))
-        self._downloader = Downloader(self._hive.client, self._hive.clock, self._hive.journal, self._options)
-        if self._options.provision == "on":
-            self._catalog = Catalog(self._options.models_db, self._recovered)
+        if options.file_size_limit:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (options.file_size_limit, resource.RLIM_INFINITY))
+        if options.provision == "on":
+            self._catalog = Catalog(options.models_db, self._recovered)
             os.makedirs(self._folder, mode=0o700, exist_ok=True)
 
     def _recovered(self, backup: str) -> None:

@@ -8,7 +8,7 @@ from ...errors import HttpFailure
 from ...protocol.program_options import HiveOptions
 from ..runtime.program import Job
 from ..runtime.service import Service
-from .workers import WorkerRow
+from .worker_row import WorkerRow
 
 
 class QueenLine:
@@ -45,13 +45,11 @@ class QueenLine:
     def removed(self, row: WorkerRow, reason: str) -> None:
         """A worker is gone; said beside the present work."""
         assert row.child is not None
-        code = row.child.code or 0
         body = {
             "worker_id": row.worker_id,
             "reason": reason,
             "pid": row.child.pid,
-            "exit_code": code if code >= 0 else None,
-            "signal": -code if code < 0 else None,
+            **row.child.status.as_fields(),
         }
         self._notices = [job for job in self._notices if not job.done.is_set()] + [self._hive.spawn(self.tell, "/v2/workers/removed", body, name="removed")]
 

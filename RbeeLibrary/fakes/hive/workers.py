@@ -4,95 +4,60 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
-import socket
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
-from ...errors import SpawnFailed
+from ...errors import HttpFailure, SpawnFailed
 from ...fleet.children import Child, Reaper, Spawner, start_executed
-from ...fleet.launch import FORKED_VARIABLE, ProgramSpec, of_descriptors
+from ...fleet.launch import ProgramSpec, of_descriptors
 from ...protocol.error_codes import RbeeError
 from ...protocol.model_reference import NO_MODEL
 from ...protocol.options import MASK, to_argv
 from ...protocol.program_options import HiveOptions
 from ...protocol.schema.messages import SpawnRequest
-from ...run.platform import portable
+from ...run import environment
 from ...run.tcp_ports import PortTaken
 from ..runtime.formatting import iso_time
 from ..runtime.service import Service
+from .worker_row import WorkerRow, can_bind, port_range
 
-OUTPUT_VARIABLE = "RBEE_OUTPUTS"
 _WORKER = "RbeeLibrary.fakes.worker"
+_WORDS_OF_ALL = "RBEE_WORKER_ARGS"
+"""Words for every worker. The hive takes them out of its environment and puts them into argv: that is the only way in which options reach a worker."""
 _PORT_TRIES = 3
 _LOOPBACK = "127.0.0.1"
 _ANY = ("0.0.0.0", "::")
 _REAP_LIMIT = 5.0
 _KILL_LIMIT = 2.0
-
-
-@dataclass(eq=False)
-class WorkerRow:
-    """What the hive knows of one worker; it exists from before the process starts until the process has ended."""
-
-    worker_id: str
-    host: str
-    port: int
-    model_ref: str
-    backend: str
-    device: int
-    slots_total: int
-    state: str = "loading"
-    slots_available: int = 0
-    last_activity: str = ""
-    last_health: float | None = None
-    misses: int = 0
-    heard: bool = False
-    child: Child | None = None
-    reason: str | None = None
-    request: SpawnRequest | None = None
-    model_path: str | None = None
-
-    @property
-    def url(self) -> str:
-        """Where the worker serves."""
-        return f"http://{self.host}:{self.port}"
-
-    def as_dict(self) -> dict[str, Any]:
-        """A row of the list (5.2)."""
-        return {
-            "worker_id": self.worker_id,
-            "url": self.url,
-            "state": self.state,
-            "id": self.worker_id,
-            "pid": self.child.pid if self.child else None,
-            "model_ref": self.model_ref,
-            "backend": self.backend,
-            "device": self.device,
-            "slots_total": self.slots_total,
-            "slots_available": self.slots_available,
-            "last_activity": self.last_activity,
-        }
+_FINEST = 1e-6
+"""Seconds; dates as numbers have no finer steps."""
 
 
 class Workers:
-    """Starts workers as children of the hive, keeps their rows, sees them end."""
+    """The workers of a hive: their rows, their processes, their ends.
 
-    def __init__(self, hive: Service, options: HiveOptions, url: Callable[[], str], on_removed: Callable[[WorkerRow, str], None]):
+    Args:
+        hive: whose workers they are.
+        options: of the hive.
+        spawner: forks workers; None starts each in an interpreter of its own.
+        on_removed: called with the row and the reason when a worker has ended.
+    """
+
+    def __init__(self, hive: Service, options: HiveOptions, spawner: Spawner | None, on_removed: Callable[[WorkerRow, str], None]):
         self._hive = hive
         self._options = options
-        self._hive_url = url
         self._on_removed = on_removed
         self._lock = threading.Lock()
         self._rows: dict[str, WorkerRow] = {}
-        self._reserved: set[int] = set()
-        self._extra_argv: dict[str, list[str]] = {}
+        self._words = shlex.split(os.environ.pop(_WORDS_OF_ALL, ""))
+        self._words_of: dict[str, list[str]] = {}
         self._starts = 0
         self._closed = False
         self._reaper = Reaper(hive.clock.activity)
-        self._spawner = Spawner("fake-hive") if os.environ.get(FORKED_VARIABLE) and not portable() else None
+        self._spawner = spawner
 
     # --- rows ---
 
@@ -110,8 +75,8 @@ class Workers:
         return row
 
     def give_argv(self, worker_id: str, argv: list[str]) -> None:
-        """Further words for the next worker of this id (the library's orders; a client has no say in it)."""
-        self._extra_argv[worker_id] = argv
+        """Sets further words for the next worker of this id; an order of the library, a client has no say in it."""
+        self._words_of[worker_id] = argv
 
     def put_in_order(self, worker_ids: list[str]) -> None:
         """Lists these first, in this order, as if they had been started one after the other."""
@@ -157,7 +122,7 @@ class Workers:
             worker_id = asked.worker_id or f"mock-worker-{port or self._starts}"
             if worker_id in self._rows:
                 raise RbeeError("WORKER_ALREADY_REGISTERED", f"worker id {worker_id} is in use")
-            host = os.environ.get("RBEE_WORKER_HOST") or (_LOOPBACK if self._options.host in _ANY else self._options.host)
+            host = os.environ.get(environment.WORKER_HOST) or (_LOOPBACK if self._options.host in _ANY else self._options.host)
             slots = asked.slots or self._options.slots or 1
             row = WorkerRow(
                 worker_id,
@@ -182,7 +147,7 @@ class Workers:
         if wanted is not None:
             order = [wanted, *(port for port in order if port > wanted), *(port for port in order if port < wanted)]
         for port in order:
-            if port not in used and _can_bind(self._options.host, port):
+            if port not in used and can_bind(self._options.host, port):
                 return port
         raise RbeeError("NO_FREE_PORT", f"no port of {self._options.worker_ports} is free")
 
@@ -204,18 +169,18 @@ class Workers:
         else:
             child.forgo_ready(self._hive.clock.activity)
             with self._hive.clock.activity.job("spawn-settle"):  # a real program knows no clock but its own
-                ended = self._await_end(child, self._options.spawn_settle)
+                ended = self._await_real_end(child, self._options.spawn_settle)
             if ended:
-                if row.port and not _can_bind(self._options.host, row.port):
+                if row.port and not can_bind(self._options.host, row.port):
                     raise PortTaken(row.port)
                 raise self._crashed(row, child)
         return row
 
     def _program(self, row: WorkerRow, asked: SpawnRequest) -> ProgramSpec:
         options = self._options
-        outputs = os.environ.get(OUTPUT_VARIABLE)
+        outputs = os.environ.get(environment.OUTPUTS)
         out, err = (os.path.join(outputs, f"{row.worker_id}.{kind}") if outputs else None for kind in ("stdout", "stderr"))
-        callback = f"{self._hive_url()}/v1/workers/ready"
+        callback = f"{self._hive.url}/v1/workers/ready"
         if options.worker_args == "real":
             argv = ["--worker-id", row.worker_id, "--model", row.model_path or asked.model_path, "--port", "{port}", "--callback-url", callback]
         else:
@@ -238,8 +203,8 @@ class Workers:
                     }
                 ),
             ]
-        argv += self._extra_argv.pop(row.worker_id, [])
-        env = {"RBEE_API_KEY": options.api_key} if options.api_key else {}
+        argv = [*(self._words if options.worker_args == "fake" else []), *argv, *self._words_of.pop(row.worker_id, [])]
+        env = {environment.API_KEY: options.api_key} if options.api_key else {}
         binary = self._binary(asked.binary)
         if binary is None:
             return ProgramSpec(row.worker_id, module=_WORKER, argv=argv, title="mock-worker", host=options.host, port=row.port, stdout=out, stderr=err, env=env)
@@ -275,37 +240,30 @@ class Workers:
         if said is not None:
             row.port = _port_said(said) or row.port
             return
-        self._await_end(child, _REAP_LIMIT)
+        self._await_real_end(child, _REAP_LIMIT)
         if timer.fired:
-            raise RbeeError("WORKER_CRASHED", f"worker {row.worker_id} did not open its port within {limit}", self._ending(child))
+            raise RbeeError("WORKER_CRASHED", f"worker {row.worker_id} did not open its port within {limit}", _details(child))
         raise self._crashed(row, child)
 
-    def _await_end(self, child: Child, limit: float) -> bool:
-        return self._hive.real_clock.wait(child.ended, self._hive.real_clock.now() + limit)
-
     def _crashed(self, row: WorkerRow, child: Child) -> RbeeError:
-        ending = self._ending(child)
-        how = f"exit code {ending['exit_code']}" if ending["signal"] is None else f"signal {ending['signal']}"
-        return RbeeError("WORKER_CRASHED", f"worker {row.worker_id} (pid {child.pid}) ended while starting: {how}", ending)
+        status = child.status
+        how = f"exit code {status.exit_code}" if status.signal is None else f"signal {status.signal}"
+        return RbeeError("WORKER_CRASHED", f"worker {row.worker_id} (pid {child.pid}) ended while starting: {how}", _details(child))
 
-    def _ending(self, child: Child) -> dict[str, Any]:
-        code = child.code if child.code is not None else 0
-        return {"pid": child.pid, "exit_code": code if code >= 0 else None, "signal": -code if code < 0 else None}
-
-    # --- ending ---
+    # --- after the end ---
 
     def _ended(self, row: WorkerRow, child: Child) -> None:
-        ending = self._ending(child)
-        self._hive.journal.record("process_exited", worker_id=row.worker_id, child=child.pid, exit_code=ending["exit_code"], signal=ending["signal"])
-        self._drop(row)  # before it is told: who knows of the end may start it again
+        details = _details(child)
+        how = child.status.as_fields()
+        self._hive.journal.record("process_exited", worker_id=row.worker_id, child=child.pid, **how)
+        self._drop(row)  # before the end is reported: who knows of it may start the worker again
         if self._hive.control is not None:
             self._hive.control.report("child-exited", pid=child.pid, code=child.code)
         reason = row.reason or ("exited" if child.code == 0 else "crashed")
-        fields = {"worker_id": row.worker_id, **ending}
         if reason == "crashed":
-            self._hive.journal.record("worker_crashed", **fields)
-            self._hive.log(f"worker {row.worker_id} (pid {child.pid}) crashed: exit code {ending['exit_code']}, signal {ending['signal']}")
-        self._hive.journal.record("worker_removed", reason=reason, **fields)
+            self._hive.journal.record("worker_crashed", worker_id=row.worker_id, **details)
+            self._hive.log(f"worker {row.worker_id} (pid {child.pid}) crashed: exit code {how['exit_code']}, signal {how['signal']}")
+        self._hive.journal.record("worker_removed", reason=reason, worker_id=row.worker_id, **details)
         self._hive.log(f"worker {row.worker_id} (pid {child.pid}) removed: {reason}")
         self._on_removed(row, reason)
 
@@ -314,25 +272,84 @@ class Workers:
             if self._rows.get(row.worker_id) is row:
                 del self._rows[row.worker_id]
 
-    def strike(self, row: WorkerRow) -> None:
-        """Takes a worker from the list before its process has ended (given up as unhealthy)."""
+    def unlist(self, row: WorkerRow) -> None:
+        """Removes a worker from the list before its process has ended (given up as unhealthy)."""
         self._drop(row)
 
+    # --- ending (16) ---
+
+    def end(self, row: WorkerRow, deadline: float) -> None:
+        """Shuts a worker down: request, wait, SIGTERM, SIGKILL.
+
+        Args:
+            row: of the worker.
+            deadline: time of the run's clock after which only SIGKILL is sent.
+        """
+        assert row.child is not None
+        options = self._options
+        acknowledged = self._request_shutdown(row, self._at_most(options.shutdown_ack, deadline))
+        if self._hive.faults.find("hasty-end") is not None:
+            return
+        ended = acknowledged and self._await_end(row.child, self._at_most(options.shutdown_drain, deadline), "shutdown-drain")
+        if not ended:
+            self.end_by_signal(row, 0 if acknowledged else self._at_most(options.term_grace, deadline), row.reason or "shutdown")
+        if row.child.code == 0:
+            self._hive.journal.record("graceful_exit", worker_id=row.worker_id, pid=row.child.pid, exit_code=0)
+            self._hive.log(f"worker {row.worker_id} (pid {row.child.pid}) ended gracefully")
+
+    def end_by_signal(self, row: WorkerRow, grace: float, reason: str) -> None:
+        """Sends SIGTERM, and SIGKILL after a grace; returns when the worker has ended.
+
+        Args:
+            row: of the worker.
+            grace: seconds of the run's clock; without any, SIGKILL comes at once.
+            reason: for journal and log.
+        """
+        assert row.child is not None
+        if grace > _FINEST:
+            row.child.signal(signal.SIGTERM)
+            if self._await_end(row.child, grace, "term-grace"):
+                return
+        self.force(row, reason)
+        self._await_end(row.child, None)
+
     def force(self, row: WorkerRow, reason: str) -> None:
-        """SIGKILL to one, with a record and a line in the log that say to whom and why."""
+        """Sends SIGKILL to a worker, with a record and a log line that say to which one and why."""
         assert row.child is not None
         self._hive.journal.record("force_kill", worker_id=row.worker_id, pid=row.child.pid, reason=reason, signal=int(signal.SIGKILL))
         self._hive.log(f"worker {row.worker_id} (pid {row.child.pid}) gets SIGKILL: {reason}")
         row.child.signal(signal.SIGKILL)
 
     def kill_all(self, reason: str) -> None:
-        """SIGKILL to all; returns when they are gone, after 2 s in any case."""
+        """Sends SIGKILL to all workers and waits for their ends, at most 2 s of real time each."""
         rows = [row for row in self.rows() if row.child is not None]
         for row in rows:
             self.force(row, reason)
         for row in rows:
             if row.child is not None:
-                self._await_end(row.child, _KILL_LIMIT)
+                self._await_real_end(row.child, _KILL_LIMIT)
+
+    def _request_shutdown(self, row: WorkerRow, limit: float) -> bool:
+        try:
+            return self._hive.client.call("POST", f"{row.url}/v1/admin/shutdown", limit=limit, timer="shutdown-ack").ok
+        except HttpFailure as error:
+            self._hive.log(f"worker {row.worker_id} did not acknowledge the shutdown request: {error}")
+            return False
+
+    def _at_most(self, limit: float, deadline: float) -> float:
+        return min(limit, max(0.0, deadline - self._hive.clock.now()))
+
+    def _await_end(self, child: Child, limit: float | None, timer: str = "") -> bool:
+        return self._hive.clock.wait(child.ended, None if limit is None else self._hive.clock.now() + limit, timer)
+
+    def _await_real_end(self, child: Child, limit: float) -> bool:
+        # A program that ends for itself needs no time of the run's clock for it.
+        return self._hive.real_clock.wait(child.ended, self._hive.real_clock.now() + limit)
+
+
+def _details(child: Child) -> dict[str, Any]:
+    """Fields of a worker's end in records and error details."""
+    return {"pid": child.pid, **child.status.as_fields()}
 
 
 def _not_started(row: WorkerRow, why: str) -> RbeeError:
@@ -347,29 +364,3 @@ def _port_said(line: str) -> int | None:
     except (ValueError, AttributeError):
         return None
     return port if isinstance(port, int) else None
-
-
-def port_range(text: str) -> tuple[int, int]:
-    """Reads `A-B`.
-
-    Raises:
-        ValueError: it is none.
-    """
-    low, dash, high = text.partition("-")
-    if not low.isdigit() or (dash and not high.isdigit()):
-        raise ValueError(f"--worker-ports {text}: expected A-B, such as 8001-8099, or 0")
-    first, last = int(low), int(high or low)
-    if first > last or last > 65535:
-        raise ValueError(f"--worker-ports {text}: expected A-B with A <= B <= 65535")
-    return first, last
-
-
-def _can_bind(host: str, port: int) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-            probe.listen(1)
-        except OSError:
-            return False
-        return True

@@ -13,9 +13,9 @@ from ...errors import HttpFailure, SpawnFailed
 from ...fleet.children import Child, Reaper, start_executed
 from ...fleet.launch import ProgramSpec
 from ...protocol.error_codes import RbeeError
+from ...run import environment
 from ..runtime.program import Program
 
-OUTPUT_VARIABLE = "RBEE_OUTPUTS"
 _LOOK = 0.1
 _PROBE = 1.0
 
@@ -37,7 +37,7 @@ class ChildDaemon:
         self._ready = Event()
         self._lock = threading.Lock()
         self._ending = False
-        outputs = os.environ.get(OUTPUT_VARIABLE)
+        outputs = os.environ.get(environment.OUTPUTS)
         out, err = (os.path.join(outputs, f"{role}.{kind}") if outputs else None for kind in ("stdout", "stderr"))
         words = ["--port", str(port)]
         planned = (
@@ -56,11 +56,9 @@ class ChildDaemon:
         keeper.spawn(self._read_ready, name=f"{role}-ready")
 
     def _ended(self, child: Child) -> None:
-        code = child.code or 0
-        ending = {"exit_code": code if code >= 0 else None, "signal": -code if code < 0 else None}
-        self._keeper.journal.record("process_exited", role=self._role, child=child.pid, **ending)
+        self._keeper.journal.record("process_exited", role=self._role, child=child.pid, **child.status.as_fields())
         if self._keeper.control is not None:
-            self._keeper.control.report("child-exited", pid=child.pid, code=code)
+            self._keeper.control.report("child-exited", pid=child.pid, code=child.code)
         self._ready.set()
 
     def _read_ready(self) -> None:

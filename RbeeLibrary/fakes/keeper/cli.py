@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import shlex
+import signal
 import socket
 import sys
 from collections.abc import Callable, Sequence
@@ -82,15 +83,13 @@ class Keeper(Program):
     """One command as a program of the run: it waits on the run's clock, keeps a journal, and hears Ctrl+C."""
 
     def __init__(self, command: Command, options: KeeperOptions):
-        super().__init__("fake-keeper")
+        super().__init__("fake-keeper", journal=options.journal, api_key=options.api_key)
         self._command = command
         self._options = options
 
     def run(self) -> NoReturn:
         """Carries the command out; never returns."""
-        self.take_signals()
-        self.hear_signals()
-        self.join_run(self._options.journal, self._options.api_key)
+        self.handle_signals()
         if self.control is not None:
             self.control.on("state", lambda _: "busy")
             self.control.start()
@@ -108,7 +107,7 @@ class Keeper(Program):
                 code = part()
             finally:
                 codes.append(code)
-                self.shut_down(event)
+                self.request_shutdown(event)
 
         self.spawn(work, running.run, "done", name=self._command.words)
         what = self.next_event()
@@ -143,6 +142,7 @@ def main(argv: list[str] | None = None, listener: socket.socket | None = None) -
     if isinstance(options, InferOptions) and not (options.node or options.hive_url or options.ephemeral_hive):
         print(f"{PROGRAM} infer: error: --node is required, unless --hive-url or --ephemeral-hive says where the hive is", file=sys.stderr)
         return _USAGE
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})  # until there are handlers
     return Keeper(command, options).run()
 
 

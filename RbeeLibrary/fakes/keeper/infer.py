@@ -16,6 +16,7 @@ from ...protocol.keeper_options import InferOptions
 from ...protocol.options import VERSION, split_durations
 from ..rbee_client import FoundWorker, Limits, RbeeClient, Wanted, checked_object
 from ..runtime.program import Program
+from ..runtime.retry import attempts, doubling
 from .child_daemon import ChildDaemon, port_of, serves
 from .console import Console
 from .explanations import Failure, explain, host_of, in_words
@@ -23,6 +24,8 @@ from .explanations import Failure, explain, host_of, in_words
 INTERRUPTED = 130
 _HIVE_PORT = 9200
 _PROGRESS_LIMIT = 2.0
+CONNECT_PAUSE = 0.2
+"""Seconds before the second connection attempt; each further pause is twice as long."""
 
 
 class _Broken(Exception):
@@ -31,11 +34,6 @@ class _Broken(Exception):
 
 class _Stalled(Exception):
     """Nothing came for too long; the argument says how long that was."""
-
-
-def connect_pauses(attempts: int) -> list[float]:
-    """0, 200, 400 ms, then doubling."""
-    return [0.0, *(0.2 * 2**number for number in range(attempts - 1))]
 
 
 class Infer:
@@ -62,7 +60,7 @@ class Infer:
         self._owned: list[ChildDaemon] = []
         limits = Limits(
             options.connect_timeout,
-            connect_pauses(options.retry),
+            doubling(options.retry, CONNECT_PAUSE),
             options.hive_timeout,
             options.spawn_timeout,
             options.ready_poll,
@@ -145,19 +143,17 @@ class Infer:
 
     def _answer(self) -> Stream:
         """The stream of a worker; a busy one is asked again, as often as there are pauses."""
-        pauses = split_durations(self._options.busy_delays)
-        for number in range(len(pauses) + 1):
+        pauses = [0.0, *split_durations(self._options.busy_delays)]
+        for attempt in attempts(self._keeper.clock, pauses, "busy-retry", self._cancelled):
             try:
                 return self._good(self._ask())
             except RbeeError as error:
-                failure = Failure.of(error)
-                if failure.code != "ALL_SLOTS_BUSY":
+                if Failure.of(error).code != "ALL_SLOTS_BUSY":
                     raise
-                if number == len(pauses):
-                    self._console.tell(f"the worker is still busy after {number} retries")
+                if attempt == len(pauses):
+                    self._console.tell(f"the worker is still busy after {attempt - 1} retries")
                     raise
-                self._console.tell(f"all slots are busy, retrying in {in_words(pauses[number])}")
-                self._keeper.clock.wait(self._cancelled, self._keeper.clock.now() + pauses[number], "busy-retry")
+                self._console.tell(f"all slots are busy, retrying in {in_words(pauses[attempt])}")
         raise AssertionError("the last attempt returns or raises")
 
     def _ask(self) -> Stream:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -14,6 +13,8 @@ from pathlib import Path
 
 from ...errors import BadConfig
 from ...protocol.keeper_options import InstallOptions
+from ...run import environment
+from ...run.exit_status import ExitStatus
 from .console import Console
 
 PROGRAMS = ("rbee-keeper", "rbee-hive", "llm-worker-rbee")
@@ -146,7 +147,7 @@ def pool(host: str, words: list[str], root: str, console: Console) -> int:
     command = " ".join([remote.get("binary_path", "rbee-hive"), *words])
     if words[0] == "git":
         command = f"cd {remote.get('git_repo_dir', '~/llama-orch')} && {' '.join(words)}"
-    env = {name: value for name, value in os.environ.items() if name not in ("RBEE_FORKED", "RBEE_READY_FD", "RBEE_LISTEN_FD", "RBEE_NAME")}
+    env = environment.for_children()
     try:
         # In this process group: Ctrl+C reaches ssh as well.
         done = subprocess.run(["ssh", host, command], stdin=subprocess.DEVNULL, env=env)
@@ -154,7 +155,6 @@ def pool(host: str, words: list[str], root: str, console: Console) -> int:
         console.error("Error: ssh program not found")
         return 1
     if done.returncode != 0:
-        how = f"exit code {done.returncode}" if done.returncode > 0 else signal.Signals(-done.returncode).name
-        console.error(f"Error: ssh to {host} failed: {how}")
+        console.error(f"Error: ssh to {host} failed: {ExitStatus(done.returncode).short}")
         return 1
     return 0

@@ -25,9 +25,10 @@ from ...protocol.keeper_options import (
 )
 from ..rbee_client import Limits, RbeeClient, checked_object
 from ..runtime.program import Program
+from ..runtime.retry import doubling
 from .console import Console
 from .explanations import Failure, explain, host_of
-from .infer import INTERRUPTED, connect_pauses
+from .infer import CONNECT_PAUSE, INTERRUPTED
 
 
 class QueenCommand:
@@ -48,7 +49,7 @@ class QueenCommand:
         self._queen = options.queen_url.rstrip("/")
         self._cancelled = Event()
         self._stream: Stream | None = None
-        limits = Limits(connect=options.connect_timeout, connect_pauses=connect_pauses(options.retry))
+        limits = Limits(connect=options.connect_timeout, connect_pauses=doubling(options.retry, CONNECT_PAUSE))
         self._client = RbeeClient(keeper.client, self._beside, keeper.clock, limits, {}, progress=console.progress, cancelled=self._cancelled)
 
     def run(self) -> int:

@@ -30,31 +30,52 @@ class _Owned:
     pid: int
 
 
-class Hives:
-    """Node -> URL of its hive, which hives have answered in this run, and which were started for it.
+class HiveUrls:
+    """Where hives are, as the queen's options say.
+
+    Attributes:
+        known: node -> URL of its hive, for nodes that need no registration.
+        placed: node -> URL of its hive, once the node is registered.
 
     Raises:
         ValueError: `--hive-url` or `--node-url` is not NODE=URL.
     """
 
-    def __init__(self, queen: Service, options: QueenOptions):
+    def __init__(self, options: QueenOptions):
+        self.known = _urls("--hive-url", options.hive_url)
+        self.placed = _urls("--node-url", options.node_url)
+
+
+def _urls(flag: str, texts: list[str]) -> dict[str, str]:
+    urls = {}
+    for text in texts:
+        node, equals, url = text.partition("=")
+        if not node or not equals or not url.startswith("http"):
+            raise ValueError(f"{flag} {text}: expected NODE=URL, such as workstation=http://127.0.0.1:9200")
+        urls[node] = url.rstrip("/")
+    return urls
+
+
+class Hives:
+    """The hives of a queen: where they are, which have answered in this run, and which it has started.
+
+    Args:
+        queen: whose hives they are.
+        options: of the queen.
+        urls: where they are.
+        nodes: the registry of nodes.
+        ssh: runs commands on nodes.
+    """
+
+    def __init__(self, queen: Service, options: QueenOptions, urls: HiveUrls, nodes: NodeRegistry, ssh: Ssh):
         self._queen = queen
         self._options = options
-        self._urls: dict[str, str] = {}
-        self._answered: set[str] = set()
-        self._owned: dict[str, _Owned] = {}
-        self._places: dict[str, str] = {}
-        for flag, texts, known in (("--hive-url", options.hive_url, self._urls), ("--node-url", options.node_url, self._places)):
-            for text in texts:
-                node, equals, url = text.partition("=")
-                if not node or not equals or not url.startswith("http"):
-                    raise ValueError(f"{flag} {text}: expected NODE=URL, such as workstation=http://127.0.0.1:9200")
-                known[node] = url.rstrip("/")
-
-    def open(self, nodes: NodeRegistry, ssh: Ssh) -> None:
-        """Gives it what a queen has only once it is at work."""
+        self._urls = urls.known
+        self._places = urls.placed
         self._nodes = nodes
         self._ssh = ssh
+        self._answered: set[str] = set()
+        self._owned: dict[str, _Owned] = {}
 
     def add(self, node: str, url: str) -> None:
         """Makes a node and its hive known; it needs no row."""

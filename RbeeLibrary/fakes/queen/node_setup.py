@@ -14,12 +14,14 @@ from ...protocol.program_options import QueenOptions
 from ...protocol.schema.fields import read
 from ...protocol.schema.messages import NodeName, NodeRegistration
 from ..runtime.http_app import Reply, Request
+from ..runtime.retry import attempts, doubling
 from ..runtime.service import Service
 from .node_registry import NodeRegistry
 from .ssh_call import Ssh, SshResult
 
 PROBE = "echo 'connection test'"
 _BUILDING = "rbee-stage building"
+_FIRST_PAUSE = 0.2
 
 
 def mock_ssh() -> bool:
@@ -27,7 +29,7 @@ def mock_ssh() -> bool:
     return "MOCK_SSH" in os.environ
 
 
-class Setup:
+class NodeSetup:
     """The routes below `/v2/registry/beehives/`.
 
     Args:
@@ -42,10 +44,13 @@ class Setup:
         self._options = options
         self._nodes = nodes
         self._ssh = ssh
-        queen.route("POST", "/v2/registry/beehives/add", self.add)
-        queen.route("GET", "/v2/registry/beehives/list", self.list)
-        queen.route("POST", "/v2/registry/beehives/remove", self.remove)
-        queen.route("POST", "/v2/registry/beehives/install", self.install)
+
+    def add_routes(self) -> None:
+        """Lets the queen serve the routes."""
+        self._queen.route("POST", "/v2/registry/beehives/add", self.add)
+        self._queen.route("GET", "/v2/registry/beehives/list", self.list)
+        self._queen.route("POST", "/v2/registry/beehives/remove", self.remove)
+        self._queen.route("POST", "/v2/registry/beehives/install", self.install)
 
     def add(self, request: Request) -> dict[str, Any]:
         """POST /v2/registry/beehives/add: a row after one good probe, and only then."""
@@ -95,10 +100,8 @@ class Setup:
             if "unreachable" in node["ssh_host"]:
                 raise RbeeError("SSH_TIMEOUT", "Connection timeout")
             return
-        pauses = _doubling(self._options.ssh_attempts)
-        for number, pause in enumerate(pauses, 1):
-            if pause:
-                self._queen.clock.pause(pause, "ssh-pause")
+        pauses = doubling(self._options.ssh_attempts, _FIRST_PAUSE)
+        for number in attempts(self._queen.clock, pauses, "ssh-pause"):
             result = self._ssh.run(node, PROBE)
             if result.ok:
                 return
@@ -146,7 +149,3 @@ def install_script(row: dict[str, Any]) -> str:
 def remote_path(path: str) -> str:
     """A path as the shell of a node has to read it: quoted, but for a leading `~/`, which is the node's home."""
     return f"~/{shlex.quote(path[2:])}" if path.startswith("~/") else shlex.quote(path)
-
-
-def _doubling(attempts: int) -> list[float]:
-    return [0.0, *(0.2 * 2**number for number in range(attempts - 1))]

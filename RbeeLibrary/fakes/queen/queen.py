@@ -25,9 +25,9 @@ from ..runtime.event_stream import Abort
 from ..runtime.http_app import Reply, Request
 from ..runtime.program import exit_now
 from ..runtime.service import Service
-from .hives import Hives
+from .hives import Hives, HiveUrls
 from .node_registry import NodeRegistry
-from .node_setup import Setup
+from .node_setup import NodeSetup
 from .ssh_call import Ssh
 from .tasks import Task, inference_body
 from .worker_registry import QueenRow, Swept, WorkerRegistry
@@ -40,10 +40,16 @@ class Queen(Service):
 
     def __init__(self, options: QueenOptions, listener: socket.socket | None):
         self.options: QueenOptions = options
+        urls = HiveUrls(options)
         super().__init__("fake-queen", options, listener, "queen")
+        try:
+            nodes = NodeRegistry(options.database)
+        except (OSError, sqlite3.Error) as error:
+            self.log(f"the node registry {options.database} cannot be used: {error}")
+            exit_now(1)
         self._registry = WorkerRegistry(self.clock.now, self.clock.wall, options.heartbeat_timeout, options.stale_busy_timeout)
-        self._hives = Hives(self, options)
-        self._ssh = Ssh(self, options)
+        ssh = Ssh(self, options)
+        self._hives = Hives(self, options, urls, nodes, ssh)
         self._tasks: dict[str, Task] = {}
         self._lock = threading.Lock()
         self._task_begins = Event()
@@ -62,15 +68,9 @@ class Queen(Service):
         self.route("GET", "/v2/tasks/{request_id}/progress", self.task_progress)
         self.route("DELETE", "/v2/tasks/{request_id}", self.cancel_task)
         self.route("GET", "/v2/logs", self.logs)
+        NodeSetup(self, options, nodes, ssh).add_routes()
 
     def prepare(self) -> None:
-        try:
-            nodes = NodeRegistry(self.options.database)
-        except (OSError, sqlite3.Error) as error:
-            self.log(f"the node registry {self.options.database} cannot be used: {error}")
-            exit_now(1)
-        self._hives.open(nodes, self._ssh)
-        Setup(self, self.options, nodes, self._ssh)
         self.set_state("idle")
         if self.control is not None:
             self.control.on("hive-url", lambda order: self._hives.add(order["node"], order["url"]))

@@ -14,11 +14,9 @@ from typing import Any
 from ...fleet.children import OWN_GROUP
 from ...protocol.error_codes import RbeeError
 from ...protocol.program_options import HiveOptions, HubOptions, QueenOptions
-from ...run.lifeline import NAME_VARIABLE
+from ...run import environment
 from ..runtime.service import Service
 
-_OWN_VARIABLES = ("RBEE_FORKED", "RBEE_READY_FD", "RBEE_LISTEN_FD", NAME_VARIABLE)
-"""What describes the queen's own process and nobody below it."""
 _SECRETS = tuple(
     name
     for options in (QueenOptions, HiveOptions, HubOptions)
@@ -116,7 +114,7 @@ class Ssh:
         return [self._options.ssh_program, *key, *words, "-p", str(node["ssh_port"]), target, *([command] if command is not None else [])]
 
     def _begun(self, argv: list[str], stdin: int) -> subprocess.Popen[bytes]:
-        env = {name: value for name, value in os.environ.items() if name not in (*_OWN_VARIABLES, *_SECRETS)}
+        env = {name: value for name, value in environment.for_children().items() if name not in _SECRETS}
         try:
             return subprocess.Popen(argv, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, **OWN_GROUP)
         except OSError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
 import threading
 from collections.abc import Callable
@@ -10,38 +10,41 @@ from typing import Any
 
 from ...clock.activity import Activity
 from ...errors import RunIsFull, RunIsOver
+from ...run.json_channel import JsonChannel
 from ...run.lifeline import connect
 
 Handler = Callable[[dict[str, Any]], Any]
 
 
 class Control:
-    """The end of a fake: answers requests of the library and reports what happened on its own."""
+    """A fake's connection to the library: answers its orders and reports events.
+
+    Args:
+        address: of the run's socket.
+        activity: of this process; an order counts as a job.
+    """
 
     def __init__(self, address: str, activity: Activity):
         self._activity = activity
-        self._connection = connect(address, {"hello": "control", "pid": os.getpid()})
-        self._lock = threading.Lock()
+        self._channel = JsonChannel(connect(address, {"hello": "control", "pid": os.getpid()}))
         self._handlers: dict[str, Handler] = {}
 
     def on(self, operation: str, handler: Handler) -> None:
-        """Lets a handler answer an operation; what it returns is the answer, what it raises is the error."""
+        """Registers the handler of an operation; its result is the reply, its exception the error."""
         self._handlers[operation] = handler
 
     def start(self) -> None:
-        """Begins to answer, in a thread."""
+        """Starts to answer, in a thread."""
         threading.Thread(target=self._serve, name="control", daemon=True).start()
 
     def report(self, event: str, **fields: Any) -> None:
-        """Tells the library that something happened; a run that is over hears nothing."""
+        """Reports an event to the library; does nothing when the run is over."""
         self._send({"event": event, **fields})
 
     def _serve(self) -> None:
-        with self._connection.makefile("rb") as lines:
-            for line in lines:
-                with self._activity.job("control"):
-                    request = json.loads(line)
-                    self._send({"reply": request["id"], **self._answer(request)})
+        for request in self._channel:
+            with self._activity.job("control"):
+                self._send({"reply": request["id"], **self._answer(request)})
 
     def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
         handler = self._handlers.get(request["op"])
@@ -53,11 +56,8 @@ class Control:
             return {"error": str(error)}
 
     def _send(self, message: dict[str, Any]) -> None:
-        try:
-            with self._lock:
-                self._connection.sendall(json.dumps(message).encode() + b"\n")
-        except OSError:
-            return
+        with contextlib.suppress(OSError):
+            self._channel.send(message)
 
 
 def open_control(address: str | None, activity: Activity) -> Control | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
 from collections.abc import Callable
@@ -36,6 +37,7 @@ def launch(
         title: name in `ps`, where it is another one.
         words: bare words that are accepted and ignored.
     """
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})  # until there are handlers: neither lost nor deadly before
     given = sys.argv[1:] if argv is None else argv
     parsed = parse(options, program, given, os.environ, words=words)
     share_heaps()

@@ -60,23 +60,23 @@ class HttpApp:
     Args:
         options: with the key that protects routes.
         clock: for start and end of requests.
+        journal: gets a record of every request.
+        faults: act on requests, answers and streams.
         log: takes the lines of the access log.
         service: whose routes of the contract it serves.
     """
 
-    def __init__(self, options: DaemonOptions, clock: Clock, log: Callable[[str], object], service: str):
+    def __init__(self, options: DaemonOptions, clock: Clock, journal: Journal, faults: FaultSet, log: Callable[[str], object], service: str):
         self.app = bottle.Bottle()
         self.app.config["catchall"] = False
         self.app.default_error_handler = self._error_answer
         self._options = options
         self._clock = clock
+        self._journal = journal
+        self._faults = faults
         self._log = log
+        self._contract_check = ContractCheck(journal, log)
         self._routes = {(route.method, route.path): route for route in SERVICES.get(service, ())}
-
-    def open(self, journal: Journal, faults: FaultSet) -> None:
-        """Gives it what a program has only once it has joined its run."""
-        self._journal, self._faults = journal, faults
-        self._contract_check = ContractCheck(journal, self._log)
 
     def route(self, method: str, path: str, handler: Handler, *, protected: bool | None = None) -> None:
         """Lets a handler answer a route of the contract and its aliases; it returns a dictionary, a `Reply` or an `EventStream`.

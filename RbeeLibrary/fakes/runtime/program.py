@@ -1,4 +1,4 @@
-"""What every program of a run is, whether it serves or not: a name, the run's clock, a journal, signals, jobs beside each other."""
+"""What all programs of a run have in common: a name, the run's clock, a journal, signals, background jobs."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ from typing import Any, NoReturn
 
 from ...clock.activity import ParkedJob
 from ...clock.clock import Clock, ClockPage, Event
-from ...clock.member import Member
+from ...clock.member import ClockMember
 from ...errors import RunIsOver
 from ...journal.writer import Journal, close_journals, journal_path
 from ...net.http_client import HttpClient
 from ...protocol.options import VERSION
-from ...run.lifeline import NAME_VARIABLE, hold_on, run_address
+from ...run import environment
+from ...run.lifeline import hold_on, run_address
 from .control import Control, open_control
 from .formatting import iso_time, printable
 
 
 class Job:
-    """Work beside the requests, in a thread of its own; `done` when it has ended."""
+    """A background job in a thread of its own; `done` is set when it has ended."""
 
     def __init__(self, clock: Clock, work: Callable[..., object], args: tuple[Any, ...], name: str):
         self.done = Event()
@@ -49,35 +50,77 @@ class Job:
 
 
 class Program:
-    """A program of a run.
+    """A program of a run. It has joined the run when it is constructed; without a run it is on its own.
 
     Args:
         program: its name, for logs, journals and `User-Agent`.
+        port: on which it serves; 0 if it serves nothing.
+        journal: path of its journal; None = one of its own in the folder of the run.
+        api_key: sent with its requests.
+
+    Attributes:
+        name: under which the run knows it.
+        clock: the run's clock.
+        real_clock: the machine's clock, for the few waits that are real: for the operating system and for real programs.
+        control: orders of the library; None without a run.
+        journal: what it records.
+        client: sends its requests.
+        prober: the same with limits in real time as well, for requests that somebody waits for while the run's clock may stand still.
     """
 
-    def __init__(self, program: str):
+    def __init__(self, program: str, *, port: int = 0, journal: str | None = None, api_key: str | None = None):
         self.program = program
-        self.name = os.environ.get(NAME_VARIABLE) or program
-        self.port = 0
-        self._lifecycle: queue.SimpleQueue[tuple[str, int]] = queue.SimpleQueue()
+        self.name = os.environ.get(environment.NAME) or program
+        self.port = port
+        self._events: queue.SimpleQueue[tuple[str, int]] = queue.SimpleQueue()
         self._wakeup, self._waker = os.pipe()
         os.set_blocking(self._waker, False)
+        self._run = run_address()
+        folder = os.path.dirname(self._run) if self._run else None
+        self.clock = Clock(ClockPage.of_run(folder) if folder else None)
+        self.real_clock = Clock(activity=self.clock.activity)
+        self._main = ParkedJob(self.clock.activity)
         self._lifeline: socket.socket | None = None
         self.control: Control | None = None
-        self._run = run_address()
-        self.clock = Clock(ClockPage.of_run(os.path.dirname(self._run)) if self._run else None)
-        self.real_clock = Clock(activity=self.clock.activity)
-        """For the few waits that are real: for the operating system and for real programs."""
-        self._main = ParkedJob(self.clock.activity)
+        if self._run is not None:
+            self._register(self._run)
+        if folder is not None:
+            with contextlib.suppress(OSError):  # a run without a coordinator
+                ClockMember(folder, self.name, self.port, self.clock)
+        self.journal = Journal(journal_path(journal, self.name), program, self.clock, alone=not journal, on_lost=self._end_without_journal)
+        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        self.client = HttpClient(self.clock, f"{program}/{VERSION}", self.journal, headers)
+        self.prober = HttpClient(self.clock, f"{program}/{VERSION}", self.journal, headers, self.real_clock)
 
-    # --- words for programs ---
+    def _register(self, address: str) -> None:
+        try:
+            self._lifeline = hold_on(address, self.name, self.program.partition("-")[2], self.port)
+            self.control = open_control(address, self.clock.activity)
+        except RunIsOver as error:
+            print(error, file=sys.stderr)
+            exit_now(1)
+
+    # --- for subclasses ---
 
     def spawn(self, job: Callable[..., object], *args: Any, name: str) -> Job:
-        """Runs a job beside the present work, under its correlation id."""
+        """Runs a job in a thread, under the present correlation id.
+
+        Args:
+            job: the function.
+            args: its arguments.
+            name: of the job, for messages about programs that do not come to rest.
+        """
         return Job(self.clock, job, args, name)
 
     def every(self, interval: float, job: Callable[[], None], name: str, *, at_once: bool = False) -> None:
-        """Runs a job again and again, `interval` apart on the clock."""
+        """Runs a job again and again in a thread.
+
+        Args:
+            interval: seconds of the clock between two starts.
+            job: the function.
+            name: of the timer.
+            at_once: whether it runs at once as well.
+        """
 
         def repeat() -> None:
             due = self.clock.now() + (0 if at_once else interval)
@@ -89,65 +132,45 @@ class Program:
         self.spawn(repeat, name=name)
 
     def write_line(self, text: str) -> str:
-        """Writes one line to standard error, with its time."""
+        """Writes one line to standard error, with the time; returns the line."""
         line = f"{iso_time(time.time())} {printable(text)}"
         with contextlib.suppress(OSError):  # a disk that is full: the journal tells
             os.write(2, f"{line}\n".encode("utf-8", "replace"))
         return line
 
-    # --- life ---
+    # --- lifecycle ---
 
-    def take_signals(self) -> None:
-        """From now on SIGTERM and SIGINT are events of `next_event`."""
+    def handle_signals(self) -> None:
+        """Turns SIGTERM and SIGINT into events of `next_event`, and unblocks them."""
         signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
-        signal.signal(signal.SIGTERM, self._take_signal)
-        signal.signal(signal.SIGINT, self._take_signal)
-
-    def hear_signals(self) -> None:
-        """Lets those come that were held back until now."""
+        signal.signal(signal.SIGTERM, self._on_signal)
+        signal.signal(signal.SIGINT, self._on_signal)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT})
 
-    def shut_down(self, why: str) -> None:
-        """Makes `next_event` return this."""
-        self._lifecycle.put((why, 0))
+    def request_shutdown(self, reason: str) -> None:
+        """Makes a reason for shutdown the next event."""
+        self._events.put((reason, 0))
         self._main.end()
         os.write(self._waker, b"w")
 
     def next_event(self) -> str:
-        """Waits for a signal, whose name is the event, or for `shut_down`."""
+        """Waits for a signal or a shutdown request; returns the name of the signal, or the reason."""
         # A signal that another thread takes does not interrupt a lock, so the main thread waits for the wakeup descriptor.
         while True:
             try:
-                why, number = self._lifecycle.get_nowait()
+                reason, number = self._events.get_nowait()
                 if number:
                     self.clock.activity.taken[number] = time.monotonic_ns()
-                    self.journal.record("signal", signal=why)
-                return why
+                    self.journal.record("signal", signal=reason)
+                return reason
             except queue.Empty:
-                self._main.begin(unless=lambda: not self._lifecycle.empty())
+                self._main.begin(unless=lambda: not self._events.empty())
                 os.read(self._wakeup, 512)
                 self._main.end()
 
-    def _take_signal(self, number: int, _: object) -> None:
+    def _on_signal(self, number: int, _: object) -> None:
         # In the main thread, maybe in the middle of anything: nothing here takes a lock.
-        self._lifecycle.put((signal.Signals(number).name, number))
-
-    def join_run(self, journal: str | None, api_key: str | None) -> None:
-        """Registers with the run, if there is one; from here on there are a journal and a client."""
-        if self._run is not None:
-            try:
-                self._lifeline = hold_on(self._run, self.name, self.program.partition("-")[2], self.port)
-                self.control = open_control(self._run, self.clock.activity)
-            except RunIsOver as error:
-                print(error, file=sys.stderr)
-                exit_now(1)
-            with contextlib.suppress(OSError):
-                Member(os.path.dirname(self._run), self.name, self.port, self.clock)
-        self.journal = Journal(journal_path(journal, self.name), self.program, self.clock, alone=not journal, on_lost=self._end_without_journal)
-        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-        self.client = HttpClient(self.clock, f"{self.program}/{VERSION}", self.journal, headers)
-        self.prober = HttpClient(self.clock, f"{self.program}/{VERSION}", self.journal, headers, self.real_clock)
-        """For looks at others that somebody waits for who has no part in the run's clock, which may stand still."""
+        self._events.put((signal.Signals(number).name, number))
 
     def _end_without_journal(self, why: str) -> None:
         # Whatever is checked against a journal with gaps proves nothing: better no program than one that cannot say what it did.

@@ -15,14 +15,13 @@ from ...faults.base import FaultContext, FaultSet, FaultSpec
 from ...faults.registry import KINDS
 from ...protocol.options import VERSION, DaemonOptions
 from ...protocol.sse import compact
+from ...run import environment
 from ...run.platform import portable, signal_at_parents_end
 from ...run.tcp_ports import is_loopback, listen
 from .http_app import Handler, HttpApp, Reply
 from .http_server import HttpServer
 from .program import Program, exit_now
 
-READY_VARIABLE = "RBEE_READY_FD"
-LISTEN_VARIABLE = "RBEE_LISTEN_FD"
 _FLUSH_LIMIT = 1.0
 _PARENT_GONE = "parent gone"
 
@@ -40,29 +39,35 @@ class Serving(Protocol):
 
 
 class Service(Program):
-    """A program that serves HTTP and ends well.
+    """A program that serves HTTP and ends gracefully.
 
     A fake adds its routes in its constructor and overrides `started`, `drain` and `abandon`.
 
     Args:
         program: its name, for logs, journals and `User-Agent`.
-        options: what it was started with.
+        options: its options.
         listener: a socket that listens already, or None to bind `--host` and `--port`.
-        service: whose routes it serves: queen, hive, worker or hub; none for a program that speaks no HTTP.
+        service: whose routes it serves: queen, hive, worker or hub; empty for a program that speaks no HTTP.
+
+    Raises:
+        OSError: the port cannot be had.
+        ValueError: a fault of the command line cannot be read.
     """
 
     def __init__(self, program: str, options: DaemonOptions, listener: socket.socket | None, service: str = ""):
-        super().__init__(program)
         self.options = options
+        first_faults = [FaultSpec.parse(text) for text in options.fault]
         self.listener = listener or _inherited_listener() or listen(options.host, options.port)
-        self.port: int = self.listener.getsockname()[1]
-        self._server: Serving | None = None
+        super().__init__(program, port=self.listener.getsockname()[1], journal=options.journal, api_key=options.api_key)
         self.state = "starting"
-        self._log_lock = threading.Lock()
         self.log_lines: list[str] = []
         self.on_log: Callable[[str], None] = lambda _: None
-        self._first_faults = [FaultSpec.parse(text) for text in options.fault]
-        self._http_app = HttpApp(options, self.clock, self.write_line, service)
+        self._log_lock = threading.Lock()
+        self._server: Serving | None = None
+        self.faults = FaultSet(KINDS, self.name, self.clock, self.journal)
+        for spec in first_faults:
+            self.faults.arm(spec)
+        self._http_app = HttpApp(options, self.clock, self.journal, self.faults, self.write_line, service)
         if service:
             self.route("GET", "/openapi.json", lambda request: _description(service, options.report_version))
 
@@ -105,11 +110,13 @@ class Service(Program):
 
     def run(self) -> NoReturn:
         """Serves until the program is told to end; never returns."""
-        self.take_signals()
-        self.before_threads()
-        self.hear_signals()
-        self.join_run(self.options.journal, self.options.api_key)
-        self._arm_and_open()
+        self.handle_signals()
+        self.prepare()
+        if self.control is not None:
+            self.control.on("arm-fault", self._arm)
+            self.control.on("clear-faults", lambda order: self.faults.clear(order.get("fault")))
+            self.control.on("state", lambda _: self.state)
+            self.control.start()
         self._server = self.make_server()
         self._server.start()
         self.faults.at("port", FaultContext(refuse=self._server.refuse, accept=self._server.accept))
@@ -120,7 +127,7 @@ class Service(Program):
         if self.options.die_with_parent == "on":
             self._die_with_parent()
         if self.options.max_lifetime:
-            self.clock.call_at(self.clock.now() + self.options.max_lifetime, lambda: self.shut_down("--max-lifetime"), "max-lifetime")
+            self.clock.call_at(self.clock.now() + self.options.max_lifetime, lambda: self.request_shutdown("--max-lifetime"), "max-lifetime")
         self._say_ready()
         self.started()
         drained = self._live()
@@ -141,7 +148,7 @@ class Service(Program):
                     self.clock.pause(slow.delay if slow.delay is not None else 1.0, "slow-end")
                 self.drain()
             finally:
-                self.shut_down("drained")
+                self.request_shutdown("drained")
 
         self.spawn(drain, name="drain")
         signals = why.startswith("SIG")
@@ -154,18 +161,6 @@ class Service(Program):
                 signals = True  # the first one, after a shutdown request
         return True
 
-    def _arm_and_open(self) -> None:
-        self.faults = FaultSet(KINDS, self.name, self.clock, self.journal)
-        for spec in self._first_faults:
-            self.faults.arm(spec)
-        self._http_app.open(self.journal, self.faults)
-        self.prepare()
-        if self.control is not None:
-            self.control.on("arm-fault", self._arm)
-            self.control.on("clear-faults", lambda order: self.faults.clear(order.get("fault")))
-            self.control.on("state", lambda _: self.state)
-            self.control.start()
-
     def _arm(self, order: dict[str, Any]) -> None:
         self.faults.arm(FaultSpec(**order["spec"]))
         if self._server is not None:
@@ -175,15 +170,12 @@ class Service(Program):
         """What serves on the port; a program that speaks no HTTP has another one."""
         return HttpServer(self._http_app.app, self.listener, self.clock.activity)
 
-    def before_threads(self) -> None:
-        """Called while the process has one thread: the last moment to fork."""
-
     def prepare(self) -> None:
-        """Called before the first request, when journal, client and control are there."""
+        """Called before the first request is served."""
 
     def _say_ready(self) -> None:
         self.clock.activity.served = True
-        fd = os.environ.pop(READY_VARIABLE, None)
+        fd = os.environ.pop(environment.READY_FD, None)
         if fd is not None:
             os.write(int(fd), json.dumps({"pid": os.getpid(), "port": self.port}).encode() + b"\n")
             os.close(int(fd))
@@ -193,13 +185,13 @@ class Service(Program):
 
         def look(*_: object) -> None:
             if os.getppid() != parent:
-                self._lifecycle.put((_PARENT_GONE, 0))
+                self._events.put((_PARENT_GONE, 0))
 
         # Not SIGTERM: the kernel signals once for every thread of the parent that had the child for a while, and a second SIGTERM ends the waiting.
         signal.signal(signal.SIGCONT, look)
         signal_at_parents_end(signal.SIGCONT)
         if os.getppid() != parent:
-            self.shut_down(_PARENT_GONE)
+            self.request_shutdown(_PARENT_GONE)
         if portable():
             self.spawn(self._await_end_of, parent, name="parent")
 
@@ -208,7 +200,7 @@ class Service(Program):
 
         with self.clock.activity.parked(), contextlib.suppress(psutil.Error):
             psutil.Process(parent).wait()
-        self.shut_down(_PARENT_GONE)
+        self.request_shutdown(_PARENT_GONE)
 
 
 def _description(service: str, version: str) -> Reply:
@@ -218,5 +210,5 @@ def _description(service: str, version: str) -> Reply:
 
 
 def _inherited_listener() -> socket.socket | None:
-    fd = os.environ.pop(LISTEN_VARIABLE, None)
+    fd = os.environ.pop(environment.LISTEN_FD, None)
     return socket.socket(fileno=int(fd)) if fd is not None else None

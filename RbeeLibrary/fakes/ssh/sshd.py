@@ -12,16 +12,15 @@ import sys
 from typing import Any
 
 from ...errors import RunIsOver
-from ...run.lifeline import NAME_VARIABLE, hold_on, run_address
-
-READY_VARIABLE = "RBEE_READY_FD"
+from ...run import environment
+from ...run.lifeline import hold_on, run_address
 
 
 async def serve(listener: socket.socket, options: argparse.Namespace, ready: str | None) -> None:
     """Serves until SIGTERM: whoever has the right key may run commands, in the node's environment."""
     import asyncssh
 
-    class Node(asyncssh.SSHServer):
+    class NodeServer(asyncssh.SSHServer):
         def begin_auth(self, username: str) -> bool:
             return True
 
@@ -44,7 +43,7 @@ async def serve(listener: socket.socket, options: argparse.Namespace, ready: str
         process.exit(code if code >= 0 else 128 - code)
 
     server = await asyncssh.create_server(
-        Node,
+        NodeServer,
         sock=listener,
         server_host_keys=[asyncssh.generate_private_key("ssh-ed25519")],
         authorized_client_keys=options.authorized_keys,
@@ -72,15 +71,15 @@ def main(argv: list[str] | None = None, listener: socket.socket | None = None) -
     lifeline = None
     if (address := run_address()) is not None:
         try:
-            lifeline = hold_on(address, os.environ.get(NAME_VARIABLE, "fake-sshd"), "sshd", options.port)
+            lifeline = hold_on(address, os.environ.get(environment.NAME, "fake-sshd"), "sshd", options.port)
         except RunIsOver as error:
             print(error, file=sys.stderr)
             return 1
-    ready = os.environ.pop(READY_VARIABLE, None)  # describes this process, and nobody that it starts
-    held = os.environ.pop("RBEE_LISTEN_FD", None)
+    ready = os.environ.pop(environment.READY_FD, None)  # describes this process, and nobody that it starts
+    held = os.environ.pop(environment.LISTEN_FD, None)
     if listener is None:
         listener = socket.socket(fileno=int(held)) if held else socket.create_server(("127.0.0.1", options.port))
-    for name in ("RBEE_FORKED", NAME_VARIABLE):
+    for name in (environment.FORKED, environment.NAME):
         os.environ.pop(name, None)
     asyncio.run(serve(listener, options, ready))
     del lifeline

@@ -12,6 +12,7 @@ from ...protocol.schema.fields import as_dict
 from ...protocol.schema.messages import ReadyCallback
 from ..runtime.formatting import iso_time
 from ..runtime.program import Job, exit_now
+from ..runtime.retry import attempts
 from ..runtime.service import Service
 
 _HEARTBEAT_LIMIT = 2.0
@@ -60,22 +61,21 @@ class Callbacks:
             self._try_to_tell(target)
 
     def _try_to_tell(self, target: str) -> None:
-        pauses = split_durations(self._options.callback_delays)
-        for attempt in range(len(pauses) + 1):
+        pauses = [0.0, *split_durations(self._options.callback_delays)]
+        for attempt in attempts(self._worker.clock, pauses, "callback-retry"):
             try:
                 answer = self._worker.client.call("POST", target, as_dict(self._said()), limit=self._options.callback_timeout, timer="callback-limit")
             except HttpFailure as error:
                 failure, final = str(error), False
             else:
                 if answer.ok:
-                    self._worker.journal.record("callback_sent", target=target, attempt=attempt + 1, status=answer.status)
+                    self._worker.journal.record("callback_sent", target=target, attempt=attempt, status=answer.status)
                     return
                 failure, final = f"status {answer.status}", answer.status < 500
-            self._worker.journal.record("callback_failed", target=target, attempt=attempt + 1, reason=failure)
+            self._worker.journal.record("callback_failed", target=target, attempt=attempt, reason=failure)
             self._worker.log(f"ready callback to {target} failed: {failure}")
-            if final or attempt == len(pauses):
+            if final:
                 break
-            self._worker.clock.pause(pauses[attempt], "callback-retry")
         if self._options.callback_required:
             self._worker.log(f"ready callback to {target} failed and --callback-required is set")
             exit_now(1)

@@ -9,11 +9,11 @@ import sys
 from dataclasses import dataclass
 
 from ...protocol.options import DaemonOptions, option
-from ...run.lifeline import NAME_VARIABLE
+from ...run import environment
 from ..runtime.entry_point import launch
 from ..runtime.http_app import Request
 from ..runtime.program import exit_now
-from ..runtime.service import LISTEN_VARIABLE, READY_VARIABLE, Service
+from ..runtime.service import Service
 
 _MODULE = "RbeeLibrary.fakes.worker.orphan_listener"
 _WELL = b"w"
@@ -69,7 +69,7 @@ def leave_listener(listener: socket.socket, name: str) -> OrphanListenerHandle:
     """
     guard, kept = os.pipe()  # the worker keeps its end for as long as it lives
     ready, ready_in_child = os.pipe()
-    env = {**os.environ, NAME_VARIABLE: f"{name}-listener", LISTEN_VARIABLE: str(listener.fileno()), READY_VARIABLE: str(ready_in_child)}
+    env = {**os.environ, environment.NAME: f"{name}-listener", environment.LISTEN_FD: str(listener.fileno()), environment.READY_FD: str(ready_in_child)}
     process = subprocess.Popen(
         [sys.executable, "-m", _MODULE, "--port", str(listener.getsockname()[1]), "--guards", str(guard)],
         stdin=subprocess.DEVNULL,

@@ -20,6 +20,7 @@ from ...protocol.gguf import Model
 from ...protocol.program_options import WorkerOptions
 from ...protocol.schema.fields import read
 from ...protocol.schema.messages import InferenceRequest, ReadyCallback, ShutdownRequest
+from ...run import environment
 from ...run.tcp_ports import closed
 from ..runtime.entry_point import launch
 from ..runtime.event_stream import Abort, Broadcast, EventStream
@@ -64,7 +65,7 @@ class Worker(Service):
 
     def __init__(self, options: WorkerOptions, listener: socket.socket | None):
         self.options: WorkerOptions = options
-        os.environ.setdefault("RBEE_NAME", options.worker_id)
+        os.environ.setdefault(environment.NAME, options.worker_id)
         self._called_back = False
         self._model: Model | None = None
         self._orphan_listener: OrphanListenerHandle | None = None
@@ -319,7 +320,7 @@ class Worker(Service):
             self.set_state("draining")
         if asked.timeout_seconds is not None:
             self.options.drain = type(self.options.drain)(min(self.options.drain, asked.timeout_seconds))
-        request.stream.on_close(lambda: self.shut_down("shutdown request") if asked.graceful else exit_now(0))
+        request.stream.on_close(lambda: self.request_shutdown("shutdown request") if asked.graceful else exit_now(0))
         accepted = sse.compact({"success": True, "message": "worker is shutting down", "state": "draining"}).encode()
         return Reply(202, request.stream.carries(iter((accepted,))), {"Content-Type": "application/json", "Content-Length": str(len(accepted))})
 

@@ -1,1 +1,1 @@
-"""The contract as data: routes, requests, answers, events, and the checks against them."""
+"""The contract as data: routes, requests, responses, events, and the checks against them."""

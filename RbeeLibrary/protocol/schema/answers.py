@@ -1,6 +1,6 @@
-"""What services answer, as dataclasses: fields in the order of the wire (contract 4.2, 5.2, 6.2, 9.2, 12).
+"""Response bodies as dataclasses, fields in wire order (contract 4.2, 5.2, 6.2, 9.2, 12).
 
-They describe and check; nobody makes instances of them, so that a fake which is started on its own pays next to nothing for them.
+They are used for descriptions and checks only and are never instantiated, which keeps the start of a fake cheap.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ described = dataclass(init=False, repr=False, eq=False)
 _WORKER_SAYS = ("starting", "loading", "idle", "busy", "draining")
 
 
-# --- for all ---
+# --- all services ---
 
 
 @described
 class ErrorObject:
-    """What went wrong (13)."""
+    """The `error` object of an error response (13)."""
 
     code: str = text(1)
     message: str = text(1)
@@ -39,7 +39,7 @@ class Well:
 
 @described
 class Accepted:
-    """An order was taken."""
+    """The request was accepted."""
 
     success: bool = flag()
     message: str = text(1)
@@ -47,7 +47,7 @@ class Accepted:
 
 @described
 class Done:
-    """An order was carried out."""
+    """The request was carried out."""
 
     success: bool = flag()
 
@@ -57,7 +57,7 @@ class Done:
 
 @described
 class QueenWorker:
-    """One worker as the queen sees it (4.3)."""
+    """A worker in the queen's list (4.3)."""
 
     worker_id: str = text(1)
     node: str = text()
@@ -80,7 +80,7 @@ class QueenWorkers:
 
 @described
 class WorkerHealth:
-    """What one worker says about its readiness."""
+    """Readiness of a worker."""
 
     worker_id: str = text(1)
     state: str = text(choices=(*_WORKER_SAYS, "unreachable"))
@@ -97,7 +97,7 @@ class WorkersHealth:
 
 @described
 class WorkerAccepted(Accepted):
-    """A worker was registered."""
+    """The worker was registered."""
 
     worker_id: str = text(1)
 
@@ -113,7 +113,7 @@ class WorkerPatched:
 
 @described
 class TaskPlace:
-    """POST /v2/tasks with `direct`: where the hive is."""
+    """POST /v2/tasks with `direct`: the location of the hive."""
 
     node: str = text(1)
     hive_url: str = text(1)
@@ -128,7 +128,7 @@ class NodeAccepted(Accepted):
 
 @described
 class NodeRow:
-    """One row of `beehives` (10.1)."""
+    """A row of the table `beehives` (10.1)."""
 
     node_name: str = text(1)
     ssh_host: str = text(1)
@@ -175,7 +175,7 @@ class Spawned:
 
 @described
 class HiveWorker:
-    """One worker of a hive (5.3)."""
+    """A worker in a hive's list (5.3)."""
 
     worker_id: str = text(1)
     url: str = text(1)
@@ -235,7 +235,7 @@ class Readiness:
 
 @described
 class Gguf:
-    """What the header of a model file says."""
+    """Metadata from the header of a model file."""
 
     architecture: str | None = text(nullable=True)
     vocab_size: int | None = integer(0, nullable=True)
@@ -282,7 +282,7 @@ class Lfs:
 
     sha256: str = text(64, 64)
     size: int = integer(0)
-    pointerSize: int = integer(0)  # noqa: N815 (the hub's own name)
+    pointerSize: int = integer(0)  # noqa: N815 (name given by the hub's API)
 
 
 @described

@@ -1,4 +1,4 @@
-"""Whether what was said is what the contract says: one judge for fakes, which judge themselves, and for real programs, which a test judges."""
+"""Checks of responses and stream events against the contract, for fakes (on themselves) and for real programs (by tests)."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ _TOO_LARGE = 413
 
 
 def wrong_in(kind: type, value: Any, where: str = "", *, exact: bool = True) -> list[str]:
-    """What is wrong with a message.
+    """Deviations of a JSON value from a message class, as sentences.
 
     Args:
-        kind: what it has to be.
-        value: what it is.
-        where: its place, for the texts.
-        exact: also fields that the contract does not know, and their order, are wrong.
+        kind: expected message class.
+        value: actual value.
+        where: path of the value, for the sentences.
+        exact: whether unknown fields and another order of fields are deviations.
     """
     if not isinstance(value, dict):
         return [f"{where or 'the body'} is {_shown(value)}, expected an object"]
-    found: list[str] = []
+    findings: list[str] = []
     prefix = f"{where}." if where else ""
     known = []
     for name, rule, required in rules_of(kind):
         if name in value:
             known.append(name)
-            found += _wrong(rule, value[name], prefix + name, exact)
+            findings += _wrong(rule, value[name], prefix + name, exact)
         elif required:
-            found.append(f"{prefix}{name} is missing, expected {rule.expected}")
-    if exact and not found:
-        said = list(value)
-        if said != known:
-            strange = [name for name in said if name not in known]
-            found.append(
-                f"{prefix}{strange[0]} is not in the contract" if strange else f"fields are in the order {', '.join(said)}, expected {', '.join(known)}"
+            findings.append(f"{prefix}{name} is missing, expected {rule.expected}")
+    if exact and not findings:
+        names = list(value)
+        if names != known:
+            unknown = [name for name in names if name not in known]
+            findings.append(
+                f"{prefix}{unknown[0]} is not in the contract" if unknown else f"fields are in the order {', '.join(names)}, expected {', '.join(known)}"
             )
-    return found
+    return findings
 
 
 def _wrong(rule: FieldRule, value: Any, where: str, exact: bool) -> list[str]:
@@ -58,12 +58,12 @@ def _wrong(rule: FieldRule, value: Any, where: str, exact: bool) -> list[str]:
 
 
 def wrong_answer(route: Route, status: int, body: Any, *, exact: bool = True) -> list[str]:
-    """What is wrong with an answer whose body has been read.
+    """Deviations of a complete response from the contract, as sentences.
 
     Args:
-        route: where it came from.
-        status: of HTTP.
-        body: the JSON value; bytes or text of what is no JSON; a list of events of a stream; None for no body.
+        route: route of the request.
+        status: HTTP status.
+        body: JSON value; bytes or text if the body is no JSON; list of events of a stream; None for no body.
         exact: as for `wrong_in`.
     """
     described = route.answers.get(status)
@@ -75,7 +75,13 @@ def wrong_answer(route: Route, status: int, body: Any, *, exact: bool = True) ->
 
 
 def wrong_event(events: Events, event: ServerSentEvent, *, exact: bool = True) -> list[str]:
-    """What is wrong with one event of a stream, the end marker left out."""
+    """Deviations of a stream event, other than the end marker, from the contract, as sentences.
+
+    Args:
+        events: event classes of the stream.
+        event: the event.
+        exact: as for `wrong_in`.
+    """
     value = event.json()
     if value is None:
         return [f"event {_shown(event.data)} is no JSON object"]
@@ -90,8 +96,8 @@ def _wrong_body(option: Answer, body: Any, exact: bool) -> list[str]:
     if isinstance(option, Events):
         if not isinstance(body, list):
             return ["the answer is no stream of events"]
-        found = [text for event in body if not event.is_done for text in wrong_event(option, event, exact=exact)]
-        return found or ([] if body and body[-1].is_done else ["the stream has no [DONE] at its end"])
+        findings = [text for event in body if not event.is_done for text in wrong_event(option, event, exact=exact)]
+        return findings or ([] if body and body[-1].is_done else ["the stream has no [DONE] at its end"])
     if isinstance(option, Raw):
         return [f"the body is {_shown(body)}, expected none"] if option.empty and body else []
     return wrong_in(option, body, exact=exact)
@@ -104,26 +110,26 @@ def _wrong_error(route: Route, status: int, body: Any, exact: bool) -> list[str]
     expected = f"expected {' or '.join(map(str, sorted(route.answers)))} or an error of the contract"
     if not isinstance(body, dict) or not isinstance(body.get("error"), dict):
         return [f"status {status} without an error envelope, {expected}"]
-    found = wrong_in(ErrorObject, body["error"], "error", exact=exact)
-    if found:
-        return found
+    findings = wrong_in(ErrorObject, body["error"], "error", exact=exact)
+    if findings:
+        return findings
     code = body["error"]["code"]
-    strange = [name for name in body if name != "error" and name not in route.beside]
+    unknown = [name for name in body if name != "error" and name not in route.beside]
     if code not in ERRORS:
-        found.append(f"error.code is {_shown(code)}, which the contract does not know")
+        findings.append(f"error.code is {_shown(code)}, which the contract does not know")
     elif not route.relays:
         allowed = (*route.errors, *ANYWHERE) if route.protected else (*route.errors, "INVALID_REQUEST")
         if code not in allowed:
-            found.append(f"error.code is {code}, expected one of {', '.join(allowed)}")
+            findings.append(f"error.code is {code}, expected one of {', '.join(allowed)}")
         elif status not in error_statuses(route, code):
-            found.append(f"{code} came with status {status}, expected {' or '.join(map(str, error_statuses(route, code)))}")
-    if exact and strange:
-        found.append(f"{strange[0]} beside error is not in the contract")
-    return found
+            findings.append(f"{code} came with status {status}, expected {' or '.join(map(str, error_statuses(route, code)))}")
+    if exact and unknown:
+        findings.append(f"{unknown[0]} beside error is not in the contract")
+    return findings
 
 
 def error_statuses(route: Route, code: str) -> tuple[int, ...]:
-    """The statuses that a code may have at a route: that of the table, unless the route has another one; 413 for a body over the limit (contract 13)."""
+    """HTTP statuses that an error code may have at a route; 413 is that of a body over the limit (contract 13)."""
     if code == "INVALID_REQUEST":
         return (400, _TOO_LARGE)
     return (route.statuses.get(code, ERRORS[code]),)
@@ -137,5 +143,5 @@ def _shown(value: Any) -> str:
 
 
 def is_end(event: bytes) -> bool:
-    """Whether bytes of a stream are its end marker or a comment, which every stream may have."""
+    """Whether bytes of a stream are its end marker or a comment, and so not subject to `wrong_event`."""
     return event == DONE or event.startswith(b":")

@@ -1,4 +1,4 @@
-"""What streams say, event by event, as dataclasses: fields in the order of the wire (contract 12)."""
+"""Events of streams as dataclasses, fields in wire order (contract 12)."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from .fields import anything, flag, integer, number, text
 
 @described
 class PlainToken:
-    """A token, shape `plain`."""
+    """A token in shape `plain`."""
 
     t: str = text()
 
 
 @described
 class IndexedToken:
-    """A token, shape `indexed`."""
+    """A token in shape `indexed`."""
 
     token: str = text()
     index: int = integer(0)
@@ -25,7 +25,7 @@ class IndexedToken:
 
 @described
 class IndexedEnd:
-    """After the last token, shape `indexed`."""
+    """The end of the tokens in shape `indexed`."""
 
     done: bool = flag()
     total_tokens: int = integer(0)
@@ -34,7 +34,7 @@ class IndexedEnd:
 
 @described
 class TypedStart:
-    """Before the first token, shape `typed`."""
+    """The start of the tokens in shape `typed`."""
 
     type: str = text(choices=("started",))
     job_id: str = text(1)
@@ -44,7 +44,7 @@ class TypedStart:
 
 @described
 class TypedToken:
-    """A token, shape `typed`."""
+    """A token in shape `typed`."""
 
     type: str = text(choices=("token",))
     t: str = text()
@@ -53,7 +53,7 @@ class TypedToken:
 
 @described
 class TypedEnd:
-    """After the last token, shape `typed`."""
+    """The end of the tokens in shape `typed`."""
 
     type: str = text(choices=("end",))
     tokens_out: int = integer(0)
@@ -64,7 +64,7 @@ class TypedEnd:
 
 @described
 class TypedError:
-    """Instead of the end, shape `typed`."""
+    """An error instead of the end in shape `typed`."""
 
     type: str = text(choices=("error",))
     code: str = text(choices=("VRAM_OOM", "CANCELLED", "TIMEOUT", "INVALID_REQUEST", "INFERENCE_FAILED"))
@@ -73,7 +73,7 @@ class TypedError:
 
 @described
 class LayersLoaded:
-    """Loading goes on."""
+    """Progress of loading."""
 
     stage: str = text(choices=("loading_to_vram",))
     layers_loaded: int = integer(0)
@@ -83,14 +83,14 @@ class LayersLoaded:
 
 @described
 class LoadingEnded:
-    """Loading is done."""
+    """End of loading."""
 
     stage: str = text(choices=("ready",))
 
 
 @described
 class Downloading:
-    """A download goes on."""
+    """Progress of a download."""
 
     stage: str = text(choices=("downloading",))
     bytes_downloaded: int = integer(0)
@@ -100,7 +100,7 @@ class Downloading:
 
 @described
 class Retrying:
-    """A download begins again."""
+    """A further attempt of a download."""
 
     stage: str = text(choices=("retrying",))
     attempt: int = integer(2)
@@ -113,7 +113,7 @@ class Retrying:
 
 @described
 class DownloadComplete:
-    """A download is done."""
+    """Successful end of a download."""
 
     stage: str = text(choices=("complete",))
     local_path: str = text(1)
@@ -121,7 +121,7 @@ class DownloadComplete:
 
 @described
 class StageError:
-    """What was under way has failed."""
+    """Failure of a download or an installation."""
 
     stage: str = text(choices=("error",))
     code: str = text(1)
@@ -131,7 +131,7 @@ class StageError:
 
 @described
 class Connecting:
-    """One more attempt to reach somebody."""
+    """A further connection attempt."""
 
     stage: str = text(choices=("connecting",))
     target: str = text(1)
@@ -143,6 +143,6 @@ class Connecting:
 
 @described
 class InstallStage:
-    """An installation goes on."""
+    """Progress of an installation."""
 
     stage: str = text(choices=("cloning", "building", "done"))

@@ -1,4 +1,4 @@
-"""Fields of messages: each says its rule once; reading, checking and describing follow from it (contract 1.3)."""
+"""Declaration of message fields, from which parsing, checks and descriptions follow (contract 1.3)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,20 @@ ID_PATTERN = r"[A-Za-z0-9_-]{1,64}"
 
 @dataclass(frozen=True)
 class FieldRule:
-    """What a value of a field has to be."""
+    """Constraints on the value of a field.
+
+    Args:
+        kind: JSON type of the value as a Python type; `object` for any.
+        expected: the constraint in words, for messages.
+        low: least value, least length of a string or list.
+        high: greatest value, greatest length of a string or list.
+        pattern: regular expression that a string has to match completely.
+        choices: accepted strings; empty for all.
+        aliases: other names of the field.
+        nullable: whether null is accepted.
+        items: rule for the items of a list.
+        of: message class of an object.
+    """
 
     kind: type | tuple[type, ...]
     expected: str
@@ -31,10 +44,9 @@ class FieldRule:
     nullable: bool = False
     items: FieldRule | None = None
     of: type | None = None
-    """The message that an object is."""
 
     def problem(self, value: Any) -> str | None:
-        """Why the value is refused, or None."""
+        """The constraint that the value violates (`type`, `range`, ...), or None."""
         if isinstance(value, bool) and self.kind not in (bool, object):
             return "type"
         if not isinstance(value, self.kind):
@@ -49,7 +61,7 @@ class FieldRule:
         if isinstance(value, str):
             return self._text_problem(value)
         if self.items is not None and isinstance(value, list):
-            return next((found for item in value if (found := self.items.problem(item))), None)
+            return next((problem for item in value if (problem := self.items.problem(item))), None)
         return None
 
     def _text_problem(self, value: str) -> str | None:
@@ -76,7 +88,17 @@ def text(
     aliases: tuple[str, ...] = (),
     nullable: bool = False,
 ) -> Any:
-    """A string field, its length in characters."""
+    """Declares a string field.
+
+    Args:
+        low: least length in characters.
+        high: greatest length in characters; None for any.
+        default: default value; none makes the field required.
+        pattern: regular expression that the string has to match completely.
+        choices: accepted strings; empty for all.
+        aliases: other names of the field.
+        nullable: whether null is accepted.
+    """
     if choices:
         expected = "one of " + ", ".join(choices)
     elif pattern:
@@ -89,58 +111,84 @@ def text(
 
 
 def integer(low: int | None = None, high: int = MAX_INTEGER, *, default: Any = REQUIRED, aliases: tuple[str, ...] = (), nullable: bool = False) -> Any:
-    """An integer field."""
+    """Declares an integer field.
+
+    Args:
+        low: least value; None for any.
+        high: greatest value.
+        default: default value; none makes the field required.
+        aliases: other names of the field.
+        nullable: whether null is accepted.
+    """
     expected = "an integer" if low is None else f"an integer from {low} to {high}"
     return _field(FieldRule(int, expected, -MAX_INTEGER if low is None else low, high, aliases=aliases, nullable=nullable), default)
 
 
 def number(low: float, high: float, *, default: Any = REQUIRED) -> Any:
-    """A field that takes integers and fractions."""
+    """Declares a field for integers and fractions.
+
+    Args:
+        low: least value.
+        high: greatest value.
+        default: default value; none makes the field required.
+    """
     return _field(FieldRule((int, float), f"a number from {low:g} to {high:g}", low, high), default)
 
 
 def flag(*, default: Any = REQUIRED) -> Any:
-    """A field that is true or false."""
+    """Declares a boolean field."""
     return _field(FieldRule(bool, "true or false"), default)
 
 
 def anything(*, default: Any = None) -> Any:
-    """A field that is taken as it comes."""
+    """Declares a field that accepts any value."""
     return _field(FieldRule(object, "anything", nullable=True), default)
 
 
 def texts(most: int, low: int, high: int) -> Any:
-    """A list of strings; none by default."""
+    """Declares a list of strings, empty by default.
+
+    Args:
+        most: greatest number of strings.
+        low: least length of a string in characters.
+        high: greatest length of a string in characters.
+    """
     rule = FieldRule(list, f"a list of up to {most} strings of {low} to {high} characters", None, most, items=FieldRule(str, "", low, high))
     return dataclasses.field(default_factory=list, metadata={"rule": rule})
 
 
 def record(kind: type, *, default: Any = REQUIRED, nullable: bool = False) -> Any:
-    """A field that is a message itself."""
+    """Declares a field that contains a message.
+
+    Args:
+        kind: message class.
+        default: default value; none makes the field required.
+        nullable: whether null is accepted.
+    """
     return _field(FieldRule(dict, "an object", nullable=nullable, of=kind), default)
 
 
 def records(kind: type) -> Any:
-    """A field that is a list of messages."""
+    """Declares a list of messages of class `kind`."""
     return _field(FieldRule(list, "a list of objects", items=FieldRule(dict, "an object", of=kind)), REQUIRED)
 
 
 def ids() -> Any:
-    """A field that is a list of strings of any length."""
+    """Declares a list of strings of any length."""
     return _field(FieldRule(list, "a list of strings", items=FieldRule(str, "a string")), REQUIRED)
 
 
 @functools.cache
 def rules_of(kind: type) -> tuple[tuple[str, FieldRule, bool], ...]:
-    """The fields of a message: name, rule, and whether it has to be there."""
+    """The fields of a message class: name, rule, and whether the field is required."""
     return tuple((field.name, field.metadata["rule"], field.default is REQUIRED and field.default_factory is REQUIRED) for field in dataclasses.fields(kind))
 
 
 def read(kind: type[Message], body: dict[str, Any]) -> Message:
-    """Makes a message of a JSON object; unknown fields are ignored.
+    """Parses a JSON object into a message; unknown fields are ignored.
 
     Raises:
-        RbeeError: INVALID_REQUEST with all problems in `details.errors` (contract 1.3).
+        RbeeError: INVALID_REQUEST; `details.errors` lists all problems (contract 1.3).
     """
     values: dict[str, Any] = {}
     problems: list[dict[str, Any]] = []
@@ -165,12 +213,12 @@ def read(kind: type[Message], body: dict[str, Any]) -> Message:
 
 
 def _problem(name: str, constraint: str, rule: FieldRule, value: Any) -> dict[str, Any]:
-    what = "is missing" if constraint == "required" else f"is {_shown(value)!r}"
-    return {"field": name, "constraint": constraint, "message": f"{name} {what}, expected {rule.expected}", "value": _shown(value)}
+    actual = "is missing" if constraint == "required" else f"is {_shown(value)!r}"
+    return {"field": name, "constraint": constraint, "message": f"{name} {actual}, expected {rule.expected}", "value": _shown(value)}
 
 
 def _shown(value: Any) -> Any:
-    """A value that somebody sent, cut to 80 characters and safe to encode."""
+    """A received value for an error message: cut to 80 characters, safe to encode as JSON."""
     if isinstance(value, str):
         return value[:80].encode("utf-8", "replace").decode()
     if isinstance(value, (list, dict)) or (isinstance(value, float) and not math.isfinite(value)):
@@ -181,5 +229,5 @@ def _shown(value: Any) -> Any:
 
 
 def as_dict(message: Any) -> dict[str, Any]:
-    """The fields of a message in their order."""
+    """The fields of a message as a dict, in wire order."""
     return {field.name: getattr(message, field.name) for field in dataclasses.fields(message)}

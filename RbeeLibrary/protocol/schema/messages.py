@@ -1,4 +1,4 @@
-"""Requests as dataclasses (contract 4 to 6)."""
+"""Request bodies as dataclasses (contract 4 to 6)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from .fields import ID_PATTERN, anything, flag, integer, number, text, texts
 
 HOST_PATTERN = r"[A-Za-z0-9_][A-Za-z0-9_.:-]{0,254}"
-"""Names of hosts and users: nothing that ssh could take for an option."""
+"""Host and user names. A leading `-` is refused, because ssh would read it as an option."""
 WORKER_STATES = ("loading", "idle", "busy", "draining", "stale-but-busy")
 
 
@@ -31,7 +31,7 @@ class InferenceRequest:
 
 @dataclass
 class ReadyCallback:
-    """POST /v2/workers/ready and /v1/workers/ready (6.4): what a worker says of itself, in this order."""
+    """POST /v2/workers/ready and /v1/workers/ready (6.4); fields in wire order."""
 
     worker_id: str = text(1, 256)
     url: str = text(1, 2048, aliases=("uri",))
@@ -49,7 +49,7 @@ class ReadyCallback:
 
 @dataclass
 class HiveReadyCallback:
-    """The same at a hive: only the id is needed, the rest is known from the row (5.2)."""
+    """POST /v1/workers/ready at a hive: only the id is required, the hive knows the rest (5.2)."""
 
     worker_id: str = text(1, 256)
     state: str = text(default="idle", choices=WORKER_STATES)
@@ -63,7 +63,7 @@ class HiveReadyCallback:
 
 @dataclass
 class QueenReadyCallback(ReadyCallback):
-    """What a hive relays: the callback with the node (4.2)."""
+    """POST /v2/workers/ready as relayed by a hive: the callback with the node (4.2)."""
 
     node: str | None = text(0, 256, default=None, aliases=("node_name",))
 
@@ -126,7 +126,7 @@ class WorkerId:
 
 @dataclass
 class SpawnRequest:
-    """POST /v1/workers/spawn (5.2): everything is optional."""
+    """POST /v1/workers/spawn (5.2); all fields are optional."""
 
     binary: str | None = text(1, 255, default=None)
     port: int | None = integer(1, 65535, default=None)

@@ -1,4 +1,4 @@
-"""OpenAPI 3.1 descriptions, made of the routes and the messages of this package."""
+"""OpenAPI 3.1 descriptions, generated from the routes and messages of this package."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _TYPES = {str: "string", int: "integer", bool: "boolean", list: "array", dict: "
 
 
 def document(service: str, version: str) -> dict[str, Any]:
-    """The description of a service.
+    """The OpenAPI document of a service.
 
     Args:
         service: queen, hive, worker or hub.
-        version: of the program.
+        version: version of the program.
     """
     schemas: dict[str, Any] = {}
     paths: dict[str, Any] = {}
@@ -46,30 +46,30 @@ def _operation(route: Route, path: str, schemas: dict[str, Any]) -> dict[str, An
         operation["parameters"] = parameters
     if route.takes is not None:
         required = any(required for _, _, required in rules_of(route.takes))
-        operation["requestBody"] = {"required": required, "content": {"application/json": {"schema": _reference(route.takes, schemas, asked=True)}}}
+        operation["requestBody"] = {"required": required, "content": {"application/json": {"schema": _reference(route.takes, schemas, is_request=True)}}}
     operation["responses"] = _responses(route, schemas)
     operation["security"] = [{"key": []}, {}] if route.protected else [{}]
     return operation
 
 
 def _responses(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
-    found = {}
+    responses = {}
     for status, described in route.answers.items():
         content: dict[str, Any] = {}
         for option in described if isinstance(described, tuple) else (described,):
             content.update(_content(option, schemas))
-        found[str(status)] = {"description": "All is well.", **({"content": content} if content else {})}
+        responses[str(status)] = {"description": "Success.", **({"content": content} if content else {})}
     codes: dict[int, list[str]] = {}
     for code in (*ERRORS,) if route.relays else (*ANYWHERE, *route.errors):
         if code != "INVALID_API_KEY" or route.protected:
             for status in error_statuses(route, code):
                 codes.setdefault(status, []).append(code)
     for status, several in sorted(codes.items()):
-        found[str(status)] = {
+        responses[str(status)] = {
             "description": " or ".join(dict.fromkeys(several)),
             "content": {"application/json": {"schema": _envelope(route, several, schemas)}},
         }
-    return found
+    return responses
 
 
 def _content(option: Answer, schemas: dict[str, Any]) -> dict[str, Any]:
@@ -88,22 +88,22 @@ def _envelope(route: Route, codes: list[str], schemas: dict[str, Any]) -> dict[s
     return {"type": "object", "required": ["error"], "properties": {"error": error, **{name: {} for name in route.beside}}, "additionalProperties": False}
 
 
-def _reference(kind: type, schemas: dict[str, Any], *, asked: bool = False) -> dict[str, Any]:
-    """The schema of a message. What is asked may have fields that nobody knows (1.3); what is answered may not."""
+def _reference(kind: type, schemas: dict[str, Any], *, is_request: bool = False) -> dict[str, Any]:
+    """Reference to the schema of a message. Requests may have unknown fields (1.3), responses may not."""
     name = kind.__name__
     if name not in schemas:
         schemas[name] = {}
         properties: dict[str, Any] = {}
         required = []
         for field, rule, needed in rules_of(kind):
-            properties[field] = _schema(rule, schemas, may_be_null=rule.nullable or (asked and not needed and _default_is_none(kind, field)))
-            properties.update({alias: properties[field] for alias in rule.aliases if asked})
-            if needed and not (asked and rule.aliases):
+            properties[field] = _schema(rule, schemas, may_be_null=rule.nullable or (is_request and not needed and _default_is_none(kind, field)))
+            properties.update({alias: properties[field] for alias in rule.aliases if is_request})
+            if needed and not (is_request and rule.aliases):
                 required.append(field)
         schema: dict[str, Any] = {"type": "object", "description": (kind.__doc__ or name).strip(), "properties": properties}
         if required:
             schema["required"] = required
-        if asked:
+        if is_request:
             either = [{"anyOf": [{"required": [one]} for one in (field, *rule.aliases)]} for field, rule, needed in rules_of(kind) if needed and rule.aliases]
             if either:
                 schema["allOf"] = either

@@ -1,4 +1,4 @@
-"""Every route of every service, declared once: fakes serve by it, `openapi.py` describes it, `conformity.py` judges by it (contract 4.2, 5.2, 6.2, 9.2)."""
+"""All routes of all services, as used by fakes, `openapi.py` and `conformity.py` (contract 4.2, 5.2, 6.2, 9.2)."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from .fields import text
 
 @dataclass(frozen=True)
 class Events:
-    """An answer that is a stream of events, which `[DONE]` ends."""
+    """A response that is a stream of events of these classes, terminated by `[DONE]`."""
 
     kinds: tuple[type, ...]
 
 
 @dataclass(frozen=True)
 class Raw:
-    """An answer that is no JSON."""
+    """A response whose body has no described JSON."""
 
     content_type: str
     empty: bool = False
@@ -40,20 +40,20 @@ class Route:
     """One route of a service.
 
     Args:
-        method: of HTTP.
-        path: with `{names}` of its variable parts.
-        does: what it does, in a line.
-        section: of the contract.
-        answers: what it says when all is well, by status; a tuple where the request decides.
-        takes: what its body is.
-        query: what its query is.
-        errors: codes that it may answer, beside those that every route may.
-        statuses: of codes that have another status here than in the table.
-        aliases: more paths that do the same.
-        protected: whether a key is needed where there is one.
-        relays: whether it passes on what somebody else said: any error may come.
-        beside: what an error may have beside `error`, in the older shape.
-        greedy: whether the last variable part may contain slashes.
+        method: HTTP method.
+        path: path with its parameters as `{name}`.
+        does: summary in one sentence.
+        section: section of the contract.
+        answers: status -> response on success; a tuple of alternatives if it depends on the request.
+        takes: message class of the request body.
+        query: message class of the query string.
+        errors: error codes of the route, beside those of every route.
+        statuses: error code -> HTTP status, where it differs from `ERRORS`.
+        aliases: further paths of the route.
+        protected: whether a key is required if the service has one.
+        relays: whether responses of other programs are passed on, so that any error code may occur.
+        beside: fields beside `error` in error responses (older shape).
+        greedy: whether path parameters may contain slashes.
     """
 
     method: str
@@ -79,11 +79,11 @@ class Route:
         return f"{self.method} {self.path}"
 
     def pattern(self, path: str) -> re.Pattern[str]:
-        """What fits a path of it."""
+        """Regular expression for the actual paths of one of `paths`."""
         return re.compile(re.sub(r"\\{\w+\\}", ".+" if self.greedy else "[^/]+", re.escape(path)) + r"\Z")
 
     def fits(self, method: str, path: str) -> bool:
-        """Whether a request goes there."""
+        """Whether a request belongs to this route."""
         return method == self.method and any(self.pattern(one).match(path) for one in self.paths)
 
 
@@ -92,14 +92,14 @@ class Route:
 
 @dataclass
 class OfNode:
-    """Which node."""
+    """Query with the name of a node."""
 
     node: str | None = text(default=None)
 
 
 @dataclass
 class LogQuery:
-    """Which log, and whether to stay."""
+    """Query for the log of a node, possibly followed."""
 
     node: str = text()
     follow: str | None = text(default=None, choices=("true", "1", "false", "0"))
@@ -107,14 +107,14 @@ class LogQuery:
 
 @dataclass
 class Follow:
-    """Whether to stay."""
+    """Query for a log, possibly followed."""
 
     follow: str | None = text(default=None, choices=("true", "1", "false", "0"))
 
 
 @dataclass
 class DownloadId:
-    """Which download."""
+    """Query with the id of a download."""
 
     id: str | None = text(default=None)
 
@@ -125,15 +125,15 @@ _INFERENCE = Events((e.PlainToken, e.IndexedToken, e.IndexedEnd, e.TypedStart, e
 _MODEL_ERRORS = ("MODEL_NOT_FOUND", "MODEL_ACCESS_DENIED", "INSUFFICIENT_DISK", "DOWNLOAD_FAILED", "DOWNLOAD_TIMEOUT")
 _SSH_ERRORS = ("SSH_TIMEOUT", "SSH_AUTH_FAILED", "SSH_FAILED", "HIVE_NOT_INSTALLED")
 _OLD = ("success", "message")
-_DESCRIPTION = Route("GET", "/openapi.json", "Describes the service (OpenAPI 3.1).", "1.6", {200: DOCUMENT}, protected=False)
+_DESCRIPTION = Route("GET", "/openapi.json", "Returns the description of the service (OpenAPI 3.1).", "1.6", {200: DOCUMENT}, protected=False)
 
 QUEEN = (
     _DESCRIPTION,
-    Route("GET", "/health", "Says whether the queen is well.", "4.2", {200: a.Well}, aliases=("/v1/health",), protected=False),
+    Route("GET", "/health", "Reports whether the queen is healthy.", "4.2", {200: a.Well}, aliases=("/v1/health",), protected=False),
     Route(
         "POST",
         "/v2/registry/beehives/add",
-        "Registers a node, after one successful ssh probe.",
+        "Registers a node, after a successful ssh probe.",
         "4.2",
         {200: a.NodeAccepted},
         m.NodeRegistration,
@@ -142,36 +142,36 @@ QUEEN = (
         beside=(*_OLD, "node_name"),
     ),
     Route("GET", "/v2/registry/beehives/list", "Lists the registered nodes.", "4.2", {200: a.Nodes}, errors=("INTERNAL",), beside=("nodes",)),
-    Route("POST", "/v2/registry/beehives/remove", "Drops a node.", "4.2", {200: a.Accepted}, m.NodeName, errors=("NODE_NOT_FOUND", "INTERNAL"), beside=_OLD),
+    Route("POST", "/v2/registry/beehives/remove", "Removes a node.", "4.2", {200: a.Accepted}, m.NodeName, errors=("NODE_NOT_FOUND", "INTERNAL"), beside=_OLD),
     Route(
         "POST",
         "/v2/registry/beehives/install",
-        "Installs rbee on a node and says how far it is.",
+        "Installs rbee on a node and streams the progress.",
         "4.2",
         {200: Events((e.InstallStage, e.StageError))},
         m.NodeName,
         errors=("NODE_NOT_FOUND", "INTERNAL"),
     ),
     Route("GET", "/v2/workers/list", "Lists the workers that the queen knows.", "4.3", {200: a.QueenWorkers}),
-    Route("GET", "/v2/workers/health", "Asks each worker whether it is ready.", "4.2", {200: a.WorkersHealth}, query=OfNode, errors=("NODE_NOT_FOUND",)),
-    Route("POST", "/v2/workers/ready", "Takes the callback of a worker, itself or through its hive.", "4.2", {200: a.Accepted}, m.QueenReadyCallback),
-    Route("POST", "/v2/workers/register", "Registers a worker, or overwrites its row.", "4.2", {200: a.WorkerAccepted}, m.WorkerRegistration),
+    Route("GET", "/v2/workers/health", "Reports the readiness of each worker.", "4.2", {200: a.WorkersHealth}, query=OfNode, errors=("NODE_NOT_FOUND",)),
+    Route("POST", "/v2/workers/ready", "Receives the ready callback of a worker, directly or from its hive.", "4.2", {200: a.Accepted}, m.QueenReadyCallback),
+    Route("POST", "/v2/workers/register", "Registers a worker, or updates its entry.", "4.2", {200: a.WorkerAccepted}, m.WorkerRegistration),
     Route(
         "POST",
         "/v1/workers/register",
-        "Registers a worker; of several at once exactly one wins.",
+        "Registers a worker; of concurrent requests for one id exactly one succeeds.",
         "4.2",
         {201: a.WorkerAccepted},
         m.WorkerRegistration,
         errors=("WORKER_ALREADY_REGISTERED",),
     ),
     Route("PATCH", "/v1/workers/{worker_id}", "Changes the state of a worker.", "4.2", {200: a.WorkerPatched}, m.WorkerState, errors=("WORKER_NOT_FOUND",)),
-    Route("POST", "/v1/workers/{worker_id}/heartbeat", "Takes a heartbeat.", "4.2", {200: a.Done}, m.WorkerHeartbeat, errors=("WORKER_NOT_FOUND",)),
-    Route("POST", "/v2/workers/removed", "Drops the row of a worker that is gone.", "4.2", {200: a.Done}, m.WorkerRemoved, errors=("WORKER_NOT_FOUND",)),
+    Route("POST", "/v1/workers/{worker_id}/heartbeat", "Receives a heartbeat.", "4.2", {200: a.Done}, m.WorkerHeartbeat, errors=("WORKER_NOT_FOUND",)),
+    Route("POST", "/v2/workers/removed", "Removes the entry of a worker that has ended.", "4.2", {200: a.Done}, m.WorkerRemoved, errors=("WORKER_NOT_FOUND",)),
     Route(
         "POST",
         "/v2/workers/shutdown",
-        "Tells a worker to end.",
+        "Shuts a worker down.",
         "4.2",
         {200: a.Accepted},
         m.WorkerId,
@@ -190,22 +190,22 @@ QUEEN = (
     Route(
         "GET",
         "/v2/tasks/{request_id}/progress",
-        "Says how far a task is.",
+        "Streams the progress of a task.",
         "4.2",
         {200: Events((*_LOADING, *_DOWNLOAD, e.Connecting))},
         errors=("TASK_NOT_FOUND",),
     ),
-    Route("DELETE", "/v2/tasks/{request_id}", "Cancels a task; also again, and for an unknown id.", "4.2", {204: NOTHING}),
-    Route("GET", "/v2/logs", "The log of a node's hive.", "4.2", {200: TEXT}, query=LogQuery, errors=("NODE_NOT_FOUND", "HIVE_ERROR"), relays=True),
+    Route("DELETE", "/v2/tasks/{request_id}", "Cancels a task; idempotent, also for unknown ids.", "4.2", {204: NOTHING}),
+    Route("GET", "/v2/logs", "Returns the log of a node's hive.", "4.2", {200: TEXT}, query=LogQuery, errors=("NODE_NOT_FOUND", "HIVE_ERROR"), relays=True),
 )
 
 HIVE = (
     _DESCRIPTION,
-    Route("GET", "/v1/health", "Says whether the hive is alive.", "5.2", {200: a.HiveHealth}, aliases=("/health",), protected=False),
+    Route("GET", "/v1/health", "Reports whether the hive is alive.", "5.2", {200: a.HiveHealth}, aliases=("/health",), protected=False),
     Route(
         "POST",
         "/v1/workers/spawn",
-        "Starts a worker, with its model if need be.",
+        "Starts a worker, and provisions its model if necessary.",
         "5.5",
         {200: a.Spawned},
         m.SpawnRequest,
@@ -222,13 +222,19 @@ HIVE = (
         ),
     ),
     Route(
-        "POST", "/v1/workers/ready", "Takes the callback of a worker of this hive.", "5.2", {200: a.Accepted}, m.HiveReadyCallback, errors=("WORKER_NOT_FOUND",)
+        "POST",
+        "/v1/workers/ready",
+        "Receives the ready callback of a worker of this hive.",
+        "5.2",
+        {200: a.Accepted},
+        m.HiveReadyCallback,
+        errors=("WORKER_NOT_FOUND",),
     ),
-    Route("GET", "/v1/workers/list", "Lists the workers of this hive, states as they are now.", "5.3", {200: a.HiveWorkers}),
+    Route("GET", "/v1/workers/list", "Lists the workers of this hive with their current states.", "5.3", {200: a.HiveWorkers}),
     Route(
         "POST",
         "/v1/models/download",
-        "Begins the download of a model that is not here.",
+        "Starts the download of a model that is not in the catalog.",
         "5.2",
         {200: a.DownloadBegun},
         m.DownloadRequest,
@@ -237,7 +243,7 @@ HIVE = (
     Route(
         "GET",
         "/v1/models/download/progress",
-        "Says how far a download is.",
+        "Streams the progress of a download.",
         "12",
         {200: Events(_DOWNLOAD)},
         query=DownloadId,
@@ -246,40 +252,40 @@ HIVE = (
     Route(
         "POST",
         "/v1/heartbeat",
-        "Takes a worker's heartbeat and tells the queen.",
+        "Receives the heartbeat of a worker and relays it to the queen.",
         "5.2",
         {200: a.HeartbeatTaken},
         m.HiveHeartbeat,
         errors=("WORKER_NOT_FOUND",),
     ),
-    Route("GET", "/v1/logs", "The hive's own log.", "5.2", {200: TEXT}, query=Follow),
-    Route("POST", "/v1/admin/shutdown", "Ends the hive and its workers.", "16", {202: a.Accepted}, m.ShutdownRequest, aliases=("/v1/shutdown",)),
+    Route("GET", "/v1/logs", "Returns the log of the hive.", "5.2", {200: TEXT}, query=Follow),
+    Route("POST", "/v1/admin/shutdown", "Shuts the hive and its workers down.", "16", {202: a.Accepted}, m.ShutdownRequest, aliases=("/v1/shutdown",)),
 )
 
 WORKER = (
     _DESCRIPTION,
-    Route("GET", "/v1/health", "Says whether the worker is well.", "6.2", {200: a.WorkerWell}, aliases=("/health",), protected=False),
-    Route("GET", "/v1/ready", "Says whether the worker takes requests.", "6.2", {200: a.Readiness}, protected=False),
-    Route("GET", "/v1/status", "Says all about the worker.", "6.2", {200: a.WorkerStatus}),
-    Route("GET", "/v1/loading/progress", "Says how far loading is.", "6.6", {200: Events(_LOADING)}),
+    Route("GET", "/v1/health", "Reports whether the worker is healthy.", "6.2", {200: a.WorkerWell}, aliases=("/health",), protected=False),
+    Route("GET", "/v1/ready", "Reports whether the worker accepts requests.", "6.2", {200: a.Readiness}, protected=False),
+    Route("GET", "/v1/status", "Reports the complete status of the worker.", "6.2", {200: a.WorkerStatus}),
+    Route("GET", "/v1/loading/progress", "Streams the progress of loading.", "6.6", {200: Events(_LOADING)}),
     Route(
         "POST",
         "/v1/inference",
-        "Answers a prompt token by token.",
+        "Runs an inference and streams its tokens.",
         "6.5",
         {200: _INFERENCE},
         m.InferenceRequest,
         errors=("ALL_SLOTS_BUSY", "WORKER_NOT_READY"),
     ),
-    Route("DELETE", "/v1/inference/{request_id}", "Cancels a request; also again, and for an unknown id.", "6.5", {204: NOTHING}, greedy=True),
-    Route("POST", "/v1/admin/shutdown", "Drains and ends the worker.", "6.8", {202: a.ShutdownBegun}, m.ShutdownRequest, aliases=("/v1/shutdown",)),
+    Route("DELETE", "/v1/inference/{request_id}", "Cancels a request; idempotent, also for unknown ids.", "6.5", {204: NOTHING}, greedy=True),
+    Route("POST", "/v1/admin/shutdown", "Drains the worker and shuts it down.", "6.8", {202: a.ShutdownBegun}, m.ShutdownRequest, aliases=("/v1/shutdown",)),
 )
 
 _HUB_ERRORS = ("NOT_FOUND", "MODEL_ACCESS_DENIED")
 _FILE_ANSWERS: dict[int, Answer | tuple[Answer, ...]] = {200: FILE, 206: FILE, 416: NOTHING}
 HUB = (
     _DESCRIPTION,
-    Route("GET", "/health", "Says whether the hub is well.", "9.2", {200: a.Well}, protected=False),
+    Route("GET", "/health", "Reports whether the hub is healthy.", "9.2", {200: a.Well}, protected=False),
     Route(
         "GET",
         "/api/models/{org}/{repo}",
@@ -296,12 +302,12 @@ HUB = (
             Route(
                 method,
                 "/{org}/{repo}/resolve/{revision}/{name}",
-                "A file, or the way to it.",
+                "Returns a file, or a redirect to it.",
                 "9.2",
                 {**_FILE_ANSWERS, 302: NOTHING},
                 errors=_HUB_ERRORS,
             ),
-            Route(method, "/cdn/{org}/{repo}/{name}", "A file.", "9.2", _FILE_ANSWERS, errors=_HUB_ERRORS),
+            Route(method, "/cdn/{org}/{repo}/{name}", "Returns a file.", "9.2", _FILE_ANSWERS, errors=_HUB_ERRORS),
         )
     ),
 )
@@ -310,6 +316,12 @@ SERVICES = {"queen": QUEEN, "hive": HIVE, "worker": WORKER, "hub": HUB}
 
 
 def find_route(service: str, method: str, path: str) -> Route | None:
-    """The route of a service that a request goes to; a path without variable parts comes first."""
-    found = [route for route in SERVICES[service] if route.fits(method, path)]
-    return min(found, key=lambda route: "{" in route.path, default=None)
+    """The route of a request, or None; a path without parameters takes precedence.
+
+    Args:
+        service: one of `SERVICES`.
+        method: HTTP method.
+        path: path of the request, without query string.
+    """
+    routes = [route for route in SERVICES[service] if route.fits(method, path)]
+    return min(routes, key=lambda route: "{" in route.path, default=None)

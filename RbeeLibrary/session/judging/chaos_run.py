@@ -10,13 +10,13 @@ from typing import Any
 
 from ...errors import UsageError
 from ...report.fleet_rules import FleetRule, History, misbehaviour
-from ..inference_client import OVER, Inference
+from ..inference.inference_client import OVER, Inference
+from ..programs.stopper import GRACE
 from ..session import Session
 from ..types import Mark, TokenTexts
 from .chaos_schedule import CUTS, DISTURBANCES, Step, schedule, shrunk
 from .chaos_steps import ChaosSteps
 
-_GRACE = 3.0
 _SETTLE = 360.0
 """Seconds of the run's clock after the last step: longer than every limit of the contract but the loading one."""
 _MILLISECOND = 0.001
@@ -215,7 +215,7 @@ class ChaosRun:
         session = self._session
         fleet = [process for process in session.run.supervisor.processes() if process.role in _FLEET]
         session.inferences.abandon_all()
-        session.stopper.end([process for process in fleet if process.alive], _GRACE)
+        session.stopper.end([process for process in fleet if process.alive], GRACE)
         session.programs.forget(fleet)
         session.run.open_scene("chaos")
         session.start.fleet(**self._recipe)

@@ -10,8 +10,8 @@ from ...errors import UsageError
 from ...faults.base import FaultSpec
 from ...protocol.units import Duration
 from ..assertions import repeat_until
-from ..inference_client import Inference
-from ..inferences import await_end
+from ..inference.inference_client import Inference
+from ..inference.inferences import await_end
 from ..session import Session
 from ..types import CancelBy
 

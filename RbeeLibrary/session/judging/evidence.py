@@ -12,7 +12,7 @@ from ...run.exit_status import ExitStatus
 from ..journals import Journals
 from ..programs.outputs import Outputs
 from ..programs.process_table import ProcessTable, command_line, outside_state
-from ..programs.registry import Programs
+from ..programs.programs import Programs
 from ..programs.states import StateReader
 from ..run import Run
 from ..types import Mark
@@ -48,6 +48,18 @@ class EvidenceCollector:
         Args:
             keyword: what failed.
         """
+        found = self._programs_now()
+        return evidence_table(keyword, found) if found else ""
+
+    def as_text(self) -> list[str]:
+        """All programs at this moment, a line for each, with their last lines of output below."""
+        lines = []
+        for one in self._programs_now():
+            lines.append(f"{one.name} (pid {one.pid}, below {one.parent}): {one.state}")
+            lines += [f"    {line}" for line in one.output.splitlines()]
+        return lines
+
+    def _programs_now(self) -> list[ProgramEvidence]:
         processes = self._run.supervisor.processes()
         names = {process.pid: process.name for process in processes}
         found = []
@@ -67,7 +79,7 @@ class EvidenceCollector:
                     self._outputs.last_lines(process.name, _LAST_LINES),
                 )
             )
-        return evidence_table(keyword, found) if found else ""
+        return found
 
     def verdict(self, message: str, failed_at: int) -> tuple[Verdict, list[str]]:
         """Why a test failed, as far as the records tell, and tables that show it as HTML.

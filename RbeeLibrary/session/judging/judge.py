@@ -9,8 +9,8 @@ from ...journal.reader import entries
 from ...report.fleet_rules import HEALING, Finding, FleetRule, History, misbehaviour
 from ...report.token_accounting import Submitted, wrong_tokens
 from ..assertions import repeat_until
-from ..inference_client import OVER
-from ..inferences import Inferences
+from ..inference.inference_client import OVER
+from ..inference.inferences import Inferences
 from ..journals import Journals
 from ..run import Run
 from ..types import Mark, TokenTexts

@@ -20,9 +20,9 @@ from ...run.tcp_ports import free_range, is_loopback
 from ..pending_faults import PendingFaults
 from ..run import Run
 from ..types import Daemon, State
-from .nodes import Nodes
+from .nodes import NodeDirectory
 from .outputs import Outputs
-from .registry import Programs
+from .programs import Programs
 from .states import StateReader
 
 _OPTIONS: dict[str, type[DaemonOptions]] = {
@@ -78,7 +78,16 @@ class Launcher:
         stores: name of a queen or hive -> path of its SQLite file.
     """
 
-    def __init__(self, run: Run, programs: Programs, states: StateReader, outputs: Outputs, nodes: Nodes, faults: PendingFaults, warn: Callable[[str], None]):
+    def __init__(
+        self,
+        run: Run,
+        programs: Programs,
+        states: StateReader,
+        outputs: Outputs,
+        nodes: NodeDirectory,
+        faults: PendingFaults,
+        warn: Callable[[str], None],
+    ):
         self._run = run
         self._registry = programs
         self._states = states

@@ -21,8 +21,8 @@ from ..pending_faults import PendingFaults
 from ..run import Run
 from ..types import Node, SshOutcome, SshServer
 from .launcher import Launcher, for_hive_and_workers
-from .nodes import Nodes, furnish
-from .registry import Programs
+from .nodes import NodeDirectory, furnish
+from .programs import Programs
 
 _USER = "vince"
 _REPOSITORY = "https://github.com/user/llama-orch.git"
@@ -45,7 +45,7 @@ class NodeBuilder:
         faults: faults that wait for the hive of a node.
     """
 
-    def __init__(self, run: Run, programs: Programs, nodes: Nodes, launcher: Launcher, faults: PendingFaults):
+    def __init__(self, run: Run, programs: Programs, nodes: NodeDirectory, launcher: Launcher, faults: PendingFaults):
         self._run = run
         self._programs = programs
         self._nodes = nodes

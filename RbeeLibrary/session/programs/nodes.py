@@ -47,7 +47,7 @@ class SshCall:
 
 
 @dataclass
-class Nodes:
+class NodeDirectory:
     """All nodes of the run; every queen and keeper of the run finds this run's `ssh` first on its PATH, once there is a node."""
 
     run: Run

@@ -15,10 +15,11 @@ from ...protocol.program_options import HiveOptions, QueenOptions, WorkerOptions
 from ...run import environment
 from ..run import Run
 from ..scoped_settings import ScopedSettings
-from ..types import Daemon, StartedFleet, State
+from ..types import Daemon, KeeperResult, StartedFleet, State
 from .launcher import Launcher, Launching
-from .nodes import Nodes
-from .registry import Programs
+from .nodes import NodeDirectory
+from .outputs import BOTH, Outputs
+from .programs import Programs
 from .stopper import Stopper
 
 _SPAWN_FIELDS = ("model_ref", "backend", "device")
@@ -34,6 +35,7 @@ class Starter:
         programs: finds them by name.
         launcher: starts processes.
         stopper: ends what is restarted.
+        outputs: reads what keepers print.
         nodes: what keepers need to find nodes.
         settings: the limit of a start, where none is given.
 
@@ -41,11 +43,12 @@ class Starter:
         recipes: pid of a queen -> the arguments of the `start_fleet` that started it.
     """
 
-    def __init__(self, run: Run, programs: Programs, launcher: Launcher, stopper: Stopper, nodes: Nodes, settings: ScopedSettings):
+    def __init__(self, run: Run, programs: Programs, launcher: Launcher, stopper: Stopper, outputs: Outputs, nodes: NodeDirectory, settings: ScopedSettings):
         self._run = run
         self._programs = programs
         self._launcher = launcher
         self._stopper = stopper
+        self._outputs = outputs
         self._nodes = nodes
         self._settings = settings
         self.recipes: dict[int, dict[str, Any]] = {}
@@ -199,6 +202,32 @@ class Starter:
             **keys,
         }
         return self._launcher.begin_command(name, "keeper", words, variables, self.deadline(timeout), program=program)
+
+    def run_keeper(
+        self, arguments: list[str], limit: float, *, api_key: str | None = None, env: dict[str, str] | None = None, program: str | None = None
+    ) -> KeeperResult:
+        """Runs a keeper to its end.
+
+        Args:
+            arguments: words of its command line.
+            limit: seconds of real time.
+            api_key: key in its environment.
+            env: further environment variables.
+            program: path of a real keeper instead of the fake.
+
+        Raises:
+            AssertionError: it did not end within the limit, and was killed.
+        """
+        name = "keeper"
+        before = [len(self._outputs.read(name, (stream,))) for stream in BOTH]
+        self.keeper(arguments, name=name, api_key=api_key, env=env, program=program)
+        process = self._programs.process(name)
+        code = self._stopper.await_code(process, limit)
+        if code is None:
+            self._stopper.force(process)
+            raise AssertionError(f"the keeper did not end within {limit:g} s and got SIGKILL; its last lines:\n{self._launcher.last_lines(process)}")
+        out, err = (self._outputs.read(name, (stream,))[size:] for stream, size in zip(BOTH, before, strict=True))
+        return KeeperResult(code, out, err)
 
     def restart(self, name: str, timeout: float | None) -> Daemon:
         """Stops a program if it runs, and starts it again on its port.

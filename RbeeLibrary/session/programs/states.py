@@ -11,7 +11,7 @@ from ...run.exit_status import ExitStatus
 from ..assertions import Hopeless, repeat_until
 from ..run import Run
 from ..types import ENDED, Daemon, SeenBy, State
-from .registry import Programs
+from .programs import Programs
 
 
 class StateReader:

@@ -1,5 +1,5 @@
 *** Settings ***
-Documentation       Every test here fails on purpose. `test_must_fail.py` runs them and looks at messages and log.
+Documentation       Every test here fails on purpose. `test_failure_messages.py` runs them and looks at messages and log.
 
 Resource            ../../../resources/rbee.resource
 

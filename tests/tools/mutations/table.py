@@ -27,31 +27,31 @@ class Mutation:
 STREAMING = "suites/inference/streaming.robot"
 SLOTS = "suites/inference/slots.robot"
 CANCELLATION = "suites/inference/cancellation.robot"
-FAILURES = "suites/failures/worker_failures.robot"
-STOP = "suites/shutdown/graceful_stop.robot"
-LOADING = "suites/loading/loading_worker.robot"
-STARTUP = "suites/startup/worker_startup.robot"
-ROUTING = "suites/routing/registry_check.robot"
-PORTS = "suites/ports/ports.robot"
-KEYS = "suites/security/keys.robot"
-INPUT = "suites/input/bad_input.robot"
-TIME = "suites/time/advance_time.robot"
-HEALTH = "suites/health/health_checks.robot"
+FAILURES = "suites/lifecycle/worker_failures.robot"
+STOP = "suites/lifecycle/graceful_stop.robot"
+LOADING = "suites/lifecycle/model_loading.robot"
+STARTUP = "suites/lifecycle/worker_startup.robot"
+ROUTING = "suites/inference/worker_choice.robot"
+PORTS = "suites/lifecycle/ports.robot"
+KEYS = "suites/contract/api_keys.robot"
+INPUT = "suites/contract/bad_input.robot"
+TIME = "suites/lifecycle/advance_time.robot"
+HEALTH = "suites/lifecycle/health_checks.robot"
 FLEET_RULES = "suites/faults/fleet_rules.robot"
-IDLE = "suites/health/idle_timeout.robot"
-LOADING_LIMIT = "suites/loading/loading_limit.robot"
-UNREACHABLE = "suites/preflight/unreachable_hive.robot"
-DEATH = "suites/failures/death_mid_stream.robot"
-JOURNAL = "suites/routing/journal.robot"
+IDLE = "suites/lifecycle/idle_timeout.robot"
+LOADING_LIMIT = "suites/lifecycle/loading_limit.robot"
+UNREACHABLE = "suites/nodes/unreachable_hive.robot"
+DEATH = "suites/inference/death_mid_stream.robot"
+JOURNAL = "suites/contract/request_journal.robot"
 DOWNLOAD = "suites/provisioning/download.robot"
 CATALOG = "suites/provisioning/catalog.robot"
 GGUF = "suites/provisioning/gguf.robot"
 COLD = "suites/provisioning/cold_start.robot"
-FITS = "suites/preflight/model_fits.robot"
+FITS = "suites/provisioning/model_fits.robot"
 REGISTRATION = "suites/nodes/registration.robot"
 OVER_SSH = "suites/nodes/hive_over_ssh.robot"
-LINES = "suites/network/lines.robot"
-CHAOS = "suites/faults/chaos.robot"
+LINES = "suites/faults/lines.robot"
+CHAOS = "suites/faults/chaos_rules.robot"
 HUB_FAULTS = "suites/faults/hub_faults.robot"
 SCARCITY = "tests/integration/test_resource_exhaustion.py"
 EVERYWHERE = "tests/integration/test_leftovers_of_all_programs.py"
@@ -62,11 +62,11 @@ K_SETUP = "suites/keeper/setup_nodes.robot"
 K_INFER = "suites/keeper/infer.robot"
 K_BUSY = "suites/keeper/busy_worker.robot"
 K_BROKEN = "suites/keeper/broken_stream.robot"
-K_EXPLAINED = "suites/keeper/explained.robot"
-K_MODES = "suites/keeper/modes.robot"
+K_EXPLAINED = "suites/keeper/explained_failures.robot"
+K_MODES = "suites/keeper/ephemeral_daemons.robot"
 K_WORKERS = "suites/keeper/workers_and_logs.robot"
-K_FILES = "suites/keeper/files.robot"
-REGISTRY = "suites/queen/worker_registry.robot"
+K_FILES = "suites/keeper/install_and_config.robot"
+REGISTRY = "suites/lifecycle/worker_registry.robot"
 
 MUTATIONS = [
     Mutation(
@@ -184,7 +184,7 @@ MUTATIONS = [
     Mutation(
         "crash not noticed",
         "fakes/hive/workers.py",
-        "        self._drop(row)  # before it is told: who knows of the end may start it again\n",
+        "        self._drop(row)  # before the end is reported: who knows of it may start the worker again\n",
         "",
         FAILURES,
         "Killed Worker Breaks The Stream And Leaves The List",
@@ -208,8 +208,8 @@ MUTATIONS = [
     Mutation(
         "failed start answered with 200",
         "fakes/hive/workers.py",
-        "        raise self._crashed(row, child)\n\n    def _await_end",
-        "        return\n\n    def _await_end",
+        '            raise RbeeError("WORKER_CRASHED", f"worker {row.worker_id} did not open its port within {limit}", _details(child))\n        raise self._crashed(row, child)\n',
+        '            raise RbeeError("WORKER_CRASHED", f"worker {row.worker_id} did not open its port within {limit}", _details(child))\n        return\n',
         FAILURES,
         "Worker That Cannot Start Is Reported With Its Exit Code",
     ),
@@ -360,15 +360,15 @@ MUTATIONS = [
     ),
     Mutation(
         "lost journal of the library passes",
-        "library.py",
-        "            if self._context.lost is not None:\n",
-        "            if False:\n",
+        'session/judging/scope_end.py',
+        '    if session.run.lost is not None:\n',
+        '    if False:\n',
         SCARCITY,
         "test_journal_of_the_library_that_cannot_grow_fails_the_test",
     ),
     Mutation(
         "import fails where the output folder cannot be used",
-        "session/session.py",
+        "session/run.py",
         "        with contextlib.suppress(NoRun):\n            _ = self.supervisor\n",
         "        _ = self.supervisor\n",
         SCARCITY,
@@ -401,8 +401,8 @@ MUTATIONS = [
     Mutation(
         "end of the parent is told by SIGTERM, several times",
         "fakes/runtime/service.py",
-        "            if os.getppid() != parent:\n                self._lifecycle.put((_PARENT_GONE, 0))\n",
-        '            self._lifecycle.put(("SIGTERM", 15))\n            self._lifecycle.put(("SIGTERM", 15))\n',
+        "            if os.getppid() != parent:\n                self._events.put((_PARENT_GONE, 0))\n",
+        '            self._events.put(("SIGTERM", 15))\n            self._events.put(("SIGTERM", 15))\n',
         EVERYWHERE,
         "test_killed_keeper_leaves_neither_its_hive_nor_its_queen",
     ),
@@ -424,7 +424,7 @@ MUTATIONS = [
     ),
     Mutation(
         "library does not warn of a program that others may reach",
-        "session/launcher.py",
+        "session/programs/launcher.py",
         '        if not is_loopback(str(options.get("host", "127.0.0.1"))):\n',
         "        if False:\n",
         SECURITY,
@@ -457,8 +457,8 @@ MUTATIONS = [
     Mutation(
         "route that the contract does not know",
         "protocol/schema/routes.py",
-        '"Says whether the queen is well.", "4.2", {200: a.Well}, aliases=("/v1/health",)',
-        '"Says whether the queen is well.", "4.2", {200: a.Well}, aliases=("/v1/health", "/v1/healthz")',
+        '"Reports whether the queen is healthy.", "4.2", {200: a.Well}, aliases=("/v1/health",)',
+        '"Reports whether the queen is healthy.", "4.2", {200: a.Well}, aliases=("/v1/health", "/v1/healthz")',
         SECURITY,
         "test_routes_are_those_of_the_contract[queen]",
     ),
@@ -481,16 +481,16 @@ MUTATIONS = [
     Mutation(
         "ssh gets the keys of the queen",
         "fakes/queen/ssh_call.py",
-        "(*_OWN_VARIABLES, *_SECRETS)",
-        "_OWN_VARIABLES",
+        " if name not in _SECRETS}",
+        "}",
         SECRETS,
         "test_keys_are_nowhere_and_files_are_for_their_owner_only[scripted]",
     ),
     Mutation(
         "key of a keeper in its command line",
-        "keywords/keeper.py",
-        "        words, keys = take_secrets(list(arguments), KeeperOptions)\n",
-        "        words, keys = list(arguments), {}\n",
+        "session/programs/starter.py",
+        "        words, keys = take_secrets(arguments, KeeperOptions)\n",
+        "        words, keys = arguments, {}\n",
         SECRETS,
         "test_key_that_a_test_types_is_in_robots_own_files_only",
     ),
@@ -637,8 +637,8 @@ MUTATIONS = [
     Mutation(
         "callback repeated after 1, 1 and 1 s",
         "fakes/worker/callbacks.py",
-        'pauses[attempt], "callback-retry"',
-        'pauses[0], "callback-retry"',
+        "pauses = [0.0, *split_durations(self._options.callback_delays)]",
+        "pauses = [0.0] + 3 * split_durations(self._options.callback_delays)[:1]",
         TIME,
         "Timers Fire In Their Order",
     ),
@@ -652,8 +652,8 @@ MUTATIONS = [
     ),
     Mutation(
         "stop waits for a held clock",
-        "session/session.py",
-        "            self.coordinator.set_rate(1)\n",
+        "session/programs/stopper.py",
+        "            self._run.coordinator.set_rate(1)\n",
         "            pass\n",
         TIME,
         "Stop Lets The Clock Go On",
@@ -710,8 +710,8 @@ MUTATIONS = [
     Mutation(
         "two connection attempts",
         "fakes/rbee_client.py",
-        "for attempt, pause in enumerate(pauses, 1):",
-        "for attempt, pause in enumerate(pauses[:2], 1):",
+        'attempts(self._clock, pauses, "connect-pause"',
+        'attempts(self._clock, pauses[:2], "connect-pause"',
         UNREACHABLE,
         "Host That Does Not Answer Is Tried Three Times",
     ),
@@ -725,16 +725,16 @@ MUTATIONS = [
     ),
     Mutation(
         "acknowledgement awaited for 3 s only",
-        "fakes/hive/hive.py",
-        "self._at_most(self.options.shutdown_ack, deadline)",
+        "fakes/hive/workers.py",
+        "self._at_most(options.shutdown_ack, deadline)",
         "self._at_most(3, deadline)",
         STOP,
         "Deaf Worker Is Killed After Its Grace Period",
     ),
     Mutation(
         "signal of a death is lost",
-        "fakes/hive/workers.py",
-        '"signal": -code if code < 0 else None}',
+        "run/exit_status.py",
+        '"signal": self.signal}',
         '"signal": None}',
         DEATH,
         "Death At Token Twelve Is Told In Its Order",
@@ -742,7 +742,7 @@ MUTATIONS = [
     Mutation(
         "signals are not in the journal",
         "fakes/runtime/program.py",
-        '                    self.journal.record("signal", signal=why)\n',
+        '                    self.journal.record("signal", signal=reason)\n',
         "",
         JOURNAL,
         "Whole Life Of A Worker Is In The Journal",
@@ -757,17 +757,17 @@ MUTATIONS = [
     ),
     Mutation(
         "retry pause of a download does not double",
-        "fakes/hive/downloads.py",
-        "self._options.download_delay * 2 ** (attempt - 1)",
-        "self._options.download_delay * 1",
+        "fakes/runtime/retry.py",
+        "first * 2**number",
+        "first * 1**number",
         DOWNLOAD,
         "Download Is Given Up After Six Attempts",
     ),
     Mutation(
         "one attempt more",
         "fakes/hive/downloads.py",
-        "        attempts = self._options.download_attempts\n",
-        "        attempts = self._options.download_attempts + 1\n",
+        "doubling(self._options.download_attempts, ",
+        "doubling(self._options.download_attempts + 1, ",
         DOWNLOAD,
         "Download Is Given Up After Six Attempts",
     ),
@@ -964,7 +964,9 @@ MUTATIONS = [
         REGISTRATION,
         "Inference On An Unknown Node Is Refused",
     ),
-    Mutation("ssh pauses do not grow", "fakes/queen/node_setup.py", "0.2 * 2**number", "0.2 * 1**number", REGISTRATION, "Registering Tries Ssh Three Times"),
+    Mutation(
+        "ssh pauses do not grow", "fakes/queen/node_setup.py", "_FIRST_PAUSE)\n", "_FIRST_PAUSE)[:2] + [_FIRST_PAUSE]\n", REGISTRATION, "Registering Tries Ssh Three Times"
+    ),
     Mutation(
         "branch not checked out",
         "fakes/queen/node_setup.py",
@@ -1101,7 +1103,7 @@ MUTATIONS = [
     Mutation(
         "busy worker is not retried",
         "fakes/keeper/infer.py",
-        'if failure.code != "ALL_SLOTS_BUSY":',
+        'if Failure.of(error).code != "ALL_SLOTS_BUSY":',
         "if True:",
         K_BUSY,
         "Retry Succeeds When The Slot Is Free",
@@ -1117,8 +1119,8 @@ MUTATIONS = [
     Mutation(
         "keeper's connection pauses doubled",
         "fakes/keeper/infer.py",
-        "0.2 * 2**number",
-        "0.4 * 2**number",
+        "CONNECT_PAUSE = 0.2",
+        "CONNECT_PAUSE = 0.4",
         K_EXPLAINED,
         "Connection Timeout Is Explained Directly",
     ),
@@ -1330,8 +1332,8 @@ MUTATIONS = [
     Mutation(
         "code of ssh passed through",
         "fakes/keeper/installation.py",
-        'failed: {how}")\n        return 1\n',
-        'failed: {how}")\n        return done.returncode\n',
+        '.short}")\n        return 1\n',
+        '.short}")\n        return done.returncode\n',
         K_FILES,
         "Failure Of Ssh Is The Keeper's Own Failure",
     ),
@@ -1425,7 +1427,7 @@ MUTATIONS = [
     ),
     Mutation(
         "answer has another type than its contract",
-        "fakes/hive/workers.py",
+        "fakes/hive/worker_row.py",
         '            "device": self.device,\n            "slots_total"',
         '            "device": str(self.device),\n            "slots_total"',
         "suites/contract/answers.robot",
@@ -1434,30 +1436,30 @@ MUTATIONS = [
     Mutation(
         "answer is judged by no description",
         "keywords/contract.py",
-        "        found = _wrong(route, status, headers, body, exact)\n",
-        "        found: list[str] = []\n",
+        "        findings = _wrong(route, status, headers, body, exact)\n",
+        "        findings: list[str] = []\n",
         "suites/contract/answers.robot",
         "Cut Answer Is Off The Contract",
     ),
     Mutation(
         "stream is not judged to its end",
         "protocol/schema/conformity.py",
-        'return found or ([] if body and body[-1].is_done else ["the stream has no [DONE] at its end"])',
-        "return found",
+        'return findings or ([] if body and body[-1].is_done else ["the stream has no [DONE] at its end"])',
+        "return findings",
         "suites/contract/answers.robot",
         "Stream Without Its End Is Off The Contract",
     ),
     Mutation(
         "chaos judges no tokens",
         "report/token_accounting.py",
-        "    return [text for one in asked for text in _wrong(one,",
-        "    return [text for one in asked[:0] for text in _wrong(one,",
+        "    return [text for inference in submitted for text in _wrong(inference,",
+        "    return [text for inference in submitted[:0] for text in _wrong(inference,",
         CHAOS,
         "Token That Is Left Out Is Noticed",
     ),
     Mutation(
         "seed of chaos draws nothing",
-        "session/chaos_schedule.py",
+        "session/judging/chaos_schedule.py",
         '        at = _rounded(duration * draw(seed, number, "at"))',
         '        at = _rounded(duration * draw(id(found), number, "at"))',
         CHAOS,
@@ -1506,8 +1508,8 @@ MUTATIONS = [
     ),
     Mutation(
         "shutdown of a hive has no total limit",
-        "fakes/hive/hive.py",
-        "return min(limit, max(0.0, deadline - self.clock.now()))",
+        "fakes/hive/workers.py",
+        "return min(limit, max(0.0, deadline - self._hive.clock.now()))",
         "return limit",
         STOP,
         "One Silent Worker Costs At Most The Total Limit",
@@ -1554,16 +1556,16 @@ MUTATIONS = [
     ),
     Mutation(
         "worker that ends by itself gets a signal",
-        "fakes/hive/hive.py",
-        "        acknowledged = self._ask_to_end(row",
-        "        row.child.signal(signal.SIGTERM)\n        acknowledged = self._ask_to_end(row",
+        "fakes/hive/workers.py",
+        "        acknowledged = self._request_shutdown(row",
+        "        row.child.signal(signal.SIGTERM)\n        acknowledged = self._request_shutdown(row",
         STOP,
         "SIGTERM To The Hive Ends All Workers",
     ),
     Mutation(
         "good end is not in the journal",
-        "fakes/hive/hive.py",
-        '            self.journal.record("graceful_exit", worker_id=row.worker_id, pid=row.child.pid, exit_code=0)\n',
+        "fakes/hive/workers.py",
+        '            self._hive.journal.record("graceful_exit", worker_id=row.worker_id, pid=row.child.pid, exit_code=0)\n',
         "",
         STOP,
         "SIGTERM To The Hive Ends All Workers",
@@ -1743,7 +1745,7 @@ MUTATIONS = [
     Mutation(
         "host of worker URLs ignored",
         "fakes/hive/workers.py",
-        'os.environ.get("RBEE_WORKER_HOST") or ',
+        "os.environ.get(environment.WORKER_HOST) or ",
         "",
         K_BROKEN,
         "Lost Connection To The Worker Is Noticed At Once",

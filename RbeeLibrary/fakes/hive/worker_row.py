@@ -1,0 +1,81 @@
+"""One worker as its hive knows it, and the ports that workers get (contract 5.2, 5.5)."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+from typing import Any
+
+from ...fleet.children import Child
+from ...protocol.schema.messages import SpawnRequest
+
+
+@dataclass(eq=False)
+class WorkerRow:
+    """What the hive knows of one worker; it exists from before the process starts until the process has ended."""
+
+    worker_id: str
+    host: str
+    port: int
+    model_ref: str
+    backend: str
+    device: int
+    slots_total: int
+    state: str = "loading"
+    slots_available: int = 0
+    last_activity: str = ""
+    last_health: float | None = None
+    misses: int = 0
+    heard: bool = False
+    child: Child | None = None
+    reason: str | None = None
+    request: SpawnRequest | None = None
+    model_path: str | None = None
+
+    @property
+    def url(self) -> str:
+        """Where the worker serves."""
+        return f"http://{self.host}:{self.port}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """A row of the list (5.2)."""
+        return {
+            "worker_id": self.worker_id,
+            "url": self.url,
+            "state": self.state,
+            "id": self.worker_id,
+            "pid": self.child.pid if self.child else None,
+            "model_ref": self.model_ref,
+            "backend": self.backend,
+            "device": self.device,
+            "slots_total": self.slots_total,
+            "slots_available": self.slots_available,
+            "last_activity": self.last_activity,
+        }
+
+
+def port_range(text: str) -> tuple[int, int]:
+    """Reads `A-B`.
+
+    Raises:
+        ValueError: it is none.
+    """
+    low, dash, high = text.partition("-")
+    if not low.isdigit() or (dash and not high.isdigit()):
+        raise ValueError(f"--worker-ports {text}: expected A-B, such as 8001-8099, or 0")
+    first, last = int(low), int(high or low)
+    if first > last or last > 65535:
+        raise ValueError(f"--worker-ports {text}: expected A-B with A <= B <= 65535")
+    return first, last
+
+
+def can_bind(host: str, port: int) -> bool:
+    """Whether a port can be bound at this moment."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+            probe.listen(1)
+        except OSError:
+            return False
+        return True

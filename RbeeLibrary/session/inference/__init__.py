@@ -1,0 +1,1 @@
+"""Inferences of a session: submitted, read in the background, cancelled."""

@@ -1,0 +1,2 @@
+*** Settings ***
+Documentation       The HTTP contract of all programs: answers, errors, API keys, bad input, and the requests between programs.

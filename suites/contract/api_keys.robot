@@ -1,0 +1,60 @@
+*** Settings ***
+Documentation       With an API key configured, every route except health and ready requires it.
+
+Library             RequestsLibrary
+Resource            ../../resources/rbee.resource
+
+Test Setup          Start Fleet    workers=1    api_key=right-key
+Test Teardown       Fleet Should Have Behaved
+
+
+*** Variables ***
+&{RIGHT_KEY}        Authorization=Bearer right-key
+&{WRONG_KEY}        Authorization=Bearer wrong_key
+
+
+*** Test Cases ***
+Wrong Key Is Refused
+    [Tags]    S44
+    FOR    ${name}    ${path}    IN
+    ...    queen    /v2/workers/list
+    ...    hive    /v1/workers/list
+    ...    worker-1    /v1/status
+        ${daemon} =    Get Daemon    ${name}
+        ${wrong} =    GET    ${daemon.url}${path}    headers=${WRONG_KEY}    timeout=5    expected_status=401
+        Should Be Equal    ${wrong.json()}[error][code]    INVALID_API_KEY
+        ${missing} =    GET    ${daemon.url}${path}    timeout=5    expected_status=401
+        Should Be Equal    ${missing.json()}[error][code]    INVALID_API_KEY
+        GET    ${daemon.url}${path}    headers=${RIGHT_KEY}    timeout=5
+    END
+
+Wrong Key Starts No Worker
+    [Tags]    S44
+    ${hive} =    Get Daemon    hive
+    POST    ${hive.url}/v1/workers/spawn    data={}    headers=${WRONG_KEY}    timeout=5    expected_status=401
+    Get Child Count    hive    ==    1
+
+Inference With A Wrong Key Is Refused
+    [Tags]    S44
+    ${answer} =    Submit Inference    let me in    to=worker-1    api_key=wrong_key
+    Get Inference State    ${answer}    ==    refused
+    Get Inference Error    ${answer}    ==    INVALID_API_KEY
+
+Key Opens The Whole Way Through The Queen
+    [Tags]    S44
+    ${answer} =    Submit Inference    let me in    max_tokens=3
+    Wait Until Inference Ends    ${answer}
+    Get Token Count    ${answer}    ==    3
+
+Health Needs No Key
+    FOR    ${name}    IN    queen    hive    worker-1
+        ${daemon} =    Get Daemon    ${name}
+        GET    ${daemon.url}/v1/health    timeout=5
+    END
+
+Key Is Shown Nowhere
+    FOR    ${name}    IN    queen    hive    worker-1
+        Get Command Line    ${name}    not contains    right-key
+        Get Output    ${name}    not contains    right-key
+    END
+    Get Command Line    worker-1    contains    --api-key ***

@@ -1,0 +1,143 @@
+"""Fleets in plain Python, without Robot Framework."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from datetime import timedelta
+
+import psutil
+import pytest
+from running import ROOT, await_none_left, robot_env
+
+from RbeeLibrary import Fleet, Rbee
+from RbeeLibrary.errors import UsageError
+
+
+@pytest.fixture
+def rbee(tmp_path):
+    """Not the plugin's: one object for each test."""
+    with Rbee(tmp_path) as one:
+        yield one
+
+
+def test_killed_worker_breaks_its_stream_and_leaves_the_list(tmp_path):
+    began = time.time()
+    with Fleet(workers=2, token_delay="50ms", artifacts=tmp_path) as fleet:
+        answer = fleet.submit("write a short story", to="worker-1")
+        assert len(fleet.wait_for_tokens(answer, 8)) >= 8
+        fleet.kill("worker-1")
+        assert fleet.wait(answer) == "broken"
+        assert fleet.exit_code("worker-1") == -9
+        assert fleet.wait_for_records("hive", "worker_removed", worker_id="worker-1")[0]["reason"] == "crashed"
+        assert [worker.name for worker in fleet.workers] == ["worker-1", "worker-2"]
+        pids = [fleet.queen.pid, *(hive.pid for hive in fleet.hives), fleet.workers[1].pid]
+        assert all(map(psutil.pid_exists, pids))
+    assert await_none_left(began) == []
+
+
+def test_robot_framework_is_never_imported():
+    code = (
+        "import sys; from RbeeLibrary import Fleet\n"
+        "with Fleet(workers=1) as fleet:\n"
+        "    print(fleet.wait(fleet.submit('hello', max_tokens=3)))\n"
+        "print([name for name in sys.modules if name.split('.')[0] in ('robot', 'RequestsLibrary', 'requests')])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=robot_env(), capture_output=True, text=True, timeout=60)
+    assert done.stdout.splitlines() == ["done", "[]"], done.stderr
+
+
+def test_five_minutes_pass_in_virtual_time(rbee):
+    rbee.start_fleet(workers=1)
+    rbee.set_time_rate(0)
+    rbee.advance_time(299)
+    assert rbee.state("worker-1") == "idle"
+    rbee.advance_time("2s")
+    assert rbee.exit_code("worker-1") == 0
+    assert rbee.wait_for_records("hive", "worker_removed", worker_id="worker-1")[0]["reason"] == "idle"
+
+
+def test_fault_acts_and_is_counted(rbee):
+    rbee.start_fleet(workers=1)
+    fault = rbee.inject_fault("worker-1", "delay", path="/v1/health", delay=timedelta(milliseconds=10), times=1)
+    assert rbee.state("worker-1") == "idle"
+    assert rbee.fault_hits(fault) == 1
+    rbee.clear_faults()
+
+
+def test_states_from_every_point_of_view(rbee):
+    rbee.start_fleet(workers=1, token_delay="1h")
+    rbee.submit("hello", to="worker-1")
+    assert rbee.wait_until_state("worker-1", "busy") == "busy"
+    rbee.freeze("worker-1")
+    assert (rbee.state("worker-1"), rbee.state("worker-1", seen_by="process")) == ("frozen", "frozen")
+    rbee.resume("worker-1")
+    assert rbee.wait_until_state("worker-1", "busy", seen_by="hive") == "busy"
+
+
+def test_programs_one_by_one(rbee):
+    queen = rbee.start_queen()
+    rbee.start_hive(load_time="1h")
+    worker = rbee.start_worker("slow", until="loading")
+    alone = rbee.start_worker("alone", hive=None)
+    line = rbee.start_relay("alone")
+    rbee.start_hub(files := "hub")
+    assert worker.owner == "hive" and alone.owner is None
+    assert (queen.role, line.role, rbee.daemon(files).role) == ("queen", "relay", "hub")
+    assert rbee.stop("alone") == 0
+    assert rbee.restart("alone").port == alone.port
+
+
+def test_keeper_runs_to_its_end(rbee):
+    rbee.start_fleet(workers=1)
+    result = rbee.run_keeper("workers", "list")
+    assert (result.rc, result.stderr) == (0, "")
+    assert result.stdout.startswith("worker-1")
+    assert rbee.requests("queen", "GET", "/v2/workers/list")[-1].caller.startswith("fake-keeper")
+
+
+def test_misbehaviour_and_wrong_tokens_are_found(rbee):
+    rbee.start_fleet(workers=1)
+    rbee.inject_fault("worker-1", "skip_token", after_tokens=2, times=1)
+    rbee.inject_fault("worker-1", "no end marker", times=1)
+    answer = rbee.submit("hello", to="worker-1", max_tokens=5)
+    assert rbee.wait(answer) == "broken"
+    with pytest.raises(AssertionError, match="stream end: the stream of .* from worker-1 has no end marker"):
+        rbee.assert_behaved()
+    rbee.assert_behaved("stream end")
+    good = rbee.submit("hello", to="worker-1", max_tokens=5)
+    assert rbee.wait(good) == "done"
+
+
+def test_scope_ends_what_was_started_in_it(rbee):
+    with rbee.scope("first"):
+        rbee.start_fleet(workers=1)
+        pid = rbee.daemon("worker-1").pid
+    assert not psutil.pid_exists(pid)
+    with rbee.scope("second"):
+        rbee.start_fleet(workers=1)
+
+
+def test_scope_fails_for_a_process_that_outlives_its_owner(rbee):
+    with pytest.raises(AssertionError, match="leaked: worker-1"), rbee.scope("leak"):
+        rbee.start_fleet(workers=1)
+        rbee.inject_fault("hive", "hasty end")
+        rbee.inject_fault("worker-1", "ignore shutdown")
+        rbee.stop("hive")
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda rbee: rbee.start_fleet(tokn_delay="1s"), "there is no option 'tokn_delay', did you mean token_delay"),
+        (lambda rbee: rbee.start_queen(slots=1), "there is no option 'slots'"),
+        (lambda rbee: rbee.inject_fault("worker-1", "stik"), "there is no fault 'stik', did you mean stick"),
+        (lambda rbee: rbee.advance_time("soon"), "'soon' is not a duration"),
+        (lambda rbee: rbee.advance_time(-1), "time goes forward only"),
+        (lambda rbee: rbee.kill("nobody"), "there is no 'nobody', running is"),
+    ],
+)
+def test_bad_input_is_explained(rbee, call, message):
+    with pytest.raises(UsageError, match=message):
+        call(rbee)
