@@ -4,8 +4,8 @@ Documentation       A walk through rbee as a user does it in two terminals, on r
 ...                 All other suites let the system pick ports. This one holds a machine-wide lock, so that two runs
 ...                 of it do not collide.
 
-Library             RequestsLibrary
 Library             String
+Library             RequestsLibrary
 Library             ../resources/machine_lock.py
 Library             ../resources/process_table.py
 Resource            ../resources/rbee.resource
@@ -23,7 +23,8 @@ ${HIVE}         http://127.0.0.1:9200
 
 *** Test Cases ***
 Worker By Hand Is Healthy
-    [Documentation]    `mock-worker --port 8001 --worker-id test --queen-url http://localhost:8080`, with nothing listening on 8080.
+    [Documentation]    `mock-worker --port 8001 --worker-id test --queen-url http://localhost:8080`, with nothing
+    ...    listening on 8080.
     Start A Worker By Hand
     ${answer} =    GET    ${WORKER}/v1/health    timeout=5
     Should Be Equal    ${answer.text}    {"status":"healthy","state":"idle"}

@@ -1,1 +1,1 @@
-"""The run's clock, shared by all processes of a run: timers, limits, and the coordinator that moves it."""
+"""The run's clock, shared by all processes of a run: timers, time limits, and the coordinator that moves it."""

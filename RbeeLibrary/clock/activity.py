@@ -1,8 +1,8 @@
-"""What a process has in hand: jobs at work, bytes on their way, children and signals.
+"""Activity of one process: its jobs, connections, children and signals.
 
-Time may move only while every process of the run is at rest and nothing is under way between two of them. A job is whatever would go on without time
-moving: a thread that handles a request, runs the action of a timer, or starts a process. It is at rest while it waits, for the clock or for somebody else,
-and at work again from the moment of its waking, not of its running: there is no instant at which a job is in nobody's hands.
+Time may move only while every process of the run is at rest and nothing is in flight between two of them. A job is work that continues without time
+moving: a thread handles a request, runs the action of a timer, or starts a process. A job is at rest while it waits for the clock or for another process.
+It counts as at work again from the moment it is woken, not from the moment its thread runs: no job is missed in between.
 """
 
 from __future__ import annotations
@@ -12,15 +12,24 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 _CLOSED_KEPT = 256
 
 
 @dataclass(eq=False, repr=False)
 class Link:
-    """One end of a TCP connection: how many bytes it has written and read, whether somebody waits to read, and whether it is through with it.
+    """One end of a TCP connection.
 
-    One that is `held` is not read for now, by intention: what comes waits until time has moved or somebody says so.
+    Attributes:
+        client_port: TCP port of the client end.
+        server_port: TCP port of the server end.
+        serves: whether this is the server end.
+        sent: bytes written.
+        received: bytes read.
+        reading: whether a thread waits for data.
+        ended: whether this end has closed the connection, is about to, or has seen its end.
+        held: whether reading is suspended on purpose, so that unread bytes are not in flight.
     """
 
     client_port: int
@@ -32,12 +41,31 @@ class Link:
     ended: bool = False
     held: bool = False
 
+    @property
+    def key(self) -> tuple[int, int]:
+        """Client port and server port, which both ends have in common."""
+        return self.client_port, self.server_port
+
+    def to_json(self) -> list[Any]:
+        """Compact form for the socket; `from_json` reads it."""
+        return [self.client_port, self.server_port, self.serves, self.sent, self.received, self.reading, self.ended, self.held]
+
+    @classmethod
+    def from_json(cls, values: list[Any]) -> Link:
+        """Restores a link from `to_json`."""
+        return cls(*values)
+
 
 @dataclass(eq=False, repr=False)
 class ChildActivity:
-    """A child of this process: whether its ready line is still awaited, and which signals it was sent, when.
+    """A process that this process has started.
 
-    One that only has to join the run (`joins`) is no child by `wait`: this process looks for it again and again, as for a hive started over ssh.
+    Attributes:
+        pid: of the child.
+        awaited: whether its ready line has not been read yet.
+        joins: it is no real child and is only expected to join the run, such as a hive started over ssh.
+        ended: whether it was waited for.
+        signals: signal number -> when it was sent last (monotonic nanoseconds).
     """
 
     pid: int
@@ -46,9 +74,24 @@ class ChildActivity:
     ended: bool = False
     signals: dict[int, int] = field(default_factory=dict)
 
+    def to_json(self) -> list[Any]:
+        """Compact form for the socket; `from_json` reads it."""
+        return [self.pid, self.awaited, self.joins, self.signals]
+
+    @classmethod
+    def from_json(cls, values: list[Any]) -> ChildActivity:
+        """Restores a child from `to_json`."""
+        pid, awaited, joins, signals = values
+        return cls(pid, awaited, joins, signals=numbered(signals))
+
+
+def numbered(signals: dict[str, int]) -> dict[int, int]:
+    """Restores the signal numbers that JSON has turned into strings."""
+    return {int(number): when for number, when in signals.items()}
+
 
 class ParkedJob:
-    """A pause in the work of one job. Whoever ends it, the sleeper or the one who wakes it, the job counts as at work from then on, once."""
+    """A pause of one job. The waiting thread or the one that wakes it may end the pause; the job is counted as at work once."""
 
     __slots__ = ("_activity", "_ident", "_resting")
 
@@ -58,7 +101,7 @@ class ParkedJob:
         self._ident = threading.get_ident()
 
     def begin(self, unless: Callable[[], bool] = lambda: False) -> None:
-        """Comes to rest, unless there is a reason to go on already."""
+        """Counts the job as at rest, unless `unless` returns True."""
         with self._activity.mutex:
             if not self._resting and not unless():
                 self._resting = True
@@ -66,12 +109,12 @@ class ParkedJob:
                 self._activity.step_back()
 
     def end(self) -> None:
-        """At work again."""
+        """Counts the job as at work again."""
         with self._activity.mutex:
             self.end_locked()
 
     def end_locked(self) -> None:
-        """The same for one who holds the mutex."""
+        """Like `end`; the caller must hold the mutex."""
         if self._resting:
             self._resting = False
             self._activity.resting.discard(self._ident)
@@ -79,13 +122,15 @@ class ParkedJob:
 
 
 class Activity:
-    """The activity of one process; the thread that makes them counts as its first job.
+    """All activity of one process; the thread that creates it counts as the first job.
 
     Attributes:
-        mutex: guards everything here and the timers of the clock.
-        at_work: number of jobs that are at work.
-        when_at_rest: called under the mutex when no job is at work any more.
-        taken: signal number -> when the last one was taken (monotonic nanoseconds).
+        mutex: guards all fields and the timers of the clock.
+        at_work: number of jobs at work.
+        resting: identifiers of the threads whose jobs are at rest.
+        when_at_rest: called with the mutex held when the last job comes to rest.
+        taken: signal number -> when it was handled last (monotonic nanoseconds).
+        served: whether the program has begun to serve.
     """
 
     def __init__(self) -> None:
@@ -103,13 +148,13 @@ class Activity:
     # --- jobs ---
 
     def hand_over(self) -> None:
-        """A job begins that another thread will do: it is at work from now on."""
+        """Counts one more job at work, which another thread will run."""
         with self.mutex:
             self.at_work += 1
 
     @contextmanager
     def taken_over(self, label: str) -> Iterator[None]:
-        """Does a job that was handed over; it ends with the block."""
+        """Runs a job that was counted by `hand_over`; the job ends with the block."""
         ident = threading.get_ident()
         before = self._labels.get(ident)
         self._labels[ident] = label
@@ -125,18 +170,18 @@ class Activity:
 
     @contextmanager
     def job(self, label: str) -> Iterator[None]:
-        """A job from here to the end of the block."""
+        """Counts the block as a job."""
         self.hand_over()
         with self.taken_over(label):
             yield
 
     def name_job(self, label: str) -> None:
-        """Says what the job of this thread is, for the message about who would not come to rest."""
+        """Sets the label of this thread's job, for the message that names the jobs at work."""
         self._labels[threading.get_ident()] = label
 
     @contextmanager
     def parked(self) -> Iterator[ParkedJob]:
-        """The job waits within the block."""
+        """Counts the job of this thread as at rest within the block."""
         parked = ParkedJob(self)
         parked.begin()
         try:
@@ -145,49 +190,55 @@ class Activity:
             parked.end()
 
     def step_back(self) -> None:
-        """One job less is at work; for those who hold the mutex."""
+        """Counts one job less at work; the caller must hold the mutex."""
         self.at_work -= 1
         if self.at_work == 0:
             self.when_at_rest()
 
     def working(self) -> list[str]:
-        """What is at work now, as far as it has a name."""
+        """Labels of the jobs at work."""
         return sorted(label for ident, label in list(self._labels.items()) if ident not in self.resting)
 
     # --- connections ---
 
     def open_link(self, client_port: int, server_port: int, *, serves: bool) -> Link:
-        """A connection exists."""
+        """Registers a connection.
+
+        Args:
+            client_port: TCP port of the client end.
+            server_port: TCP port of the server end.
+            serves: whether this process is the server end.
+        """
         link = Link(client_port, server_port, serves)
         with self.mutex:
             self._links[id(link)] = link
         return link
 
     def wrote(self, link: Link, count: int) -> None:
-        """Bytes were given to a connection."""
+        """Counts bytes written to a connection."""
         with self.mutex:
             link.sent += count
 
     def read(self, link: Link, count: int) -> None:
-        """Bytes were taken from a connection."""
+        """Counts bytes read from a connection."""
         with self.mutex:
             link.received += count
 
     def end_link(self, link: Link) -> None:
-        """This end is through with a connection: it has closed it, will close it, or has seen its end."""
+        """Marks a connection as ended: this process has closed it, is about to, or has seen its end."""
         with self.mutex:
             if self._links.pop(id(link), None) is not None:
                 link.ended = True
                 self._ended.append(link)
 
     def links(self) -> list[Link]:
-        """Open connections and those that ended last; for those who hold the mutex."""
+        """Open connections and those that ended last; the caller must hold the mutex."""
         return [*self._links.values(), *self._ended]
 
     # --- children and signals ---
 
     def child_started(self, pid: int) -> ChildActivity:
-        """A child exists."""
+        """Registers a child."""
         child = ChildActivity(pid)
         with self.mutex:
             self._children[pid] = child
@@ -195,7 +246,7 @@ class Activity:
 
     @contextmanager
     def birth(self, pid: int) -> Iterator[None]:
-        """Within the block a process that is no child is on its way into the run."""
+        """Within the block, a process that is no child is expected to join the run."""
         with self.mutex:
             self._children[pid] = ChildActivity(pid, joins=True)
         try:
@@ -205,14 +256,14 @@ class Activity:
                 self._children.pop(pid, None)
 
     def child_ended(self, pid: int) -> None:
-        """A child was waited for, and all that follows from its end is done or in hand."""
+        """Unregisters a child that was waited for, once its end has been handled or a job at work handles it."""
         with self.mutex:
             if (child := self._children.get(pid)) is not None:
                 child.ended = True
                 self._forget(child)
 
     def child_is_ready(self, child: ChildActivity) -> None:
-        """Its ready line was read, or will not come."""
+        """Records that the ready line of a child was read, or will not come."""
         with self.mutex:
             child.awaited = False
             self._forget(child)
@@ -222,5 +273,5 @@ class Activity:
             del self._children[child.pid]
 
     def children(self) -> list[ChildActivity]:
-        """All that were not waited for; for those who hold the mutex."""
+        """All children that were not waited for or whose ready line is awaited; the caller must hold the mutex."""
         return list(self._children.values())

@@ -1,6 +1,6 @@
-"""The clock that every timer and limit of a fake reads: one for all processes of a run, and movable.
+"""Clock for all timers and time limits of the fakes: shared by all processes of a run, and movable.
 
-All waiting of a fake goes through its words: now, wall, wait, call_at, limit. Outside a run, and in the library itself, it is the machine's clock.
+A fake waits only through this clock: `now`, `wall`, `wait`, `pause`, `call_at`, `limit`. Outside a run, and in the library, it is the machine's clock.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _NEVER = -1.0
 
 
 class ClockPage:
-    """The run's clock in shared memory: at `real0` of the machine's clock it showed `virtual0`, and it goes on `rate` times as fast.
+    """The run's clock in shared memory: it was at `virtual0` when the machine's clock was at `real0`, and runs `rate` times as fast.
 
-    One process writes, all read. The version stands at both ends, so that a reader who met a write in the middle reads again.
+    One process writes, all others read. The version is stored at both ends, so that a reader detects a write in progress and reads again.
     """
 
     def __init__(self, fd: int, *, writes: bool = False):
@@ -35,7 +35,7 @@ class ClockPage:
 
     @classmethod
     def create(cls, folder: str) -> ClockPage:
-        """Makes the clock of a run; it shows the machine's time and goes at rate 1."""
+        """Creates the clock of a run; it starts at the machine's time with rate 1."""
         fd = os.open(os.path.join(folder, _PAGE_NAME), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             os.ftruncate(fd, _PAGE.size)
@@ -59,26 +59,26 @@ class ClockPage:
             os.close(fd)
 
     def now(self) -> float:
-        """What it shows."""
+        """Current virtual time in seconds."""
         real0, virtual0, rate, _ = self._read()
         return virtual0 + (time.monotonic() - real0) * rate if rate else virtual0
 
     @property
     def rate(self) -> float:
-        """How fast it goes; 0 = it stands still."""
+        """Virtual seconds per real second; 0 = the clock stands still."""
         return self._read()[2]
 
     @property
     def epoch(self) -> float:
-        """Wall time when it showed 0."""
+        """Wall time at virtual time 0, in seconds since 1970."""
         return self._read()[3]
 
-    def set(self, shows: float, rate: float) -> None:
-        """Moves it, and lets it go on at a rate.
+    def set(self, now: float, rate: float) -> None:
+        """Sets the virtual time (seconds) and the rate.
 
-        A clock that stands still shows whole milliseconds, as dates on the wire do: so what was written as a date is exactly that long ago.
+        With rate 0 the time is rounded up to whole milliseconds, the precision of dates on the wire: intervals since such a date are then exact.
         """
-        self._write(time.monotonic(), shows if rate else math.ceil(round(shows * 1000, 3)) / 1000, rate, self.epoch)
+        self._write(time.monotonic(), now if rate else math.ceil(round(now * 1000, 3)) / 1000, rate, self.epoch)
 
     def _read(self) -> tuple[float, float, float, float]:
         while True:
@@ -95,7 +95,7 @@ class ClockPage:
 
 
 class Waiter:
-    """One thread that waits, and what wakes it."""
+    """A waiting thread, and the ways to wake it."""
 
     def __init__(self, activity: Activity):
         self._activity = activity
@@ -106,29 +106,29 @@ class Waiter:
         self.woken = False
 
     def sleep(self, seconds: float) -> None:
-        """Waits until it is woken or nudged, or so long in real time; a negative time is no limit."""
+        """Waits until the thread is woken or nudged, at most `seconds` of real time; a negative value is no limit."""
         self._rest.begin(unless=lambda: self.woken)
         if self._gate.acquire(timeout=seconds):
             with self._activity.mutex:
                 self._shut = True
 
     def wake(self) -> None:
-        """What it waits for has come: it is at work from now on."""
+        """Ends the wait; the thread's job counts as at work immediately."""
         with self._activity.mutex:
             self.back_at_work()
             self._open()
 
     def back_at_work(self) -> None:
-        """The wait is over; for those who hold the mutex."""
+        """Marks the wait as over; the caller must hold the mutex."""
         self.woken = True
         self._rest.end_locked()
 
     def nudge(self) -> None:
-        """Lets it look at the clock again; for those who hold the mutex."""
+        """Makes the thread read the clock again; the caller must hold the mutex."""
         self._open()
 
     def leave(self) -> None:
-        """At work again."""
+        """Counts the thread's job as at work again."""
         self._rest.end()
 
     def _open(self) -> None:
@@ -138,7 +138,7 @@ class Waiter:
 
 
 class Event:
-    """Something that can be waited for with `Clock.wait`; whoever waits counts as at work from the moment it is set."""
+    """An event for `Clock.wait`: like `threading.Event`, but a waiting job counts as at work from the moment the event is set."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -146,35 +146,44 @@ class Event:
         self._waiters: list[Waiter] = []
 
     def is_set(self) -> bool:
-        """Whether it has come."""
+        """Whether the event is set."""
         return self._set
 
     def set(self) -> None:
-        """It has come."""
+        """Sets the event and wakes all waiters."""
         with self._lock:
             self._set = True
             for waiter in self._waiters:
                 waiter.wake()
 
     def clear(self) -> None:
-        """It is to come again."""
+        """Resets the event."""
         self._set = False
 
     def enter(self, waiter: Waiter) -> None:
-        """Lets this wake a waiter."""
+        """Adds a waiter; it is woken immediately if the event is set."""
         with self._lock:
             self._waiters.append(waiter)
             if self._set:
                 waiter.wake()
 
     def leave(self, waiter: Waiter) -> None:
-        """Takes a waiter back."""
+        """Removes a waiter."""
         with self._lock:
             self._waiters.remove(waiter)
 
 
 class Timer:
-    """Something that is due at a time of the clock: an action, or the end of a wait."""
+    """An action, or the end of a wait, that is due at a time of the clock.
+
+    Args:
+        clock: that it belongs to.
+        number: of the timer, unique in its process.
+        due: virtual time in seconds.
+        name: shown by keywords and in messages.
+        action: called when it is due.
+        waiter: the thread that waits for it, None = an action.
+    """
 
     def __init__(self, clock: Clock, number: int, due: float, name: str, action: Callable[[], object], waiter: Waiter | None = None):
         self.number = number
@@ -187,11 +196,11 @@ class Timer:
 
     @property
     def cancelled(self) -> bool:
-        """Whether it will not fire any more, or has fired."""
+        """Whether the timer is no longer armed: it was cancelled or has fired."""
         return not self._clock.has(self)
 
     def cancel(self) -> None:
-        """Drops the timer; one that has fired stays fired."""
+        """Disarms the timer; has no effect if it has fired."""
         self._clock.drop(self)
 
     def act(self) -> None:
@@ -200,23 +209,23 @@ class Timer:
 
 
 class Clock:
-    """Seconds that only grow, and what waits for them.
+    """Monotonic clock of one process, with its timers.
 
-    One thread serves all timers of a process while the clock goes on; while it stands still (rate 0), whoever moves it says which timer fires.
+    While the clock runs, one thread fires all timers of the process. While it stands still (rate 0), the coordinator decides which timer fires.
     Actions must be short.
 
     Args:
-        page: the run's clock; None = the machine's.
-        activity: knows who is at work.
+        page: the run's clock; None = the machine's clock.
+        activity: of this process; None = a new one.
     """
 
     def __init__(self, page: ClockPage | None = None, activity: Activity | None = None) -> None:
         self.activity = activity or Activity()
         self.when_armed: Callable[[], None] = lambda: None
-        """Called under the mutex of the activity when a timer was armed."""
+        """Called with the activity's mutex held when a timer is armed."""
         self._page = page
         self.now: Callable[[], float] = page.now if page else time.monotonic
-        """Seconds of the run's clock."""
+        """Current time in seconds."""
         self._numbers = itertools.count(1)
         self._timers: dict[int, Timer] = {}
         self._queue: list[tuple[float, int, Timer]] = []
@@ -224,19 +233,19 @@ class Clock:
         self._changed = threading.Condition(self.activity.mutex)
         self._started = False
 
-    # --- words for fakes ---
+    # --- for fakes ---
 
     def wall(self) -> float:
-        """The date that belongs to it, in seconds since 1970."""
+        """Current wall time on this clock, in seconds since 1970."""
         return self._page.epoch + self._page.now() if self._page else time.time()
 
     def wait(self, event: Event | None, until: float | None, name: str = "wait") -> bool:
-        """Waits for an event, at most until a time of the clock; says whether the event came.
+        """Waits for an event or until a time of the clock; returns whether the event is set.
 
         Args:
-            event: None = only for the time.
-            until: None = only for the event.
-            name: of the timer, for those who look at what is armed.
+            event: to wait for; None = wait for the time only.
+            until: time of the clock in seconds; None = wait for the event only.
+            name: of the timer, shown by keywords and in messages.
         """
         if event is not None and event.is_set():
             return True
@@ -258,11 +267,17 @@ class Clock:
         return event is not None and event.is_set()
 
     def pause(self, seconds: float, name: str) -> None:
-        """Waits a time of the clock."""
+        """Waits for `seconds` of the clock."""
         self.wait(None, self.now() + seconds, name)
 
     def call_at(self, due: float, action: Callable[[], object], name: str) -> Timer:
-        """Runs an action at a time of the clock, in a thread of the clock."""
+        """Runs an action at a time of the clock, in the clock's thread.
+
+        Args:
+            due: time of the clock in seconds.
+            action: must be short.
+            name: of the timer, shown by keywords and in messages.
+        """
         timer = self._arm(due, name, action, None)
         with self._changed:
             if due <= self.now():
@@ -279,14 +294,20 @@ class Clock:
 
     @contextmanager
     def limit(self, seconds: float, abort: Callable[[], object], name: str) -> Iterator[Timer]:
-        """Aborts what the block does when it takes longer; `fired` of the timer tells."""
+        """Calls `abort` if the block takes too long; the timer's `fired` then is True.
+
+        Args:
+            seconds: of the clock.
+            abort: ends the work of the block, from another thread.
+            name: of the timer, shown by keywords and in messages.
+        """
         timer = self.call_at(self.now() + seconds, abort, name)
         try:
             yield timer
         finally:
             timer.cancel()
 
-    # --- words for timers and for whoever moves the clock ---
+    # --- for timers and the coordinator ---
 
     def has(self, timer: Timer) -> bool:
         """Whether a timer is armed."""
@@ -298,15 +319,15 @@ class Clock:
             self._timers.pop(timer.number, None)
 
     def timers(self) -> list[Timer]:
-        """All armed timers, the next one first; for those who hold the mutex."""
+        """All armed timers, the next one first; the caller must hold the mutex."""
         return sorted(self._timers.values(), key=lambda timer: (timer.due, timer.name, timer.number))
 
     def next_timer(self) -> Timer | None:
-        """The one that is due first; for those who hold the mutex."""
+        """The armed timer that is due first; the caller must hold the mutex."""
         return min(self._timers.values(), key=lambda timer: (timer.due, timer.name, timer.number), default=None)
 
     def has_moved(self) -> None:
-        """Lets all who wait look at the clock again: its rate is another one."""
+        """Makes all waiting threads read the clock again, after a change of its rate."""
         with self._changed:
             for timer in self._timers.values():
                 if timer.waiter is not None:
@@ -314,7 +335,7 @@ class Clock:
             self._changed.notify()
 
     def fire(self, number: int) -> None:
-        """Fires one timer of a clock that stands still."""
+        """Fires one timer while the clock stands still."""
         with self.activity.mutex:
             timer = self._timers.get(number)
             if timer is not None:
@@ -333,13 +354,13 @@ class Clock:
         return timer
 
     def _take_out(self, timer: Timer) -> None:
-        # From here on it is a job at work, until its action has run.
+        # A fired timer counts as a job at work until its action has run.
         self._timers.pop(timer.number, None)
         timer.fired = True
         self.activity.at_work += 1
 
     def _is_over(self, waiter: Waiter, until: float | None) -> bool:
-        # In one piece: a wait that ends by itself is at work before anybody can report that it is not.
+        # Under one lock: a wait that ends by itself counts as at work before a report can count it as at rest.
         with self.activity.mutex:
             if not waiter.woken and until is not None and self._rate() and self.now() >= until:
                 waiter.back_at_work()

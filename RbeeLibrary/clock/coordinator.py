@@ -1,8 +1,8 @@
-"""Moves the clock of a run: from one due timer to the next, and only while everybody is at rest and nothing is under way.
+"""Moves the clock of a run from one due timer to the next, and only while all processes are at rest and nothing is in flight.
 
-Why old reports are enough: between its last report and its next job a process does nothing. Of all processes that work again after their last
-report, the first one must have been woken by something that another one sent before *its* last report, and that is seen as under way. So if nothing is
-under way by the last reports, nobody works.
+Why earlier reports are enough: a process does nothing between its last report and its next job. Suppose some processes work again after their last
+reports. The first of them was woken by something that another process sent before its own last report, and the reports show that as in flight. So if
+nothing is in flight by the last reports, no process works.
 """
 
 from __future__ import annotations
@@ -13,27 +13,31 @@ import select
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
 from ..errors import NotAtRest
 from ..run.json_channel import JsonChannel
-from .activity import Activity, Link, ParkedJob
+from .activity import Activity, ParkedJob
 from .clock import Clock, ClockPage
-from .in_flight import Report, in_flight
+from .in_flight import in_flight
 from .member import SOCKET_NAME
+from .report import Report, TimerState
 
 _LOOK = 0.005
-_WHO_LIMIT = 0.3
+"""Seconds between two looks at the process table."""
+_DESCRIBE_LIMIT = 0.3
 _BIRTH_LIMIT = 3.0
 _BACKLOG = 4096
-_FINEST = 4e-7
-"""Seconds: sums of times differ by their rounding."""
+_ROUNDING = 4e-7
+"""Seconds by which sums of times may differ through rounding."""
+_KILL = 9
+_HANDLED_SIGNALS = (2, 15)
 
 
 class ProcessLook(Enum):
-    """What the process table says of a process."""
+    """State of a process in the process table."""
 
     alive = 1
     frozen = 2
@@ -42,7 +46,13 @@ class ProcessLook(Enum):
 
 @dataclass(frozen=True)
 class FiredTimer:
-    """A timer that fired: whose, which, and how long after the beginning of the step."""
+    """A timer that fired.
+
+    Attributes:
+        program: that had armed it.
+        timer: its name.
+        at: seconds of the clock since the beginning of the step.
+    """
 
     program: str
     timer: str
@@ -54,32 +64,39 @@ class FiredTimer:
 
 @dataclass(eq=False, repr=False)
 class MemberState:
-    """One member of the clock, as the coordinator knows it."""
+    """A member of the clock, as far as the coordinator knows.
+
+    Attributes:
+        sent: number of the last message sent to it.
+        report: its last report.
+        working: labels of its jobs at work, after a request for them.
+        frozen: whether it was stopped by a signal at the last look.
+    """
 
     channel: JsonChannel
     pid: int = 0
     name: str = ""
     port: int = 0
-    asked: int = 0
+    sent: int = 0
     report: Report | None = None
     working: list[str] | None = None
     frozen: bool = False
 
     @property
     def is_behind(self) -> bool:
-        """Whether it has not come to rest since it was asked."""
-        return self.report is None or self.report.handled < self.asked or self.report.at_work > 0
+        """Whether it has not reported itself at rest after the last message sent to it."""
+        return self.report is None or self.report.handled < self.sent or self.report.at_work > 0
 
 
 class Coordinator:
-    """Holds the clock of a run and serves its socket, in the thread of whoever calls.
+    """Owns the clock of a run and serves its socket, in the thread of the caller.
 
     Args:
         folder: of the run.
         own: activity of this process, whose connections count like those of the members.
-        look: looks a pid up in the process table.
+        look: looks up a pid in the process table.
         signals: pid -> signal number -> when this process sent it last (monotonic nanoseconds).
-        note: is told every step, with its fields, for the journal.
+        note: records a step with its fields in the journal.
     """
 
     def __init__(
@@ -92,7 +109,7 @@ class Coordinator:
     ):
         self._page = ClockPage.create(folder)
         self.clock = Clock(self._page)
-        """The run's clock, for stamps."""
+        """The run's clock, for timestamps."""
         self._own = own
         self._look = look
         self._signals = signals
@@ -101,6 +118,7 @@ class Coordinator:
         self._gone: dict[int, int] = {}
         self._births: dict[int, float] = {}
         self._number = 0
+        self._watch: dict[str, Any] | None = None
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listener.bind(os.path.join(folder, SOCKET_NAME))
         os.chmod(os.path.join(folder, SOCKET_NAME), 0o600)
@@ -115,15 +133,15 @@ class Coordinator:
         with own.mutex:
             own.when_at_rest = self._wake
 
-    # --- words for keywords ---
+    # --- for keywords ---
 
     @property
     def rate(self) -> float:
-        """How fast the clock goes."""
+        """Virtual seconds per real second; 0 = the clock stands still."""
         return self._page.rate
 
     def set_rate(self, rate: float) -> float:
-        """Lets the clock go on at another rate from where it is; returns the old one."""
+        """Changes the rate of the clock; returns the old one."""
         old = self._page.rate
         if rate != old:
             self._receive(0)
@@ -133,14 +151,14 @@ class Coordinator:
         return old
 
     def advance(self, by: float, limit: float) -> list[FiredTimer]:
-        """Moves the clock, and fires on the way what is due, in the order of due time, program and timer.
+        """Moves the clock and fires the timers that become due, in the order of due time, program and timer name.
 
         Args:
             by: seconds of the clock.
-            limit: seconds of real time that the clock may stand at one moment until everybody has come to rest.
+            limit: seconds of real time that all processes have to come to rest, anew for every moment at which timers fire.
 
         Raises:
-            NotAtRest: somebody did not.
+            NotAtRest: a process did not come to rest.
         """
         deadline = time.monotonic() + limit
         stood_at = -1.0
@@ -155,13 +173,13 @@ class Coordinator:
                     due = self._next_due(target)
                     if due is None:
                         break
-                    member, (number, when, name) = due
-                    if when > stood_at:
-                        deadline, stood_at = time.monotonic() + limit, when
-                    self._page.set(max(when, self._page.now()), 0)
-                    self._send_to(member, {"op": "fire", "timer": number})
-                    fired.append(FiredTimer(member.name, name, round(max(when - start, 0), 6)))
-                    self._note("timer_fired", program_fired=member.name, timer=name, due=round(when, 6))
+                    member, timer = due
+                    if timer.due > stood_at:
+                        deadline, stood_at = time.monotonic() + limit, timer.due
+                    self._page.set(max(timer.due, self._page.now()), 0)
+                    self._send_to(member, {"op": "fire", "timer": timer.number})
+                    fired.append(FiredTimer(member.name, timer.name, round(max(timer.due - start, 0), 6)))
+                    self._note("timer_fired", program_fired=member.name, timer=timer.name, due=round(timer.due, 6))
             self._page.set(target, 0)
             self._note("clock_step", by=by, start=round(start, 6), end=round(target, 6), fired=len(fired))
         finally:
@@ -169,42 +187,48 @@ class Coordinator:
         return fired
 
     def await_timer(self, program: str, timer: str, limit: float) -> float | None:
-        """Waits until a program has armed a timer; returns how far off it is, or None after `limit` seconds of real time."""
+        """Waits until a program has armed a timer; returns the seconds of the clock until it is due, or None if it was not armed in time.
+
+        Args:
+            program: name of the program.
+            timer: name of the timer.
+            limit: seconds of real time.
+        """
         deadline = time.monotonic() + limit
         with self._watching(eager=True):
             while True:
                 for member in self._members.values():
-                    # What was reported before this wait began may be long over, and its program dead.
-                    if member.name == program and member.report is not None and (member.frozen or member.report.handled >= member.asked):
-                        for _, due, name in member.report.timers:
-                            if name == timer:
-                                return max(0.0, due - self._page.now())
+                    # A report from before this wait may be out of date, and its program dead.
+                    if member.name == program and member.report is not None and (member.frozen or member.report.handled >= member.sent):
+                        for armed in member.report.timers:
+                            if armed.name == timer:
+                                return max(0.0, armed.due - self._page.now())
                 left = deadline - time.monotonic()
                 if left <= 0:
                     return None
                 self._receive(left)
 
     def timers(self) -> list[str]:
-        """Armed timers as the last reports have them, each as program and name."""
-        return sorted({f"{member.name} {name}" for member in self._members.values() if member.report for _, _, name in member.report.timers})
+        """Armed timers by the last reports, each as `program timer`."""
+        return sorted({f"{member.name} {timer.name}" for member in self._members.values() if member.report for timer in member.report.timers})
 
     def strangers(self) -> int:
-        """Connections to members that come from outside the clock, by the last reports."""
+        """Number of connections to members from clients outside the clock, by the last reports."""
         with self._own.mutex:
-            known = {(link.client_port, link.server_port) for link in self._own.links() if not link.serves}
+            known = {link.key for link in self._own.links() if not link.serves}
         reports = [member.report for member in self._members.values() if member.report]
         known |= {link.key for report in reports for link in report.links if not link.serves}
         return sum(1 for report in reports for link in report.links if link.serves and not link.ended and link.key not in known)
 
     def close(self) -> None:
-        """Gives the clock up."""
+        """Closes all connections and the socket."""
         for member in self._members.values():
             member.channel.close()
         self._listener.close()
         os.close(self._wakeup)
         os.close(self._waker)
 
-    # --- quiet ---
+    # --- waiting for rest ---
 
     def _await_rest(self, deadline: float) -> None:
         rest = ParkedJob(self._own)
@@ -212,7 +236,7 @@ class Coordinator:
         try:
             self._receive(0)
             look_again = time.monotonic() + _LOOK
-            while (why := self._why_not()) is not None:
+            while (why := self._why_not_at_rest()) is not None:
                 left = deadline - time.monotonic()
                 if left <= 0:
                     raise NotAtRest(f"{why}{self._describe_busy()}")
@@ -224,80 +248,81 @@ class Coordinator:
             with self._own.mutex:
                 rest.end_locked()
 
-    def _why_not(self) -> str | None:
-        self._accept()  # whoever was born of a job that is done by now has knocked before its end was told
+    def _why_not_at_rest(self) -> str | None:
+        self._accept()  # a process that was started by a finished job has connected before that job was reported as finished
         for member in self._members.values():
             if not member.frozen and member.is_behind:
                 return f"{member.name} is at work"
         with self._own.mutex:
             if self._own.at_work:
                 return "a client of this library is at work"
-            own = [link if link.ended else _copy(link) for link in self._own.links()]
+            own = [link if link.ended else replace(link) for link in self._own.links()]
         reports = {member.name: member.report for member in self._members.values() if member.report is not None and not member.frozen}
         ports: dict[int, list[bool]] = {}
         for member in self._members.values():
             ports.setdefault(member.port, []).append(member.frozen)
-        return in_flight(reports, own, ports, set(self._gone.values())) or self._why_not_of_children()
+        return in_flight(reports, own, ports, set(self._gone.values())) or self._child_in_flight()
 
-    def _why_not_of_children(self) -> str | None:
+    def _child_in_flight(self) -> str | None:
         by_pid = {member.pid: member for member in self._members.values()}
         for member in self._members.values():
-            if why := self._signals_in_flight(member, self._signals(member.pid)):
+            if why := self._signal_in_flight(member, self._signals(member.pid)):
                 return why
             if member.frozen or member.report is None:
                 continue
-            for pid, awaited, signals, joins in member.report.children:
-                child = by_pid.get(pid)
-                if joins:
-                    if child is None and self._is_on_its_way(pid):
-                        return f"process {pid}, which {member.name} has started, has not joined the run yet"
-                elif child is None:
-                    look = ProcessLook.gone if pid in self._gone else self._look(pid)
-                    if look is ProcessLook.gone or (look is ProcessLook.alive and (awaited or _KILL in signals)):
-                        return f"{member.name} has not taken note of its child {pid}"
-                elif awaited and child.report is not None and child.report.served and not child.frozen:
-                    return f"{member.name} has not heard that {child.name} is ready"
-                elif why := self._signals_in_flight(child, signals):
+            for child in member.report.children:
+                joined = by_pid.get(child.pid)
+                if child.joins:
+                    if joined is None and self._may_still_join(child.pid):
+                        return f"process {child.pid}, which {member.name} has started, has not joined the run yet"
+                elif joined is None:
+                    look = ProcessLook.gone if child.pid in self._gone else self._look(child.pid)
+                    if look is ProcessLook.gone or (look is ProcessLook.alive and (child.awaited or _KILL in child.signals)):
+                        return f"{member.name} has not taken note of its child {child.pid}"
+                elif child.awaited and joined.report is not None and joined.report.served and not joined.frozen:
+                    return f"{member.name} has not heard that {joined.name} is ready"
+                elif why := self._signal_in_flight(joined, child.signals):
                     return why
         return None
 
-    def _is_on_its_way(self, pid: int) -> bool:
-        # A program that never joins (a real one) may not hold time up for ever.
+    def _may_still_join(self, pid: int) -> bool:
+        # Limited, because a real program never joins and must not hold up time for ever.
         began = self._births.setdefault(pid, time.monotonic())
         return pid not in self._gone and time.monotonic() - began < _BIRTH_LIMIT and self._look(pid) is ProcessLook.alive
 
-    def _signals_in_flight(self, member: MemberState, signals: dict[int, int]) -> str | None:
+    def _signal_in_flight(self, member: MemberState, signals: dict[int, int]) -> str | None:
         for number, sent in signals.items():
-            if number == _KILL or (number in _TAKEN and not member.frozen and (member.report is None or member.report.taken.get(number, 0) < sent)):
+            handled = 0 if member.report is None else member.report.taken.get(number, 0)
+            if number == _KILL or (number in _HANDLED_SIGNALS and not member.frozen and handled < sent):
                 return f"{member.name} has not taken signal {number}"
         return None
 
-    def _next_due(self, target: float) -> tuple[MemberState, tuple[int, float, str]] | None:
+    def _next_due(self, target: float) -> tuple[MemberState, TimerState] | None:
         due = [
-            (timer[1], member.name, timer[2], timer[0], member)
+            (member, timer)
             for member in self._members.values()
             if member.report is not None and not member.frozen
             for timer in member.report.timers[:1]
-            if timer[1] <= target + _FINEST
+            if timer.due <= target + _ROUNDING
         ]
-        for when, _, name, number, member in sorted(due, key=lambda entry: entry[:4]):
+        for member, timer in sorted(due, key=lambda pair: _firing_order(*pair)):
             self._look_at(member)
             if not member.frozen:
-                return member, (number, when, name)
+                return member, timer
         return None
 
     def _describe_busy(self) -> str:
         late = [member for member in self._members.values() if not member.frozen and member.is_behind]
         for member in late:
             member.working = None
-            self._send_to(member, {"op": "who"})
-        deadline = time.monotonic() + _WHO_LIMIT
+            self._send_to(member, {"op": "describe"})
+        deadline = time.monotonic() + _DESCRIBE_LIMIT
         while any(member.working is None for member in late) and (left := deadline - time.monotonic()) > 0:
             self._receive(left)
-        said = [f"{member.name} (pid {member.pid}): {', '.join(member.working) if member.working else 'does not answer'}" for member in late]
-        return f"; at work are {'; '.join(said)}" if said else ""
+        busy = [f"{member.name} (pid {member.pid}): {', '.join(member.working) if member.working else 'does not answer'}" for member in late]
+        return f"; at work are {'; '.join(busy)}" if busy else ""
 
-    # --- talking to members ---
+    # --- messages ---
 
     @contextlib.contextmanager
     def _watching(self, *, eager: bool = False) -> Any:
@@ -311,20 +336,18 @@ class Coordinator:
             self._watch = None
             self._broadcast("watch", on=False)
 
-    _watch: dict[str, Any] | None = None
-
     def _broadcast(self, op: str, **fields: Any) -> None:
         for member in list(self._members.values()):
             self._send_to(member, {"op": op, **fields})
 
-    def _send_to(self, member: MemberState, order: dict[str, Any]) -> None:
+    def _send_to(self, member: MemberState, message: dict[str, Any]) -> None:
         self._number += 1
-        member.asked = self._number
+        member.sent = self._number
         with contextlib.suppress(OSError):
-            member.channel.send({**order, "n": self._number})
+            member.channel.send({**message, "n": self._number})
 
     def _receive(self, limit: float) -> None:
-        """Takes what has come, or the first thing that comes within a limit."""
+        """Handles what has arrived, or waits at most `limit` seconds of real time for the first message."""
         for fd, _ in self._poll.poll(limit * 1000):
             if fd == self._listener.fileno():
                 self._accept()
@@ -357,7 +380,7 @@ class Coordinator:
             elif "working" in message:
                 member.working = message["working"]
             else:
-                member.report = Report.read(message)
+                member.report = Report.from_json(message)
 
     def _disconnect(self, member: MemberState) -> None:
         fd = member.channel.fileno()
@@ -378,9 +401,5 @@ class Coordinator:
             os.write(self._waker, b"w")
 
 
-_KILL = 9
-_TAKEN = (2, 15)
-
-
-def _copy(link: Link) -> Link:
-    return Link(link.client_port, link.server_port, link.serves, link.sent, link.received, link.reading, link.ended, link.held)
+def _firing_order(member: MemberState, timer: TimerState) -> tuple[float, str, str, int]:
+    return timer.due, member.name, timer.name, timer.number

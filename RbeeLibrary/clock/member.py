@@ -1,6 +1,6 @@
-"""The end of a process that shares the run's clock: says what it has in hand, and does what whoever moves the clock asks.
+"""A process's connection to the coordinator of the run's clock: sends reports and carries out the coordinator's requests.
 
-It speaks only while somebody wants to move the clock (is *watching*); otherwise it costs nothing.
+It reports only while the coordinator is *watching*, that is, about to move the clock; otherwise it costs nothing.
 """
 
 from __future__ import annotations
@@ -12,23 +12,24 @@ import threading
 from typing import Any
 
 from ..run.json_channel import JsonChannel
-from .activity import Activity, Link
-from .clock import Clock, Timer
+from .activity import Activity
+from .clock import Clock
+from .report import Report, TimerState
 
 SOCKET_NAME = "clock.sock"
 
 
 class ClockMember:
-    """Joins the clock of a run.
+    """Member of the run's clock; joins when it is constructed.
 
     Args:
         folder: of the run.
         name: of this program.
-        port: on which it serves.
+        port: TCP port on which it serves.
         clock: of this process.
 
     Raises:
-        OSError: nobody coordinates the clock of this run.
+        OSError: this run has no coordinator.
     """
 
     def __init__(self, folder: str, name: str, port: int, clock: Clock):
@@ -44,27 +45,27 @@ class ClockMember:
         with self._activity.mutex:
             self._activity.when_at_rest = self._at_rest
             clock.when_armed = self._armed
-        clock.has_moved()  # who waits already may have missed a word
+        clock.has_moved()  # a message sent before this member joined may have been missed
         threading.Thread(target=self._serve, name="member", daemon=True).start()
 
     def _serve(self) -> None:
-        for order in self._channel:
+        for request in self._channel:
             with self._activity.job("clock"):
-                self._handle(order)
+                self._handle(request)
 
-    def _handle(self, order: dict[str, Any]) -> None:
-        if order["op"] == "watch":
+    def _handle(self, request: dict[str, Any]) -> None:
+        if request["op"] == "watch":
             with self._activity.mutex:
-                self._watched, self._eager = order["on"], order.get("eager", False)
-        elif order["op"] == "moved":
+                self._watched, self._eager = request["on"], request.get("eager", False)
+        elif request["op"] == "moved":
             self._clock.has_moved()
-        elif order["op"] == "fire":
-            self._clock.fire(order["timer"])
-        elif order["op"] == "who":
+        elif request["op"] == "fire":
+            self._clock.fire(request["timer"])
+        elif request["op"] == "describe":
             with self._activity.mutex:
                 self._send({"working": self._activity.working()})
         with self._activity.mutex:
-            self._handled = order["n"]
+            self._handled = request["n"]
             if self._eager:
                 self._report()
 
@@ -79,26 +80,17 @@ class ClockMember:
     def _report(self) -> None:
         activity = self._activity
         timers = self._clock.timers() if self._eager else [timer for timer in (self._clock.next_timer(),) if timer is not None]
-        self._send(
-            {
-                "handled": self._handled,
-                "at_work": activity.at_work,
-                "timers": [_timer_as_list(timer) for timer in timers],
-                "links": [_link_as_list(link) for link in activity.links()],
-                "children": [[child.pid, child.awaited, child.signals, child.joins] for child in activity.children()],
-                "taken": activity.taken,
-                "served": activity.served,
-            }
+        report = Report(
+            self._handled,
+            activity.at_work,
+            [TimerState(timer.number, timer.due, timer.name) for timer in timers],
+            activity.links(),
+            activity.children(),
+            activity.taken,
+            activity.served,
         )
+        self._send(report.to_json())
 
     def _send(self, message: dict[str, Any]) -> None:
         with contextlib.suppress(OSError):
             self._channel.send(message)
-
-
-def _link_as_list(link: Link) -> list[Any]:
-    return [link.client_port, link.server_port, link.serves, link.sent, link.received, link.reading, link.ended, link.held]
-
-
-def _timer_as_list(timer: Timer) -> list[Any]:
-    return [timer.number, timer.due, timer.name]

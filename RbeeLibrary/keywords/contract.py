@@ -40,7 +40,7 @@ class ContractKeywords:
 
         Args:
             answer: Answer from RequestsLibrary, or inference from `Submit Inference`.
-            of: ServiceKind (queen, hive, worker, hub) or program that answered; default: the program of this run at the URL, else the only service with this route.
+            of: Service (queen, hive, worker, hub) or program that answered; default: the program at the URL, else the only service with this route.
             exact: Whether unknown fields and another order of fields are errors; default: yes for a fake of this run, no for others.
 
         Raises:

@@ -19,7 +19,7 @@ from ..fleet.launch import of_descriptors
 from ..fleet.supervisor import Supervisor
 from ..journal.writer import Journal
 from ..net.http_client import HttpClient
-from .artifacts import claim_folder, not_writable, private_folder
+from .artifacts import ArtifactFolder, not_writable, private_folder
 
 OWN_JOURNAL = "library"
 PRELOAD = [f"RbeeLibrary.fakes.{module}" for module in ("queen", "hive", "worker", "hub", "relay", "keeper", "runtime.preload")]
@@ -45,7 +45,7 @@ class Run:
         self.scene_began = time.monotonic_ns()
         self.lost: str | None = None
         self._artifacts = artifacts
-        self._folder: Path | None = None
+        self._claimed: ArtifactFolder | None = None
         self._supervisor: Supervisor | None = None
         self._coordinator: Coordinator | None = None
         self._journal: Journal | None = None
@@ -68,9 +68,9 @@ class Run:
             NoRun: the nursery, or the folder that it needs, cannot be had.
         """
         if self._supervisor is None:
-            if self._folder is None:  # else a run that could not begin is tried again
-                self._folder = claim_folder(self._artifacts())
-            self._supervisor = Supervisor(PRELOAD, str(self._folder))
+            if self._claimed is None:  # else a run that could not begin is tried again
+                self._claimed = ArtifactFolder(self._artifacts())
+            self._supervisor = Supervisor(PRELOAD, str(self._claimed.path))
             try:
                 self._coordinator = Coordinator(self._supervisor.folder, self.real_clock.activity, _look, self._supervisor.signals_to, self.note)
             except OSError as error:
@@ -90,8 +90,8 @@ class Run:
     def folder(self) -> Path:
         """Artifact folder of the run."""
         _ = self.supervisor
-        assert self._folder is not None
-        return self._folder
+        assert self._claimed is not None
+        return self._claimed.path
 
     def warm_up(self) -> None:
         """Starts the nursery without waiting for it. A failure is reported later, by the first keyword that needs the run."""
@@ -104,6 +104,9 @@ class Run:
             self.coordinator.close()
             self._supervisor.close()
             self._supervisor = None
+        if self._claimed is not None:
+            self._claimed.release()
+            self._claimed = None
 
     # --- scenes ---
 
@@ -121,6 +124,8 @@ class Run:
         Raises:
             NoRun: nothing can be written there.
         """
+        if not self._scene:  # the library was imported in the middle of a test, or there are no tests
+            self.open_scene("run")
         folder = str(self.folder / self._scene)
         if self._journal_folder != folder:
             self._journal_folder = ""

@@ -183,7 +183,10 @@ class ProgramName(str):
 
 @dataclass(eq=False)
 class Daemon:
-    """A running program: `${w.url}`, `${w.port}`, `${w.pid}`, `${w.name}`, `${w.role}`."""
+    """A running program: `${w.url}`, `${w.port}`, `${w.pid}`, `${w.name}`, `${w.role}`.
+
+    `${w.owner}` of a worker is the name of its hive, `${h.node}` of a hive its node.
+    """
 
     name: str
     role: str
@@ -191,6 +194,7 @@ class Daemon:
     port: int
     pid: int
     owner: str | None = None
+    node: str | None = None
 
     def __str__(self) -> str:
         return self.name

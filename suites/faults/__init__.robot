@@ -1,2 +1,2 @@
 *** Settings ***
-Documentation       What tests can break, one test for each kind of fault; cut lines, chaos, and the rules that a fleet has to keep.
+Documentation       One test for each kind of fault; cut and slow lines, chaos, and the rules that every fleet has to keep.

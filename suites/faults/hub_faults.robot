@@ -1,5 +1,6 @@
 *** Settings ***
-Documentation       Faults of the model hub, and how a hive's download deals with them: cut, corrupt and changed files, wrong lengths.
+Documentation       Faults of the model hub, and how a hive's download deals with them: cut, corrupt and changed
+...                 files, wrong lengths.
 
 Resource            ../../resources/models.resource
 

@@ -1,2 +1,2 @@
 *** Settings ***
-Documentation       An inference from the choice of a worker to the last token: streaming, slots, cancellation, progress, broken streams.
+Documentation       Inferences, from the choice of a worker to the last token: streaming, slots, progress, cancellation.

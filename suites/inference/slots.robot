@@ -57,15 +57,7 @@ One Of Two Simultaneous Requests Wins
     [Documentation]    Sends two requests at once: one streams, the other is refused because all slots are busy.
     ${left} =    Submit Inference    left    to=worker-1
     ${right} =    Submit Inference    right    to=worker-1
-    ${state} =    Get Inference State    ${left}    !=    connecting
-    Get Inference State    ${right}    !=    connecting
-    IF    '${state.value}' == 'refused'
-        VAR    ${loser}    ${left}
-        VAR    ${winner}    ${right}
-    ELSE
-        VAR    ${loser}    ${right}
-        VAR    ${winner}    ${left}
-    END
+    ${winner}    ${loser} =    Winner And Loser    ${left}    ${right}
     Get Inference State    ${winner}    ==    streaming    within=0s
     Get Inference State    ${loser}    ==    refused    within=0s
     Get Inference Error    ${loser}    ==    ALL_SLOTS_BUSY
@@ -75,3 +67,11 @@ One Of Two Simultaneous Requests Wins
     ${status} =    GET    ${worker.url}/v1/status    timeout=5
     Should Be Equal    ${status.json()}[slots_available]    ${0}    msg=slots available while all four are taken
     Cancel Inference    ${winner}
+
+Winner And Loser
+    [Documentation]    Waits until two inferences have an answer; returns them, the refused one last.
+    [Arguments]    ${left}    ${right}
+    ${state} =    Get Inference State    ${left}    !=    connecting
+    Get Inference State    ${right}    !=    connecting
+    IF    '${state.value}' == 'refused'    RETURN    ${right}    ${left}
+    RETURN    ${left}    ${right}

@@ -8,7 +8,8 @@ Test Teardown       Fleet Should Have Behaved    stream end
 
 *** Test Cases ***
 Worker Death Mid-Stream Keeps The Partial Result
-    [Documentation]    The worker is killed after 12 of 20 tokens. They are on standard output and in a file that the message names.
+    [Documentation]    The worker is killed after 12 of 20 tokens.
+    ...    They are on standard output and in a file that the message names.
     [Tags]    S39    EC4
     Death Should Keep Twelve Tokens
 
@@ -17,7 +18,8 @@ Worker Death Mid-Stream Keeps The Partial Result Of A Direct Inference
     Death Should Keep Twelve Tokens    --direct
 
 Ctrl+C Cancels The Inference
-    [Documentation]    The worker gets a DELETE request, stops, and frees its slot. The keeper prints a clean line and exits with 130.
+    [Documentation]    The worker gets a DELETE request, stops, and frees its slot.
+    ...    The keeper prints a clean line and exits with 130.
     [Tags]    S40    EC5
     Interrupt Should Cancel
 

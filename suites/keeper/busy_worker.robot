@@ -8,7 +8,8 @@ Test Teardown       Fleet Should Have Behaved
 
 *** Test Cases ***
 Busy Worker Is Retried Three Times
-    [Documentation]    The worker gets four requests with the same id, 1, 2 and 4 s apart, and refuses each with 503. Nothing is spawned.
+    [Documentation]    The worker gets four requests with the same id, 1, 2 and 4 s apart, and refuses each with 503.
+    ...    Nothing is spawned.
     [Tags]    S35    S11
     Start Fleet With A Busy Worker
     ${mark} =    Mark Journal

@@ -12,7 +12,8 @@ Test Teardown       Fleet Should Have Behaved
 
 *** Test Cases ***
 Keeper Exits And The Daemons Live
-    [Documentation]    The queen has started the hive over ssh. Hive and worker outlive the keeper, and the worker is listed as idle.
+    [Documentation]    The queen has started the hive over ssh.
+    ...    Hive and worker outlive the keeper, and the worker is listed as idle.
     [Tags]    S50
     Set Time Rate    10
     ${node} =    Start Node

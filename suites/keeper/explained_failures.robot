@@ -25,7 +25,8 @@ Inference On An Unknown Node Is Refused
     Should Be Empty    ${sent}
 
 Connection Timeout Is Explained
-    [Documentation]    The hive refuses connections. The keeper prints three attempts, after 0, 200 and 400 ms, and then what to check.
+    [Documentation]    The hive refuses connections. The keeper prints three attempts, after 0, 200 and 400 ms, and
+    ...    then what to check.
     [Tags]    S14    S36    EC1
     Queen Without A Hive
     Set Time Rate    0
@@ -69,7 +70,8 @@ Version Mismatch Is Explained Directly
     Version Should Not Fit    --direct
 
 Download Failure Is Explained
-    [Documentation]    The download breaks at 40 %, is resumed, breaks at 60 %, and then at every attempt. The bars show both places.
+    [Documentation]    The download breaks at 40 %, is resumed, breaks at 60 %, and then at every attempt.
+    ...    The bars show both places.
     [Tags]    S17    S37    L009    EC2
     Start Model Hub    rate=2MB
     Start Registered Fleet

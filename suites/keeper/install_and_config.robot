@@ -110,7 +110,8 @@ Failure Of Ssh Is The Keeper's Own Failure
 
 *** Keywords ***
 Source And Home
-    [Documentation]    Creates a folder with the three programs and an empty home, both until the end of the test; returns their paths.
+    [Documentation]    Creates a folder with the three programs and an empty home, both until the end of the test;
+    ...    returns their paths.
     ${file} =    Create Model File    source/rbee-keeper    size=1KB
     ${source}    ${_} =    Split Path    ${file}
     FOR    ${program}    IN    @{PROGRAMS}

@@ -38,7 +38,8 @@ Home Is Expanded By The Keeper
     Should Be Equal    ${rows}[0][install_path]    ${home}/rbee
 
 Registering An Unreachable Node Fails
-    [Documentation]    ssh exits with 255, the keeper with 1, and no row is written. The branch of the request is `main` by default.
+    [Documentation]    ssh exits with 255, the keeper with 1, and no row is written.
+    ...    The branch of the request is `main` by default.
     [Tags]    S02
     ${node} =    Queen And Node    ssh=timeout    host=unreachable.home.arpa
     ${result} =    Keeper Should Fail    setup    add-node    @{node.flags()}

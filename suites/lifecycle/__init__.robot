@@ -1,2 +1,2 @@
 *** Settings ***
-Documentation       How programs start, live and end: ports, loading, health, idle timeout, crashes, shutdown, and the run's clock.
+Documentation       Start, life and end of programs: ports, loading, health, idle timeout, crashes, shutdown, the run's clock.

@@ -2,8 +2,8 @@
 Documentation       Graceful stops: running requests are finished, new ones refused, and children end before their parents.
 ...                 Programs that do not end in time are killed.
 
-Library             RequestsLibrary
 Library             String
+Library             RequestsLibrary
 Resource            ../../resources/rbee.resource
 
 Test Teardown       Fleet Should Have Behaved
@@ -44,7 +44,8 @@ Shutdown Progress Is Logged
     Lists Should Be Equal    ${numbers}    ${expected}
 
 Five Workers Shut Down In Parallel
-    [Documentation]    Each worker needs 4 s to end. All get the request at the same moment, and the hive ends after 4 s, not after 20.
+    [Documentation]    Each worker needs 4 s to end. All get the request at the same moment, and the hive ends after
+    ...    4 s, not after 20.
     [Tags]    L024
     Start Fleet    workers=5
     VAR    @{workers}    worker-1    worker-2    worker-3    worker-4    worker-5
@@ -220,7 +221,8 @@ Silent Worker Is Killed Through Its Stored Pid
     Get Fault Hits    ${fault}    ==    1
 
 One Silent Worker Costs At Most The Total Limit
-    [Documentation]    The hive would wait a minute for the acknowledgement. Two workers end gracefully, the silent one is killed at 30 s.
+    [Documentation]    The hive would wait a minute for the acknowledgement.
+    ...    Two workers end gracefully, the silent one is killed at 30 s.
     [Tags]    L025
     Start Fleet    workers=3    shutdown_ack=60s
     ${fault} =    Inject Fault    worker-2    silent shutdown
@@ -238,7 +240,7 @@ One Silent Worker Costs At Most The Total Limit
     Get Fault Hits    ${fault}    ==    1
 
 Several Hung Workers Are Killed Together
-    [Documentation]    The workers ignore the request for 5 s and SIGTERM for 10 s. All three are killed at 15 s, not one after the other.
+    [Documentation]    The workers ignore the request for 5 s and SIGTERM for 10 s. All three are killed together, at 15 s.
     [Tags]    L030    L031
     Start Fleet    workers=3
     VAR    @{workers}    worker-1    worker-2    worker-3

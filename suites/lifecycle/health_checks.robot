@@ -1,5 +1,5 @@
 *** Settings ***
-Documentation       A hive checks its workers every 30 s. A worker that misses three checks in a row is removed; the hive stays up.
+Documentation       A hive checks its workers every 30 s. A worker that misses three checks in a row is removed.
 
 Library             RequestsLibrary
 Resource            ../../resources/rbee.resource
@@ -23,7 +23,7 @@ Hive Stays Up After A Worker Is Ready
     Get Worker Count    hive    ==    3
 
 Silent Worker Is Removed After Three Misses
-    [Documentation]    Checks at 0, 30 and 60 s, each with a limit of 5 s. After two misses the worker is still listed, after three it is not.
+    [Documentation]    Checks every 30 s, each with a limit of 5 s. After two misses the worker is listed, after three it is not.
     [Tags]    S47    L031
     Get Request Count    hive    POST    /v1/workers/ready    ==    2    status=200
     Set Time Rate    0

@@ -1,8 +1,8 @@
 *** Settings ***
 Documentation       A worker that loads its model: its state, its progress stream, and the requests that it refuses.
 
-Library             RequestsLibrary
 Library             String
+Library             RequestsLibrary
 Resource            ../../resources/rbee.resource
 
 Test Teardown       Fleet Should Have Behaved

@@ -15,7 +15,8 @@ Wanted Port That Is Taken Is Explained
     ...    Start Queen    port=${port}
 
 Spawn Takes The Next Port
-    [Documentation]    Another process holds the first of three ports. The worker listens on the second, and its id has that number.
+    [Documentation]    Another process holds the first of three ports.
+    ...    The worker listens on the second, and its id has that number.
     [Tags]    L014
     ${first} =    Three Free Ports
     ${hive} =    Start Hive    worker_ports=${first}-${first + 2}

@@ -27,7 +27,8 @@ Output Of Every Program Is In Its Own File
     Get Output    queen    ==    ${EMPTY}    stream=stdout
 
 Workers Are Listed In The Order Of Their Numbers
-    [Documentation]    The workers start at the same time. The queen uses the first idle one of the list, so the order must not vary.
+    [Documentation]    The workers start at the same time. The queen uses the first idle one of the list, so the
+    ...    order must not vary.
     ${fleet} =    Start Fleet    workers=6
     ${list} =    GET    ${fleet.hives[0].url}/v1/workers/list    timeout=5
     ${names} =    Get Field Of Each    ${list.json()}[workers]    worker_id

@@ -1,5 +1,6 @@
 *** Settings ***
-Documentation       Workers that die, freeze or crash: what their clients get, what the hive detects, and which workers are listed.
+Documentation       Workers that die, freeze or crash: what their clients get, what the hive detects, and which
+...                 workers are listed.
 
 Library             OperatingSystem
 Library             RequestsLibrary
@@ -67,7 +68,8 @@ Frozen Worker Stalls Its Stream
     Get State    worker-1    ==    idle
 
 Frozen Worker Does Not Hold Up The List
-    [Documentation]    The hive requests the state of each worker, with a limit of 0.5 s. A silent worker is listed in its last known state.
+    [Documentation]    The hive requests the state of each worker, with a limit of 0.5 s.
+    ...    A silent worker is listed in its last known state.
     [Tags]    S47
     ${fleet} =    Start Fleet    workers=2
     Get Request Count    hive    POST    /v1/workers/ready    ==    2    status=200
@@ -117,7 +119,8 @@ Worker That Never Opens Its Port Is Killed
     [Teardown]    Remove File    ${sleeper}
 
 Killed Hive Leaves Its Workers Alive
-    [Documentation]    The new hive, on the old port, does not know the workers. The queen does, and the running inference is finished.
+    [Documentation]    The new hive, on the old port, does not know the workers.
+    ...    The queen does, and the running inference is finished.
     [Tags]    L046
     Start Fleet    workers=3    token_delay=1s
     ${before} =    Get Daemon    hive

@@ -106,7 +106,7 @@ Crash Seen Only By Heartbeat Removes The Worker
     Should Be Empty    ${sent}
 
 Lost Heartbeat While Busy Marks The Worker
-    [Documentation]    After 120 s the worker gets no new request, although its hive lists it as busy. It is removed when its request ends.
+    [Documentation]    After 120 s the worker gets no new request. It is removed when its running request ends.
     [Tags]    L045
     [Setup]    Start Fleet    workers=1    heartbeat=30s    token_delay=1min
     Get Request Count    queen    POST    /v1/workers/worker-1/heartbeat    >=    1    status=200

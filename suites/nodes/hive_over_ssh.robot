@@ -3,8 +3,8 @@ Documentation       A queen installs rbee on a node, starts the node's hive when
 ...                 all over ssh.
 
 Library             OperatingSystem
-Library             RequestsLibrary
 Library             String
+Library             RequestsLibrary
 Library             ../../resources/event_reader.py
 Library             ../../resources/together.py
 Resource            ../../resources/rbee.resource

@@ -39,7 +39,8 @@ Header That Is Cut Short Is Refused
     Run Keyword And Expect Error    *exited with 1*cut short*    Start Worker    hive=None    model=${file}
 
 GGUF Metadata Is Read And Used
-    [Documentation]    Generation ends at the header's end-of-sequence id. Of the ids that the worker generates, the third is 2 and the fourth 9.
+    [Documentation]    Generation ends at the header's end-of-sequence id.
+    ...    Of the ids that the worker generates, the third is 2 and the fourth 9.
     [Tags]    S20
     ${file} =    Create Model File    two.gguf    eos_token_id=2
     ${worker} =    Start Worker    hive=None    model=${file}    token_ids=5,17,2,9    event_shape=typed

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mutations.run import patched_copy
 from mutations.table import MUTATIONS
-from RbeeLibrary.session.chaos_schedule import DISTURBANCES, Step, schedule, shrunk
 from running import ROOT, robot
 
 from RbeeLibrary.faults.registry import KINDS
 from RbeeLibrary.report.token_accounting import Submitted, wrong_tokens
+from RbeeLibrary.session.judging.chaos_schedule import DISTURBANCES, Step, schedule, shrunk
 
 PROGRAMS = {"queen": ["queen"], "hive": ["hive"], "worker": ["worker-1", "worker-2"]}
 PLANTED = "broken stream passed on as complete"

@@ -52,7 +52,7 @@ def test_part_of_a_pabot_run_says_so(tmp_path):
 
 
 def test_run_without_faults_has_no_table(tmp_path):
-    run = robot(tmp_path, str(ROOT / "suites/ports/ports.robot"))
+    run = robot(tmp_path, str(ROOT / "suites/lifecycle/ports.robot"))
     assert TITLE not in run.result().suite.metadata
     assert not (tmp_path / "rbee/coverage.html").exists()
 

@@ -64,8 +64,6 @@ def test_every_route_of_the_contract_is_served_and_no_other(service, tmp_path):
     words = [word.format(folder=tmp_path) for word in STARTED[service][1:]]
     with socket.create_server(("127.0.0.1", 0)) as listener:
         fake = kind(parse(options, service, words, {}), listener)
-        if service == "queen":
-            queen.Setup(fake, fake.options, SimpleNamespace(), SimpleNamespace())
         served = {(route.method, route.rule.replace(":path", "").replace("<", "{").replace(">", "}")) for route in fake._http_app.app.routes}
     assert served == {(route.method, path) for route in SERVICES[service] for path in route.paths}
 
@@ -141,7 +139,7 @@ def test_fake_that_leaves_its_contract_fails_the_test_of_its_user(tmp_path):
     folder = patched_copy(mutation, tmp_path / "broken")
     name = "Idle Worker For The Model Is Used At Once"
     (tmp_path / "results").mkdir()
-    run = robot(tmp_path / "results", "--test", name, str(folder / "suites/routing/registry_check.robot"), package=folder)
+    run = robot(tmp_path / "results", "--test", name, str(folder / "suites/inference/worker_choice.robot"), package=folder)
     assert run.tests()[name].message == (
         "off contract: a fake said what its contract does not\n"
         '  hive GET /v1/workers/list 200: workers[0].device is "0", expected an integer from 0 to 9223372036854775807'

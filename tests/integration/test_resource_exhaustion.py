@@ -13,13 +13,13 @@ import time
 from pathlib import Path
 
 import pytest
-from running import ROOT, Run, assert_none_left, robot_command, robot_env
+from running import ROOT, assert_none_left, robot_command, robot_env
+from running import Run as RobotRun
 
+from RbeeLibrary.errors import NoRun
 from RbeeLibrary.fleet import supervisor
-from RbeeLibrary.fleet.supervisor import NoRun, socket_folder
-from RbeeLibrary.keywords.settings import Settings, SettingsStack
-from RbeeLibrary.session.session import Session
-from RbeeLibrary.session.types import AutoStop, OnLeak, OnUnusedFault
+from RbeeLibrary.fleet.supervisor import socket_folder
+from RbeeLibrary.session.run import Run
 
 SCARCE = ROOT / "tests/data/trials/scarce.robot"
 IS_ROOT = os.geteuid() == 0
@@ -31,7 +31,7 @@ SILENT = ("--output", "NONE", "--log", "NONE", "--report", "NONE")
 """For robots that cannot write their own files either."""
 
 
-def scarce(folder: Path, test: str, *options: str, limits: dict[int, tuple[int, int]] | None = None, env: dict[str, str] | None = None) -> Run:
+def scarce(folder: Path, test: str, *options: str, limits: dict[int, tuple[int, int]] | None = None, env: dict[str, str] | None = None) -> RobotRun:
     """Runs tests with resource limits; nothing may be left, nobody may have hung or printed a traceback."""
 
     def limit() -> None:
@@ -48,13 +48,13 @@ def scarce(folder: Path, test: str, *options: str, limits: dict[int, tuple[int, 
     return Run(done.returncode, done.stdout + done.stderr, folder)
 
 
-def messages(run: Run) -> dict[str, str]:
+def messages(run: RobotRun) -> dict[str, str]:
     """Message of every test that failed, without the output file: from what robot printed."""
     found = re.findall(r"^(\S[^|\n]*)\| FAIL \|\n(.*?)\n-{20}", run.output, re.DOTALL | re.MULTILINE)
     return {name.partition(" :: ")[0].strip(): said.strip() for name, said in found}
 
 
-def message_of(test: str, run: Run) -> str:
+def message_of(test: str, run: RobotRun) -> str:
     """The message of a test that must have failed."""
     assert test in messages(run), f"{test} should have failed:\n{run.output}"
     return messages(run)[test]
@@ -198,18 +198,18 @@ def test_output_folder_that_cannot_be_used_fails_the_tests_that_need_it(tmp_path
 def test_run_that_cannot_begin_is_tried_again_in_the_same_folder(tmp_path, monkeypatch):
     """By every test that needs it: the second one may find what the first one missed."""
     (tmp_path / "file").touch()
-    context = Session(SettingsStack(Settings(10, 2, AutoStop.TEST, OnLeak.FAIL, OnUnusedFault.WARN)), lambda: tmp_path / "rbee")
+    run = Run(lambda: tmp_path / "rbee")
     with monkeypatch.context() as without:
         without.setattr(tempfile, "tempdir", str(tmp_path / "file"))
         without.setattr(supervisor, "_PLAIN", str(tmp_path / "file"))
-        context.warm_up()
+        run.warm_up()
         for _ in range(2):
             with pytest.raises(NoRun, match="there is no folder for the sockets of a run"):
-                context.outputs()
-    assert not context.is_running
-    context.open_scene("again")
-    assert context.outputs() == str(tmp_path / "rbee" / "001-again")
-    context.close()
+                run.outputs()
+    assert not run.is_running
+    run.open_scene("again")
+    assert run.outputs() == str(tmp_path / "rbee" / "001-again")
+    run.close()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "rbee"]
 
 

@@ -17,7 +17,6 @@ from test_programs import ask, end, program
 from RbeeLibrary.clock.clock import Clock
 from RbeeLibrary.fakes.hive.hive import Hive
 from RbeeLibrary.fakes.hub.hub import Hub
-from RbeeLibrary.fakes.queen.node_setup import Setup
 from RbeeLibrary.fakes.queen.queen import Queen
 from RbeeLibrary.fakes.runtime import http_app as http_app_module
 from RbeeLibrary.fakes.runtime.http_app import HttpApp
@@ -132,7 +131,7 @@ def test_nothing_but_compare_digest_compares_a_secret():
                 elif name in ("startswith", "endswith", "match", "fullmatch") and SECRET.search(ast.unparse(node)):
                     found.append(f"{where} {ast.unparse(node)}")
     assert found == []
-    assert digests == ["fakes/front.py", "fakes/hub.py"]
+    assert digests == ["fakes/hub/hub.py", "fakes/runtime/http_app.py"]
 
 
 @pytest.mark.parametrize("answer", [True, False])
@@ -145,7 +144,7 @@ def test_answer_of_compare_digest_is_the_answer(monkeypatch, answer):
         return answer
 
     monkeypatch.setattr(http_app_module.hmac, "compare_digest", compare)
-    front = HttpApp(DaemonOptions(api_key=KEY), Clock(), lambda line: None, "worker")
+    front = HttpApp(DaemonOptions(api_key=KEY), Clock(), None, None, lambda line: None, "worker")  # type: ignore[arg-type]
     for said in (f"Bearer {KEY}", "Bearer wrong", "", "x" * 10000, "Bearer \xe4"):
         try:
             front._check_key({"Authorization": said})
@@ -162,15 +161,8 @@ def test_answer_of_compare_digest_is_the_answer(monkeypatch, answer):
 # --- every route ---
 
 
-def whole_queen(options: QueenOptions, listener: socket.socket) -> Queen:
-    """With the routes that a queen adds when it has its database."""
-    queen = Queen(options, listener)
-    Setup(queen, options, None, None)  # type: ignore[arg-type]
-    return queen
-
-
 SERVICES = {
-    "queen": (whole_queen, QueenOptions(), "4.2", ["--task-wait", "10ms", "--no-hive-start"]),
+    "queen": (Queen, QueenOptions(), "4.2", ["--task-wait", "10ms", "--no-hive-start"]),
     "hive": (Hive, HiveOptions(provision="off"), "5.2", ["--provision", "off", "--worker-ports", "0"]),
     "worker": (Worker, WorkerOptions(worker_id="w"), "6.2", ["--worker-id", "w"]),
 }

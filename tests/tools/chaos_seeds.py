@@ -1,4 +1,4 @@
-"""Many seeds of chaos: `python tests/tools/chaos_seeds.py [how many] [first seed]`. Ends with 1 if one of them breaks the fleet; the report is in results/chaos.
+"""Many seeds of chaos: `python tests/tools/chaos_seeds.py [how many] [first seed]`. Ends with 1 if one breaks the fleet; the report is in results/chaos.
 
 Fleets have one or two hives, one to three workers at each, one or two slots, depending on the seed. Two seeds run at a time.
 """

@@ -11,8 +11,9 @@ import pytest
 from RbeeLibrary.clock.activity import Activity, Link
 from RbeeLibrary.clock.clock import Clock, ClockPage, Event
 from RbeeLibrary.clock.coordinator import Coordinator, NotAtRest, ProcessLook
-from RbeeLibrary.clock.in_flight import Report, ReportedLink, in_flight
+from RbeeLibrary.clock.in_flight import in_flight
 from RbeeLibrary.clock.member import ClockMember
+from RbeeLibrary.clock.report import Report
 from RbeeLibrary.net.counted_socket import CountedSocket
 
 LIMIT = 5.0
@@ -273,7 +274,7 @@ def test_cut_ends_a_read_and_a_connection_that_hangs():
 
 
 def report(*links: Link) -> Report:
-    return Report(1, 0, [], [ReportedLink(**vars(link)) for link in links], [], {}, True)
+    return Report(1, 0, [], [Link(**vars(link)) for link in links], [], {}, True)
 
 
 def client_end(**fields) -> Link:

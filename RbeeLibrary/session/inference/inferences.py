@@ -16,6 +16,7 @@ from ..types import CancelBy, Daemon, InferenceState, Statistic
 from .inference_client import OVER, Inference
 
 _NO_CONTENT = 204
+_DEFAULT_NODE = "workstation"
 
 
 class Inferences:
@@ -51,7 +52,7 @@ class Inferences:
             prompt: the prompt.
             to: name or object of a queen or worker.
             silence: seconds of real time without a byte after which the stream counts as stalled.
-            node: of a queen's task.
+            node: of a queen's task; None = that of the first hive.
             model: of a queen's task.
             backend: of a queen's task.
             device: of a queen's task.
@@ -65,13 +66,16 @@ class Inferences:
         path, cancel_path = "/v1/inference", f"/v1/inference/{number}"
         if daemon.role == "queen":
             path, cancel_path = "/v2/tasks", f"/v2/tasks/{number}"
-            body |= {"node": node or "workstation", "model": model, "backend": backend, "device": device}
+            body |= {"node": node or self._default_node(), "model": model, "backend": backend, "device": device}
         key = self._programs.key_of(daemon) if api_key is None else api_key or None
         body = {name: value for name, value in body.items() if value is not None}
         inference = Inference(self._run.http, daemon, path, cancel_path, body, key, silence)
         self._inferences.append(inference)
         inference.start()
         return inference
+
+    def _default_node(self) -> str:
+        return next((hive.node for hive in self._programs.of_role("hive") if hive.node), _DEFAULT_NODE)
 
     def cancel(self, inference: Inference, by: CancelBy, limit: float) -> None:
         """Cancels an inference, by DELETE or by closing the client's socket.

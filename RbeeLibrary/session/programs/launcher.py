@@ -184,6 +184,7 @@ class Launcher:
         hive_options, worker_env = for_hive_and_workers(options)
         given = {"worker_ports": "0", "queen_url": queen.url if queen else "", **self.with_stores(name, hive_options, hub), "node_name": node}
         launching = self.begin(name, "hive", given, deadline, env={**worker_env, **(env or {})}, program=program)
+        launching.daemon.node = str(node)
         if queen is not None and self._is_fake(queen.name):
             launching.hive_of = (self._registry.process(queen), str(node))
         return launching

@@ -208,8 +208,8 @@ MUTATIONS = [
     Mutation(
         "failed start answered with 200",
         "fakes/hive/workers.py",
-        '            raise RbeeError("WORKER_CRASHED", f"worker {row.worker_id} did not open its port within {limit}", _details(child))\n        raise self._crashed(row, child)\n',
-        '            raise RbeeError("WORKER_CRASHED", f"worker {row.worker_id} did not open its port within {limit}", _details(child))\n        return\n',
+        "        if timer.fired:\n            raise RbeeError",
+        "        if not timer.fired:\n            return\n        if timer.fired:\n            raise RbeeError",
         FAILURES,
         "Worker That Cannot Start Is Reported With Its Exit Code",
     ),
@@ -360,9 +360,9 @@ MUTATIONS = [
     ),
     Mutation(
         "lost journal of the library passes",
-        'session/judging/scope_end.py',
-        '    if session.run.lost is not None:\n',
-        '    if False:\n',
+        "session/judging/scope_end.py",
+        "    if session.run.lost is not None:\n",
+        "    if False:\n",
         SCARCITY,
         "test_journal_of_the_library_that_cannot_grow_fails_the_test",
     ),
@@ -965,7 +965,12 @@ MUTATIONS = [
         "Inference On An Unknown Node Is Refused",
     ),
     Mutation(
-        "ssh pauses do not grow", "fakes/queen/node_setup.py", "_FIRST_PAUSE)\n", "_FIRST_PAUSE)[:2] + [_FIRST_PAUSE]\n", REGISTRATION, "Registering Tries Ssh Three Times"
+        "ssh pauses do not grow",
+        "fakes/queen/node_setup.py",
+        "_FIRST_PAUSE)\n",
+        "_FIRST_PAUSE)[:2] + [_FIRST_PAUSE]\n",
+        REGISTRATION,
+        "Registering Tries Ssh Three Times",
     ),
     Mutation(
         "branch not checked out",
