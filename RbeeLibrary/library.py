@@ -11,6 +11,7 @@ from robot.libraries.BuiltIn import BuiltIn
 from robot.running.context import EXECUTION_CONTEXTS
 
 from . import __version__
+from .keywords.argument_types import CONVERTERS, with_plain_defaults
 from .keywords.behaviour import BehaviourKeywords
 from .keywords.chaos import ChaosKeywords
 from .keywords.contract import ContractKeywords
@@ -30,7 +31,7 @@ from .listener.test_listener import TestListener
 from .run.platform import require_supported
 from .session.scoped_settings import ScopedSettings, Settings
 from .session.session import Session
-from .session.types import AutoStop, OnLeak, OnUnusedFault, ProgramName
+from .session.types import AutoStop, OnLeak, OnUnusedFault
 
 KEYWORD_GROUPS = (
     LifecycleKeywords,
@@ -50,7 +51,7 @@ KEYWORD_GROUPS = (
 """Keyword groups that take the session as their only argument."""
 
 
-@library(scope="GLOBAL", listener="SELF", doc_format="MARKDOWN", version=__version__, auto_keywords=False, converters={ProgramName: ProgramName.convert})
+@library(scope="GLOBAL", listener="SELF", doc_format="MARKDOWN", version=__version__, auto_keywords=False, converters=CONVERTERS)
 class RbeeLibrary:
     """Starts a fleet of fake rbee programs as real processes, breaks it, and shows what happened.
 
@@ -130,7 +131,7 @@ class RbeeLibrary:
     def _take_keywords_of(self, group: object) -> None:
         for name, method in inspect.getmembers(group, inspect.ismethod):
             if hasattr(method, "robot_name"):
-                setattr(self, name, method)
+                setattr(self, name, with_plain_defaults(method))
 
     def _artifact_folder(self) -> Path:
         return self._artifacts or Path(BuiltIn().get_variable_value("${OUTPUT DIR}", ".")) / "rbee"

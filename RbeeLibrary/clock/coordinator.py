@@ -23,12 +23,13 @@ from .activity import Activity, ParkedJob
 from .clock import Clock, ClockPage
 from .in_flight import in_flight
 from .member import SOCKET_NAME
+from .member_state import MemberState, firing_order
 from .report import Report, TimerState
 
-_LOOK = 0.005
-"""Seconds between two looks at the process table."""
+_LOOK = 0.005  # seconds between two looks at the process table
 _DESCRIBE_LIMIT = 0.3
 _BIRTH_LIMIT = 3.0
+_UPCOMING_LIMIT = 0.05
 _BACKLOG = 4096
 _ROUNDING = 4e-7
 """Seconds by which sums of times may differ through rounding."""
@@ -46,13 +47,7 @@ class ProcessLook(Enum):
 
 @dataclass(frozen=True)
 class FiredTimer:
-    """A timer that fired.
-
-    Attributes:
-        program: that had armed it.
-        timer: its name.
-        at: seconds of the clock since the beginning of the step.
-    """
+    """A timer of a program that fired `at` seconds of the clock after the beginning of the step."""
 
     program: str
     timer: str
@@ -60,32 +55,6 @@ class FiredTimer:
 
     def __str__(self) -> str:
         return f"{self.program} {self.timer} at {self.at:g} s"
-
-
-@dataclass(eq=False, repr=False)
-class MemberState:
-    """A member of the clock, as far as the coordinator knows.
-
-    Attributes:
-        sent: number of the last message sent to it.
-        report: its last report.
-        working: labels of its jobs at work, after a request for them.
-        frozen: whether it was stopped by a signal at the last look.
-    """
-
-    channel: JsonChannel
-    pid: int = 0
-    name: str = ""
-    port: int = 0
-    sent: int = 0
-    report: Report | None = None
-    working: list[str] | None = None
-    frozen: bool = False
-
-    @property
-    def is_behind(self) -> bool:
-        """Whether it has not reported itself at rest after the last message sent to it."""
-        return self.report is None or self.report.handled < self.sent or self.report.at_work > 0
 
 
 class Coordinator:
@@ -212,6 +181,22 @@ class Coordinator:
         """Armed timers by the last reports, each as `program timer`."""
         return sorted({f"{member.name} {timer.name}" for member in self._members.values() if member.report for timer in member.report.timers})
 
+    def upcoming(self, count: int) -> list[str]:
+        """The timers that are due next, each as `program timer in 2 s`.
+
+        Args:
+            count: how many at most.
+        """
+        deadline = time.monotonic() + _UPCOMING_LIMIT
+        with self._watching(eager=True):
+            while any(not one.frozen and (one.report is None or one.report.handled < one.sent) for one in self._members.values()):
+                if (left := deadline - time.monotonic()) <= 0:
+                    break
+                self._receive(left)
+            now = self._page.now()
+            armed = [(timer.due, one.name, timer.name) for one in self._members.values() if one.report and not one.frozen for timer in one.report.timers]
+        return [f"{program} {timer} in {max(0.0, due - now):g} s" for due, program, timer in sorted(armed)[:count]]
+
     def strangers(self) -> int:
         """Number of connections to members from clients outside the clock, by the last reports."""
         with self._own.mutex:
@@ -278,9 +263,9 @@ class Coordinator:
                 elif joined is None:
                     look = ProcessLook.gone if child.pid in self._gone else self._look(child.pid)
                     if look is ProcessLook.gone or (look is ProcessLook.alive and (child.awaited or _KILL in child.signals)):
-                        return f"{member.name} has not taken note of its child {child.pid}"
+                        return f"{member.name} has not noticed that its child {child.pid} started or ended"
                 elif child.awaited and joined.report is not None and joined.report.served and not joined.frozen:
-                    return f"{member.name} has not heard that {joined.name} is ready"
+                    return f"{member.name} has not read the ready line of {joined.name}"
                 elif why := self._signal_in_flight(joined, child.signals):
                     return why
         return None
@@ -294,7 +279,7 @@ class Coordinator:
         for number, sent in signals.items():
             handled = 0 if member.report is None else member.report.taken.get(number, 0)
             if number == _KILL or (number in _HANDLED_SIGNALS and not member.frozen and handled < sent):
-                return f"{member.name} has not taken signal {number}"
+                return f"{member.name} has not handled signal {number}"
         return None
 
     def _next_due(self, target: float) -> tuple[MemberState, TimerState] | None:
@@ -305,7 +290,7 @@ class Coordinator:
             for timer in member.report.timers[:1]
             if timer.due <= target + _ROUNDING
         ]
-        for member, timer in sorted(due, key=lambda pair: _firing_order(*pair)):
+        for member, timer in sorted(due, key=lambda pair: firing_order(*pair)):
             self._look_at(member)
             if not member.frozen:
                 return member, timer
@@ -399,7 +384,3 @@ class Coordinator:
     def _wake(self) -> None:
         with contextlib.suppress(OSError):
             os.write(self._waker, b"w")
-
-
-def _firing_order(member: MemberState, timer: TimerState) -> tuple[float, str, str, int]:
-    return timer.due, member.name, timer.name, timer.number

@@ -1,1 +1,1 @@
-"""The programs that stand in for rbee's own: queen, hive and worker. They run without Robot Framework."""
+"""The programs that stand in for rbee's own and for what they talk to. They run without Robot Framework."""

@@ -1,4 +1,4 @@
-"""A SQLite file that survives a SIGKILL at any moment, and is replaced when it is corrupt (contract 5.6, 10)."""
+"""A SQLite file that survives SIGKILL at any moment and is replaced when it is corrupt (contract 5.6, 10)."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ _CORRUPT = ("file is not a database", "malformed", "file is encrypted", "disk im
 
 
 class Database:
-    """One SQLite file with its tables; opened anew for every transaction, so that nothing is held across threads or forks.
+    """A SQLite file with its tables. Every transaction opens it anew, so that threads and forks share no connection.
 
     Args:
-        path: of the file; its folder is made.
-        schema: statements that make the tables.
-        on_recovered: is told the path under which a corrupt file was set aside; None: a corrupt file is an error.
+        path: of the file; its folder is created.
+        schema: statements that create the tables.
+        on_recovered: called with the new path of a corrupt file that was set aside; None = a corrupt file is an error.
 
     Raises:
-        OSError: the folder cannot be made.
+        OSError: the folder cannot be created.
         sqlite3.Error: the file cannot be used.
     """
 
@@ -35,7 +35,7 @@ class Database:
         self.run(lambda connection: None)
 
     def run(self, work: Callable[[sqlite3.Connection], Any]) -> Any:
-        """Does something in one transaction; a corrupt file is set aside first, and the work done on a fresh one."""
+        """Runs a function in one transaction; a corrupt file is set aside first, and the function runs on a new one."""
         try:
             return self._transaction(work)
         except sqlite3.DatabaseError as error:
@@ -45,12 +45,12 @@ class Database:
         return self._transaction(work)
 
     def rows(self, statement: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
-        """The rows of a query, as dictionaries in the order of its columns."""
+        """Rows of a query, as dictionaries with the columns in their order."""
         found: list[dict[str, Any]] = self.run(lambda connection: [dict(row) for row in connection.execute(statement, values)])
         return found
 
     def change(self, statement: str, values: Sequence[Any] = ()) -> int:
-        """Runs a statement; how many rows it touched."""
+        """Runs a statement; returns the number of rows that it changed."""
         count: int = self.run(lambda connection: connection.execute(statement, values).rowcount)
         return count
 
@@ -66,7 +66,7 @@ class Database:
         try:
             connection.row_factory = sqlite3.Row
             connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=OFF")  # a SIGKILL loses nothing of what is written; only a power cut would
+            connection.execute("PRAGMA synchronous=OFF")  # SIGKILL loses no written data; only a power cut would
             connection.executescript(self._schema)
             yield connection
         finally:
@@ -76,7 +76,7 @@ class Database:
         with self._recovery:
             try:
                 self._transaction(work)
-                return  # another thread was faster
+                return  # another thread has set the corrupt file aside already
             except sqlite3.DatabaseError as error:
                 if not _is_corrupt(error):
                     raise

@@ -1,4 +1,4 @@
-"""The one client of queen and keeper: what it asks a hive and a worker, and how it deals with what goes wrong (contract 3.3)."""
+"""The client that queen and keeper share: it finds or starts a worker and sends requests, with limits and retries (contract 3.3)."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from ..protocol.error_codes import ERRORS, RbeeError, envelope_error
 from ..protocol.options import VERSION
 from .runtime.retry import attempts
 
-Brought = TypeVar("Brought", Answer, Stream)
+Response = TypeVar("Response", Answer, Stream)
 CANCELLED = "REQUEST_CANCELED"
 
 
 @dataclass
 class Limits:
-    """How long a client waits for what (contract 15); seconds on the run's clock."""
+    """Limits and pauses of a client in seconds of the run's clock (contract 15)."""
 
     connect: float = 10.0
     connect_pauses: list[float] = field(default_factory=lambda: [0.0, 0.2, 0.4])
@@ -35,7 +35,7 @@ class Limits:
 
 @dataclass
 class Wanted:
-    """What an inference needs of a worker."""
+    """Model, backend and device that an inference needs; None = any."""
 
     model: str
     backend: str | None = None
@@ -44,30 +44,30 @@ class Wanted:
 
 @dataclass
 class FoundWorker:
-    """A worker that can be asked."""
+    """A worker that can take a request."""
 
     worker_id: str
     url: str
 
 
 class RbeeClient:
-    """Finds or starts a worker for a request and asks it.
+    """Finds or starts a worker for a request, and sends the request to it.
 
     Args:
         http: sends the requests.
-        beside: runs a function with its arguments beside the present work.
-        clock: pauses and limits count on it.
-        limits: how long to wait.
+        in_background: runs a function with its arguments in the background.
+        clock: measures pauses and limits.
+        limits: of requests and waits.
         headers: sent to hive and worker.
-        version: must be the hive's.
-        progress: gets the events that a user may want to see.
-        cancelled: set when nobody wants the answer any more.
+        version: that a hive must have.
+        progress: gets the progress events for the user.
+        cancelled: set when the request is cancelled.
     """
 
     def __init__(
         self,
         http: HttpClient,
-        beside: Callable[..., object],
+        in_background: Callable[..., object],
         clock: Clock,
         limits: Limits,
         headers: dict[str, str],
@@ -76,7 +76,7 @@ class RbeeClient:
         cancelled: Event | None = None,
     ):
         self._http = http
-        self._beside = beside
+        self._in_background = in_background
         self._clock = clock
         self._limits = limits
         self._headers = headers
@@ -87,12 +87,12 @@ class RbeeClient:
     # --- finding a worker (3.1, steps 5 to 10) ---
 
     def find_worker(self, hive_url: str, wanted: Wanted, takes_requests: Callable[[str], bool] = lambda _: True) -> FoundWorker:
-        """An idle worker for the model, else a loading one when it is loaded, else a busy one, else a new one.
+        """Finds a worker for the model: an idle one, else a loading one once it is loaded, else a busy one, else a new one.
 
         Args:
-            hive_url: whose workers.
-            wanted: what it must be.
-            takes_requests: says of a worker id whether it may be used, for a client who knows more than the hive.
+            hive_url: URL of the hive.
+            wanted: model, backend and device.
+            takes_requests: whether the worker with an id may be used, for a client that knows more than the hive.
         """
         rows = self.object("GET", f"{hive_url}/v1/workers/list", limit=self._limits.hive).get("workers")
         if not isinstance(rows, list):
@@ -146,17 +146,17 @@ class RbeeClient:
                     if event.get("stage") != "ready":
                         self._progress(event)
             except RbeeError:
-                return  # no longer loading, or gone: the next look at the worker tells
+                return  # no longer loading, or gone: the next probe shows which
 
         while True:
             self._check_cancelled()
-            state = self._look(hive_url, worker)
+            state = self._probe(hive_url, worker)
             if state.get("ready") is True:
                 return
             url = state.get("progress_url")
             if isinstance(url, str) and not followed:
                 followed = True
-                self._beside(follow, url)
+                self._in_background(follow, url)
             due = max(due + self._limits.ready_poll, self._clock.now())
             if due > deadline:
                 seen = f"{layers.get('layers_loaded', 0)}/{layers.get('layers_total', '?')}"
@@ -173,7 +173,7 @@ class RbeeClient:
                 )
             self._clock.wait(self._cancelled, due, "ready-poll")
 
-    def _look(self, hive_url: str, worker: FoundWorker) -> dict[str, Any]:
+    def _probe(self, hive_url: str, worker: FoundWorker) -> dict[str, Any]:
         try:
             return self._http.call("GET", f"{worker.url}/v1/ready", limit=self._limits.ready_request, headers=self._headers).object()
         except HttpFailure:
@@ -183,7 +183,7 @@ class RbeeClient:
             return {}
 
     def events(self, url: str, broken: str | None) -> Iterator[dict[str, Any]]:
-        """The events of a progress stream, up to its end marker; a stream that breaks off is an error of the code `broken`, or just over."""
+        """Events of a progress stream up to its end marker. A broken stream raises an error with the code `broken`, or just ends if that is None."""
         try:
             stream = self._http.open("GET", url, limit=self._limits.hive, headers=self._headers)
         except HttpFailure as error:
@@ -205,14 +205,20 @@ class RbeeClient:
         finally:
             stream.close()
 
-    # --- asking a worker (3.1, step 11) ---
+    # --- inference (3.1, step 11) ---
 
     def infer(self, worker: FoundWorker, body: dict[str, Any]) -> Stream:
-        """The worker's answer, whatever its status, as soon as its headers are there."""
+        """Sends an inference to a worker; returns its answer, with any status, when the headers have arrived."""
         return self.ask(f"{worker.url}/v1/inference", body, self._limits.inference)
 
     def ask(self, url: str, body: dict[str, Any], limit: float) -> Stream:
-        """The answer to a request for an inference, of a worker or a queen, as soon as its headers are there."""
+        """Sends an inference to a worker or a queen; returns the answer when its headers have arrived.
+
+        Args:
+            url: of the route.
+            body: of the request, with `request_id`.
+            limit: seconds for the headers.
+        """
         headers = {**self._headers, "X-Request-Id": str(body["request_id"])}
         try:
             return self._connected(url, lambda: self._http.open("POST", url, body, limit=limit, connect_limit=self._limits.connect, headers=headers))
@@ -222,15 +228,22 @@ class RbeeClient:
     # --- rules for every request (3.3) ---
 
     def object(self, method: str, url: str, body: Any = None, *, limit: float) -> dict[str, Any]:
-        """The JSON object of a good answer; raises what the user is told of any other."""
+        """Sends a request; returns the JSON object of a good answer, and raises the error for the user otherwise.
+
+        Args:
+            method: HTTP method.
+            url: of the route.
+            body: of the request; None for an empty one.
+            limit: seconds for the answer.
+        """
         try:
             answer = self._connected(url, lambda: self._http.call(method, url, body, limit=limit, connect_limit=self._limits.connect, headers=self._headers))
         except NoAnswer as error:
             raise RbeeError("HIVE_ERROR", f"{method} {url} brought no answer: {error}") from error
         return checked_object(answer, f"{method} {urlsplit(url).path}")
 
-    def _connected(self, url: str, send: Callable[[], Brought]) -> Brought:
-        """Sends, and repeats only while no connection was made."""
+    def _connected(self, url: str, send: Callable[[], Response]) -> Response:
+        """Sends a request; repeats it only while no connection can be made."""
         target = urlsplit(url).netloc
         failure = ""
         pauses = self._limits.connect_pauses
@@ -258,7 +271,7 @@ class RbeeClient:
 
 
 def checked_object(answer: Answer, what: str) -> dict[str, Any]:
-    """The JSON object of a good answer; everything else becomes the error that a client shows."""
+    """The JSON object of a good answer; any other answer raises the error that a client shows."""
     try:
         body = answer.json()
     except ValueError as error:
@@ -277,7 +290,7 @@ def checked_object(answer: Answer, what: str) -> dict[str, Any]:
 
 
 class PassedOn(RbeeError):
-    """The envelope of whoever failed, unchanged."""
+    """An error of another program, passed on with its envelope unchanged."""
 
     def __init__(self, status: int, body: dict[str, Any]):
         super().__init__("HIVE_ERROR", str(body["error"].get("message", "")), status=status)
@@ -292,7 +305,7 @@ def _id_of(row: dict[str, Any]) -> str:
 
 
 def best_row(rows: list[Any], wanted: Wanted) -> dict[str, Any] | None:
-    """The worker to ask: idle before loading before busy, first in list order; never a draining one."""
+    """Chooses a worker: idle before loading before busy, first in list order; never a draining one."""
     fitting = [
         row
         for row in rows

@@ -1,4 +1,4 @@
-"""fake-relay: a TCP line between two programs, that can be cut, stalled and mended (contract 19)."""
+"""fake-relay: a TCP line between two programs that can be cut, stalled and mended (contract 19)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _CONNECT_LIMIT = 10.0
 
 
 class Relay(Service):
-    """A line from its port to another one. It forwards bytes and knows nothing of what they mean."""
+    """A relay from its port to another one; it forwards bytes without interpreting them."""
 
     def __init__(self, options: RelayOptions, listener: socket.socket | None):
         self.options: RelayOptions = options
@@ -57,7 +57,7 @@ class Relay(Service):
 
 
 class Line:
-    """What serves on a relay's port: a thread accepts, two more per connection carry its bytes."""
+    """The server of a relay: one thread accepts, two more per connection forward its bytes."""
 
     def __init__(self, relay: Relay):
         self._relay = relay
@@ -68,12 +68,12 @@ class Line:
         self._accepting = threading.Event()
 
     def start(self) -> None:
-        """Begins to accept."""
+        """Starts to accept connections."""
         self._accepting.set()
         threading.Thread(target=self._accept_all, name="relay", daemon=True).start()
 
     def cut(self) -> None:
-        """Ends all connections with a RST, and refuses new ones until the line is mended."""
+        """Ends all connections with a RST and refuses new ones until the line is mended."""
         self.refuse()
         for end in self._ends():
             with contextlib.suppress(OSError):
@@ -81,7 +81,7 @@ class Line:
             end.cut()
 
     def refuse(self) -> None:
-        """Closes the port; what is open goes on."""
+        """Closes the port; open connections continue."""
         with self._lock:
             if not self._closed:
                 self._closed = True
@@ -99,7 +99,7 @@ class Line:
                 self._accepting.set()
 
     def finish(self, limit: float) -> None:
-        """Ends the line."""
+        """Closes the port and all connections at once."""
         self.refuse()
         for end in self._ends():
             end.cut()
@@ -117,9 +117,9 @@ class Line:
                 continue
             with self._relay.clock.activity.job("accept"):
                 client = CountedSocket.adopt(self._relay.clock.activity, connection, address[1])
-                self._relay.spawn(self._carry, client, name="relay")
+                self._relay.spawn(self._forward, client, name="relay")
 
-    def _carry(self, client: CountedSocket) -> None:
+    def _forward(self, client: CountedSocket) -> None:
         relay = self._relay
         try:
             server = relay.client.connect(*relay.target, _CONNECT_LIMIT)
@@ -138,7 +138,7 @@ class Line:
             self._open -= {client, server}
 
     def _pump(self, source: CountedSocket, target: CountedSocket) -> None:
-        """Carries one direction until its end, or until the line is cut."""
+        """Forwards one direction until its end, or until the line is cut."""
         clock, due = self._relay.clock, 0.0
         piece = bytearray(_PIECE)
         try:

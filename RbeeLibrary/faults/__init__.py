@@ -1,1 +1,1 @@
-"""Faults: what can be broken, when, and how often it was."""
+"""Faults that can be injected into the fakes."""

@@ -1,6 +1,6 @@
-"""Faults: what can be broken, when it breaks, and how often it did (contract 19).
+"""Base of all faults: parsing, conditions, counting of hits (contract 19).
 
-The kinds are small classes in `request_kinds.py`, `stream_kinds.py` and `program_kinds.py`. What all of them share stands here: parsing, counting, limits.
+The kinds are small classes in `request_kinds.py`, `stream_kinds.py` and `program_kinds.py`.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from .keyed_random import draw
 
 
 class Cut(Exception):
-    """The connection ends here, in the middle of what was sent."""
+    """Ends the connection in the middle of the answer."""
 
 
 class ErrorAnswer(Exception):
-    """The request is answered with this status and code."""
+    """Makes the program answer with this HTTP status and error code."""
 
     def __init__(self, status: int, code: str):
         super().__init__(f"answered with {status} by a fault")
@@ -31,22 +31,22 @@ class ErrorAnswer(Exception):
 
 @dataclass
 class FaultSpec:
-    """A fault as a test asks for it: `NAME:key=value,...`.
+    """Specification of a fault: its kind, and when and how it acts. As text: `NAME:key=value,...`.
 
     Args:
         kind: name of its kind.
-        id: under which its hits are counted; default: the kind.
-        path: acts only on requests with this path; a path that ends in `*` stands for all that begin like it.
-        after_tokens: acts when so many tokens of a stream have been sent.
-        after_bytes: acts when so many bytes of a stream have been sent, in the middle of an event if need be.
-        after_requests: lets so many requests pass first.
-        times: acts so often, then no more; 0 = always.
-        probability: acts on this share of the requests, from 0 to 1.
-        seed: of the draws that probability needs.
-        delay: seconds on the run's clock.
+        id: name in the journal and for clearing it; default: the kind.
+        path: acts only on requests with this path; a path that ends in `*` matches all paths with this prefix.
+        after_tokens: acts when this many tokens of a stream have been sent.
+        after_bytes: acts when this many bytes of a stream have been sent, even in the middle of an event.
+        after_requests: number of requests that pass unharmed first.
+        times: maximum number of hits; 0 = no maximum.
+        probability: share of the requests on which it acts, from 0 to 1.
+        seed: for the draws behind `probability`.
+        delay: seconds of the run's clock.
         status: HTTP status, or exit code.
         code: error code of an answer.
-        layer: layer of the model.
+        layer: of the model, for faults of loading.
     """
 
     kind: str
@@ -70,7 +70,11 @@ class FaultSpec:
 
     @classmethod
     def parse(cls, text: str) -> FaultSpec:
-        """Reads `NAME` or `NAME:key=value,...`; raises ValueError that says what was expected."""
+        """Parses `NAME` or `NAME:key=value,...`.
+
+        Raises:
+            ValueError: the text is malformed; the message says what was expected.
+        """
         name, _, rest = text.partition(":")
         values: dict[str, Any] = {}
         for part in filter(None, rest.split(",")):
@@ -104,18 +108,18 @@ _READERS: dict[str, Callable[[str], Any]] = {
 
 @dataclass
 class FaultContext:
-    """Where in a program a fault may act: what it can look at and use there.
+    """Situation in which a fault may act, and the actions that it can use there.
 
     Args:
         path: of the request.
-        key: of the request, for draws that do not depend on the order of arrival.
-        layer: that is loaded now.
-        wake: set when waiting any longer is of no use.
-        gone: whether the client has left.
+        key: of the request, so that draws do not depend on the order of arrival.
+        layer: that is being loaded.
+        wake: set to end a wait, such as when the client has disconnected.
+        gone: returns whether the client has disconnected.
         reset: ends the connection with a RST.
         refuse: closes the port of the program.
-        accept: opens it again.
-        is_token: tells token events from others.
+        accept: opens the port again.
+        is_token: returns whether an event is a token event.
     """
 
     path: str | None = None
@@ -134,8 +138,8 @@ class ChaosUse:
     """How `Unleash Chaos` uses a kind of fault that a fleet has to withstand.
 
     Args:
-        role: program that it is injected into.
-        arguments: of `Inject Fault`: `name=value` as it is, or the name of an argument whose value is drawn.
+        role: program into which it is injected.
+        arguments: of `Inject Fault`: either a fixed `name=value`, or the name of an argument whose value is drawn.
     """
 
     role: str
@@ -143,16 +147,16 @@ class ChaosUse:
 
 
 class Fault:
-    """An armed fault. Each kind is a subclass and owns everything about itself.
+    """An armed fault. Each kind is a subclass that holds everything about it.
 
     Attributes:
         name: in `Inject Fault` and `--fault`.
-        point: where in a program it acts: request, answer, stream, port, or program (which carries it out itself).
+        point: where in a program it acts: request, answer, stream, port, or program (the program itself implements it).
         help: its effect, for users.
         states: states of a program in which it can act.
-        roles: programs that it fits, the most usual one first.
-        chaos: how chaos draws it; None for a kind that breaks a rule of the fleet by itself.
-        cuts_stream: whether a worker owes nobody the end of its stream after it.
+        roles: programs to which it applies, the most usual one first.
+        chaos: how `Unleash Chaos` uses it; None for a kind that violates a rule of the fleet by itself.
+        cuts_stream: whether a worker's stream may lack its end after it.
     """
 
     name: ClassVar[str] = ""
@@ -175,7 +179,7 @@ class Fault:
         self._held: set[Event] = set()
 
     def acts(self, context: FaultContext) -> bool:
-        """Whether it acts here and now; if so, that is a hit, and it is in the journal."""
+        """Returns whether the fault acts in this situation; if so, counts a hit and records it in the journal."""
         with self._lock:
             if self._cleared or not self._fits(context):
                 return False
@@ -189,11 +193,15 @@ class Fault:
             return True
 
     def draw(self, key: str) -> float:
-        """A number from 0 to 1 that depends on seed, program, kind of fault and request, and on nothing else: not on how many tests ran before."""
+        """Pseudo-random number from 0 to 1 that depends only on seed, program, kind of fault and request, not on earlier draws."""
         return draw(self.spec.seed, self._node, self.spec.kind, key)
 
     def hold(self, context: FaultContext, seconds: float | None) -> None:
-        """Waits on the run's clock, or, for None, until the fault is cleared; raises Cut if the client leaves meanwhile."""
+        """Waits for `seconds` of the run's clock, or for None until the fault is cleared.
+
+        Raises:
+            Cut: the client has disconnected.
+        """
         with self._lock:
             self._held.add(context.wake)
         if not self._cleared:
@@ -204,7 +212,7 @@ class Fault:
             raise Cut
 
     def clear(self) -> None:
-        """Ends it; what it holds back goes on."""
+        """Disables the fault and releases the requests that it holds."""
         with self._lock:
             self._cleared = True
             for event in self._held:
@@ -218,29 +226,29 @@ class Fault:
 
     @property
     def exit_code(self) -> int:
-        """`status`, for kinds that end the process."""
+        """Exit code for kinds that end the process: `status`, default 1."""
         return self.spec.status if self.spec.status is not None else 1
 
     def do(self, context: FaultContext) -> None:
-        """Acts at its point."""
+        """Performs the fault (points `request` and `port`)."""
 
     def body(self, body: bytes) -> bytes:
-        """Changes the body of an answer (point `answer`)."""
+        """Returns the changed body of an answer (point `answer`)."""
         return body
 
     def events(self, events: Iterator[bytes], context: FaultContext) -> Iterator[bytes]:
-        """Changes a stream of events (point `stream`)."""
+        """Yields the changed events of a stream (point `stream`)."""
         return events
 
 
 class FaultSet:
-    """The faults of one program.
+    """The armed faults of one program.
 
     Args:
         kinds: name -> class.
         node: name of the program, for draws.
-        clock: waits count on it.
-        journal: gets armed faults and hits.
+        clock: for waits.
+        journal: gets a record for every armed fault and every hit.
     """
 
     def __init__(self, kinds: dict[str, type[Fault]], node: str, clock: Clock, journal: Journal):
@@ -251,39 +259,43 @@ class FaultSet:
         self._armed: list[Fault] = []
 
     def arm(self, spec: FaultSpec) -> None:
-        """Arms a fault."""
+        """Arms a fault.
+
+        Raises:
+            ValueError: there is no such kind.
+        """
         if spec.kind not in self._kinds:
             raise ValueError(f"there is no fault {spec.kind!r}, expected one of {', '.join(self._kinds)}")
         self._armed.append(self._kinds[spec.kind](spec, self._node, self._clock, self._journal))
         self._journal.record("fault_armed", fault=spec.id, kind=spec.kind, spec=str(spec))
 
     def clear(self, fault_id: str | None = None) -> None:
-        """Drops one fault, or all."""
+        """Clears the faults with this id; None = all faults."""
         for fault in self._armed:
             if fault_id in (None, fault.spec.id):
                 fault.clear()
         self._armed = [fault for fault in self._armed if fault_id not in (None, fault.spec.id)]
 
     def find(self, name: str, context: FaultContext | None = None) -> FaultSpec | None:
-        """The first fault of a kind that acts here, for kinds that a program carries out itself; a hit."""
-        here = context or FaultContext()
-        return next((fault.spec for fault in list(self._armed) if fault.name == name and fault.acts(here)), None)
+        """Specification of the first fault of this kind that acts, for kinds of the point `program`; counts a hit."""
+        context = context or FaultContext()
+        return next((fault.spec for fault in list(self._armed) if fault.name == name and fault.acts(context)), None)
 
     def at(self, point: str, context: FaultContext) -> None:
-        """Lets the faults of a point act."""
+        """Performs all faults of a point that act in this situation."""
         for fault in self._of(point):
             if fault.acts(context):
                 fault.do(context)
 
     def body(self, body: bytes, context: FaultContext) -> bytes:
-        """The body of an answer, as the faults leave it."""
+        """Applies all faults of the point `answer` to a body."""
         for fault in self._of("answer"):
             if fault.acts(context):
                 body = fault.body(body)
         return body
 
     def events(self, events: Iterator[bytes], context: FaultContext) -> Iterator[bytes]:
-        """A stream, as the faults leave it."""
+        """Applies all faults of the point `stream` to a stream of events."""
         for fault in self._of("stream"):
             events = fault.events(events, context)
         return events

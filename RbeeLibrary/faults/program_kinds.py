@@ -1,4 +1,4 @@
-"""Faults that a program carries out itself: it asks whether one acts, and does what its kind says."""
+"""Kinds of faults that the programs implement: a program queries `FaultSet.find` and changes its behaviour."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from .base import ChaosUse, Fault
 
 
 class Exit(Fault):
-    """The worker leaves while it starts or loads."""
+    """The worker exits while it starts or loads."""
 
     name, point, help = "exit", "program", "the worker ends with exit code `status` (1) while it starts; with `layer` while it loads"
     roles = ("worker",)
@@ -14,7 +14,7 @@ class Exit(Fault):
 
 
 class KillAtStart(Fault):
-    """SIGKILL at the start."""
+    """The worker kills itself at its start."""
 
     name, point, help = "kill-at-start", "program", "the worker kills itself (SIGKILL) while it starts, or `delay` later"
     roles = ("worker",)
@@ -22,7 +22,7 @@ class KillAtStart(Fault):
 
 
 class EarlyCallback(Fault):
-    """A ready callback from one who does not serve yet."""
+    """The worker sends its ready callback before it serves."""
 
     name, point, help = "early-callback", "program", "ready callbacks are sent while the worker's port still refuses connections"
     roles = ("worker",)
@@ -30,7 +30,7 @@ class EarlyCallback(Fault):
 
 
 class LeaveListener(Fault):
-    """A port that outlives its worker."""
+    """The worker leaves behind a process that holds its port."""
 
     name, point, help = "leave-listener", "program", "a second process holds the worker's port, and answers there when the worker is gone"
     roles = ("worker",)
@@ -38,7 +38,7 @@ class LeaveListener(Fault):
 
 
 class SkipModelCheck(Fault):
-    """Any file is a model."""
+    """The worker accepts any file as a model."""
 
     name, point, help = "skip-model-check", "program", "the worker takes any file as its `--model`, unread"
     roles = ("worker",)
@@ -46,7 +46,7 @@ class SkipModelCheck(Fault):
 
 
 class Stick(Fault):
-    """Loading stops."""
+    """The worker stops loading."""
 
     name, point, help = "stick", "program", "loading stops at `layer` for ever"
     roles = ("worker",)
@@ -54,7 +54,7 @@ class Stick(Fault):
 
 
 class NeverReady(Fault):
-    """No ready callback."""
+    """The worker never becomes ready."""
 
     name, point, help = "never-ready", "program", "no ready callback; the state stays loading"
     roles = ("worker",)
@@ -62,7 +62,7 @@ class NeverReady(Fault):
 
 
 class LostCallback(Fault):
-    """A ready callback is lost."""
+    """The worker loses its ready callbacks."""
 
     name, point, help = "lost-callback", "program", "ready callbacks are not sent"
     roles = ("worker",)
@@ -71,7 +71,7 @@ class LostCallback(Fault):
 
 
 class DoubleCallback(Fault):
-    """Ready callbacks come twice."""
+    """The worker sends its ready callbacks twice."""
 
     name, point, help = "double-callback", "program", "ready callbacks are sent twice"
     roles = ("worker",)
@@ -80,7 +80,7 @@ class DoubleCallback(Fault):
 
 
 class LateCallback(Fault):
-    """Ready callbacks come late."""
+    """The worker sends its ready callbacks late."""
 
     name, point, help = "late-callback", "program", "ready callbacks are sent `delay` later (1 s)"
     roles = ("worker",)
@@ -88,7 +88,7 @@ class LateCallback(Fault):
 
 
 class LostHeartbeat(Fault):
-    """Heartbeats are lost."""
+    """The worker loses its heartbeats."""
 
     name, point, help = "lost-heartbeat", "program", "heartbeats are not sent"
     roles = ("worker",)
@@ -96,7 +96,7 @@ class LostHeartbeat(Fault):
 
 
 class SilentShutdown(Fault):
-    """The shutdown request is not answered."""
+    """The worker does not answer the shutdown request."""
 
     name, point, help = "silent-shutdown", "program", "the shutdown request is never answered, and nothing ends"
     roles = ("worker",)
@@ -104,7 +104,7 @@ class SilentShutdown(Fault):
 
 
 class IgnoreShutdown(Fault):
-    """The shutdown request is answered and forgotten."""
+    """The worker answers the shutdown request, but does not shut down."""
 
     name, point, help = "ignore-shutdown", "program", "the shutdown request is answered with 202, and nothing ends"
     roles = ("worker",)
@@ -112,19 +112,19 @@ class IgnoreShutdown(Fault):
 
 
 class IgnoreSigterm(Fault):
-    """SIGTERM without effect."""
+    """The program ignores SIGTERM."""
 
     name, point, help = "ignore-sigterm", "program", "SIGTERM has no effect"
 
 
 class SlowEnd(Fault):
-    """A slow end."""
+    """The program ends slowly."""
 
     name, point, help = "slow-end", "program", "the end takes `delay` (1 s) after a shutdown request or SIGTERM"
 
 
 class HastyEnd(Fault):
-    """An end that does not wait."""
+    """The program ends without waiting for its children."""
 
     name, point, help = "hasty-end", "program", "the queen or hive tells those below it to end, and ends without waiting for them"
     roles = ("queen", "hive")
@@ -132,7 +132,7 @@ class HastyEnd(Fault):
 
 
 class PrematureReady(Fault):
-    """Ready too early."""
+    """The worker reports itself ready while it loads."""
 
     name, point, help = "premature-ready", "program", "the worker says on `/v1/ready` that it is ready while it still loads"
     roles = ("worker",)
@@ -140,7 +140,7 @@ class PrematureReady(Fault):
 
 
 class Overbook(Fault):
-    """No limit of slots."""
+    """The worker accepts more requests than it has slots."""
 
     name, point, help = "overbook", "program", "the worker takes requests beyond its slots"
     roles = ("worker",)
@@ -148,7 +148,7 @@ class Overbook(Fault):
 
 
 class AcceptWhileDraining(Fault):
-    """New work at the end."""
+    """The worker accepts new requests while it drains."""
 
     name, point, help = "accept-while-draining", "program", "the worker takes new requests while it drains"
     roles = ("worker",)
@@ -156,7 +156,7 @@ class AcceptWhileDraining(Fault):
 
 
 class SwallowCancel(Fault):
-    """A cancellation that gets lost."""
+    """The queen loses a cancellation."""
 
     name, point, help = "swallow-cancel", "program", "the queen answers a cancellation and does not pass it on"
     roles = ("queen",)
@@ -164,7 +164,7 @@ class SwallowCancel(Fault):
 
 
 class SlowSweep(Fault):
-    """A sweep that takes its time."""
+    """The queen sweeps slowly."""
 
     name, point, help = "slow-sweep", "program", "the queen's sweep for stale workers takes `delay` (1 s) for each of them"
     roles = ("queen",)
@@ -172,7 +172,7 @@ class SlowSweep(Fault):
 
 
 class ChangedEtag(Fault):
-    """A file that is another one by now."""
+    """The hub returns another ETag, as if the file had changed."""
 
     name, point, help = "changed-etag", "program", "the hub names another ETag for a file"
     roles = ("hub",)
@@ -180,7 +180,7 @@ class ChangedEtag(Fault):
 
 
 class HugeLength(Fault):
-    """A length that cannot be."""
+    """The hub declares an impossible length."""
 
     name, point, help = "huge-length", "program", "the hub declares a length of 2^50 bytes"
     roles = ("hub",)
@@ -188,7 +188,7 @@ class HugeLength(Fault):
 
 
 class SpawnFails(Fault):
-    """The hive cannot start a worker."""
+    """The hive fails to start a worker."""
 
     name, point, help = "spawn-fails", "program", "the hive answers a spawn with 500 WORKER_CRASHED and starts nothing"
     roles = ("hive",)

@@ -1,4 +1,4 @@
-"""All kinds of faults by name: the keywords, `--fault`, coverage and chaos are made from this table."""
+"""Table of all kinds of faults by name: the keywords, `--fault`, coverage and chaos are derived from it."""
 
 from __future__ import annotations
 

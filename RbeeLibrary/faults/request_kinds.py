@@ -1,4 +1,4 @@
-"""Faults of requests, answers and ports."""
+"""Kinds of faults that affect requests, answers and ports."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _ONE_SECOND = 1.0
 
 
 class Delay(Fault):
-    """The answer comes later."""
+    """Delays the answer."""
 
     name, point, help = "delay", "request", "the answer comes `delay` later (1 s)"
     chaos = ChaosUse("hive", ("path=/v1/workers/list", "delay"))
@@ -21,7 +21,7 @@ class Delay(Fault):
 
 
 class Status(Fault):
-    """The answer is an error."""
+    """Answers with an error."""
 
     name, point, help = "status", "request", "the answer is an error with `status` (503) and `code` (INTERNAL)"
     chaos = ChaosUse("worker", ("path=/v1/inference",))
@@ -31,7 +31,7 @@ class Status(Fault):
 
 
 class NeverAnswer(Fault):
-    """The request is taken and never answered."""
+    """Accepts the request and never answers it."""
 
     name, point, help = "no-answer", "request", "the request is taken and never answered"
     chaos = ChaosUse("hive", ("path=/v1/workers/list",))
@@ -41,7 +41,7 @@ class NeverAnswer(Fault):
 
 
 class ResetRequest(Fault):
-    """RST instead of an answer."""
+    """Resets the connection instead of answering."""
 
     name, point, help = "reset-request", "request", "the connection ends with a RST before any answer"
     chaos = ChaosUse("worker", ("path=/v1/inference",))
@@ -52,7 +52,7 @@ class ResetRequest(Fault):
 
 
 class KillOnRequest(Fault):
-    """SIGKILL on a request."""
+    """Kills the process on a request."""
 
     name, point, help = "kill-on-request", "request", "the process kills itself (SIGKILL) instead of answering"
     chaos = ChaosUse("worker", ("path=/v1/inference",))
@@ -63,7 +63,7 @@ class KillOnRequest(Fault):
 
 
 class ExitOnRequest(Fault):
-    """An exit on a request."""
+    """Exits on a request."""
 
     name, point, help = "exit-on-request", "request", "the process ends with exit code `status` (1) instead of answering"
 
@@ -72,7 +72,7 @@ class ExitOnRequest(Fault):
 
 
 class Refuse(Fault):
-    """A closed port."""
+    """Closes the port of the program."""
 
     name, point, help = "refuse", "port", "the port refuses connections, for `delay` or until the fault is cleared; streams that run go on"
     chaos = ChaosUse("hive", ("delay",))
@@ -93,7 +93,7 @@ class Refuse(Fault):
 
 
 class BrokenJson(Fault):
-    """A body that is cut."""
+    """Cuts the body of the answer in half."""
 
     name, point, help = "broken-json", "answer", "the body of the answer is cut in its middle"
     chaos = ChaosUse("hive", ("path=/v1/workers/list",))
@@ -103,7 +103,7 @@ class BrokenJson(Fault):
 
 
 class EmptyBody(Fault):
-    """No body."""
+    """Answers without a body."""
 
     name, point, help = "empty-body", "answer", "the answer has an empty body"
     chaos = ChaosUse("hive", ("path=/v1/workers/list",))
@@ -113,7 +113,7 @@ class EmptyBody(Fault):
 
 
 class WrongVersion(Fault):
-    """Another version."""
+    """Replaces the version in the answer."""
 
     name, point, help = "wrong-version", "answer", "the version in the answer is 9.9.9"
     roles = ("hive", "queen", "hub")
@@ -125,7 +125,7 @@ class WrongVersion(Fault):
 
 
 class WrongContentType(Fault):
-    """A stream that says it is none."""
+    """Sends a stream with a wrong content type."""
 
     name, point, help = "wrong-content-type", "program", "the stream is announced as text/html"
     states = ("idle", "busy")

@@ -1,4 +1,4 @@
-"""Faults of streams: what is sent is cut, held back, mixed up, lost."""
+"""Kinds of faults that cut, delay, reorder, corrupt or lose the events of a stream."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from .base import ChaosUse, Cut, Fault, FaultContext
 
 _END = b"data: [DONE]\n\n"
 _WHILE_STREAMING = ("idle", "busy", "draining")
-"""A queen or a hub that streams is idle."""
+"""States in which a program streams: a queen or hub does so while it is idle."""
 
 
 class End(Exception):
-    """The stream ends here, cleanly."""
+    """Ends the stream cleanly."""
 
 
 class StreamFault(Fault):
-    """Acts once a stream, when `after_tokens` tokens or `after_bytes` bytes have been sent."""
+    """Acts once per stream, when `after_tokens` tokens or `after_bytes` bytes have been sent."""
 
     point = "stream"
     states = _WHILE_STREAMING
     needs_token: ClassVar[bool] = False
-    """Whether it does something to the next token; if not, it acts as soon as the last one has left."""
+    """Whether it changes the next token; otherwise it acts as soon as the token before has been sent."""
 
     def events(self, events: Iterator[bytes], context: FaultContext) -> Iterator[bytes]:
         tokens, left, acted = 0, self.spec.after_bytes, False
@@ -48,12 +48,18 @@ class StreamFault(Fault):
             return
 
     def instead(self, token: bytes, rest: Iterator[bytes], context: FaultContext) -> Iterator[bytes]:
-        """What is sent instead of a token."""
+        """Yields what is sent instead of a token.
+
+        Args:
+            token: the next token event, or the rest of a cut event; empty if the fault acts between two events.
+            rest: the events that follow.
+            context: of the stream.
+        """
         raise NotImplementedError
 
 
 class Kill(StreamFault):
-    """SIGKILL in the middle of a stream."""
+    """Kills the process in the middle of a stream."""
 
     name, help = "kill", "the process kills itself (SIGKILL) when `after_tokens` tokens have been sent"
     chaos = ChaosUse("worker", ("after_tokens",))
@@ -65,7 +71,7 @@ class Kill(StreamFault):
 
 
 class ExitAtToken(StreamFault):
-    """An exit in the middle of a stream."""
+    """Exits in the middle of a stream."""
 
     name, help = "exit-at-token", "the process ends with exit code `status` (1) when `after_tokens` tokens have been sent"
     chaos = ChaosUse("worker", ("after_tokens",))
@@ -76,7 +82,7 @@ class ExitAtToken(StreamFault):
 
 
 class Stall(StreamFault):
-    """Silence."""
+    """Sends nothing for a while, with the connection open."""
 
     name, help = "stall", "silence for `delay`, or for ever, with the connection open"
     chaos = ChaosUse("worker", ("after_tokens", "delay"))
@@ -88,7 +94,7 @@ class Stall(StreamFault):
 
 
 class Close(StreamFault):
-    """A clean end without the end marker."""
+    """Ends the stream cleanly, but without the end marker."""
 
     name, help = "close", "the stream ends cleanly, but without its end marker"
     chaos = ChaosUse("worker", ("after_tokens",))
@@ -99,7 +105,7 @@ class Close(StreamFault):
 
 
 class Break(StreamFault):
-    """An end in the middle of the body."""
+    """Ends the connection in the middle of the body."""
 
     name, help = "break", "the connection ends in the middle of the body"
 
@@ -108,7 +114,7 @@ class Break(StreamFault):
 
 
 class Reset(StreamFault):
-    """RST in the middle of the body."""
+    """Resets the connection in the middle of the body."""
 
     name, help = "reset", "the connection ends with a RST when what was sent has arrived"
     chaos = ChaosUse("worker", ("after_tokens",))
@@ -120,7 +126,7 @@ class Reset(StreamFault):
 
 
 class CutLine(StreamFault):
-    """RST after exactly so many bytes."""
+    """Resets the connection after an exact number of bytes."""
 
     name, help = "cut", "the connection ends with a RST when exactly `after_bytes` bytes of the answer have arrived"
 
@@ -130,7 +136,7 @@ class CutLine(StreamFault):
 
 
 class Corrupt(Fault):
-    """A wrong byte."""
+    """Changes one byte of the stream."""
 
     name, point, help = "corrupt", "stream", "one byte of the answer is another one: the byte at `after_bytes`, or the first"
     states = _WHILE_STREAMING
@@ -145,7 +151,7 @@ class Corrupt(Fault):
 
 
 class HalfEvent(StreamFault):
-    """An end inside an event."""
+    """Ends the connection inside an event."""
 
     name, needs_token, help = "half-event", True, "the connection ends inside an event"
     roles = ("worker", "queen")
@@ -158,7 +164,7 @@ class HalfEvent(StreamFault):
 
 
 class HalfCharacter(StreamFault):
-    """An end inside a character."""
+    """Ends the connection inside a UTF-8 character."""
 
     name, help = "half-character", "the connection ends inside a UTF-8 character, which the fault brings along"
 
@@ -168,7 +174,7 @@ class HalfCharacter(StreamFault):
 
 
 class DuplicateToken(StreamFault):
-    """A token twice."""
+    """Sends a token twice."""
 
     name, needs_token, help = "duplicate-token", True, "a token is sent twice"
     roles = ("worker",)
@@ -179,7 +185,7 @@ class DuplicateToken(StreamFault):
 
 
 class SkipToken(StreamFault):
-    """A token is missing."""
+    """Leaves out a token."""
 
     name, needs_token, help = "skip-token", True, "a token is left out"
     roles = ("worker",)
@@ -189,7 +195,7 @@ class SkipToken(StreamFault):
 
 
 class SwapTokens(StreamFault):
-    """Two tokens in the wrong order."""
+    """Swaps two tokens."""
 
     name, needs_token, help = "swap-tokens", True, "a token is sent after its successor"
     roles = ("worker",)
@@ -200,7 +206,7 @@ class SwapTokens(StreamFault):
 
 
 class NoEndMarker(Fault):
-    """All tokens, but no end marker."""
+    """Sends all tokens, but no end marker."""
 
     name, point, help = "no-end-marker", "stream", "all tokens are sent, but not the end marker"
     states = _WHILE_STREAMING
@@ -213,7 +219,7 @@ class NoEndMarker(Fault):
 
 
 class EventAfterEnd(Fault):
-    """An event after the end marker."""
+    """Sends an event after the end marker."""
 
     name, point, help = "event-after-end", "stream", "an event is sent after the end marker"
     states = _WHILE_STREAMING
@@ -227,14 +233,14 @@ class EventAfterEnd(Fault):
 
 
 class DoubleEnd(EventAfterEnd):
-    """The end marker twice."""
+    """Sends the end marker twice."""
 
     name, help = "double-end", "the end marker is sent twice"
     late = _END
 
 
 class MendStream(Fault):
-    """A broken stream that looks whole."""
+    """Ends a broken stream with an end marker, as if it were complete."""
 
     name, point, help = "mend-stream", "stream", "a stream that breaks off, such as a worker's at the queen, is ended with an end marker as if it were whole"
     roles = ("queen",)

@@ -1,1 +1,1 @@
-"""Real processes: started, watched, signalled, ended. Knows neither rbee nor Robot Framework."""
+"""Starts, watches, signals and ends real processes. Knows neither rbee nor Robot Framework."""

@@ -1,7 +1,7 @@
-"""Children of a daemon with many threads: started by a clean little process, waited for by their own parent.
+"""Starts and awaits the children of a daemon that has many threads.
 
-A process with threads must not fork. A *spawner*, forked before the threads started, forks twice instead: the middle process
-ends at once, and the kernel hands the child to the daemon, which is a subreaper.
+A process with threads must not fork. A *spawner*, forked before the threads were started, forks twice instead: the process in the middle ends
+immediately, and the kernel makes the child a child of the daemon, which is a subreaper.
 """
 
 from __future__ import annotations
@@ -38,52 +38,60 @@ OWN_GROUP: dict[str, Any] = {"process_group": 0} if sys.version_info >= (3, 11) 
 
 @dataclass(eq=False, repr=False)
 class Child:
-    """A child of this process."""
+    """A child of this process.
+
+    Attributes:
+        pid: of the child.
+        port: TCP port of the socket that it inherited.
+        ready: descriptor for its ready line; -1 when the line has been read.
+        code: result of `wait`; None while the child runs.
+        ended: set when its end has been handled.
+        activity: its entry in the activity of this process.
+    """
 
     pid: int
     port: int | None
     ready: int
-    """Descriptor on which the child says that it serves; -1 when it has been read."""
     code: int | None = None
     ended: Event = field(default_factory=Event)
-    account: ChildActivity | None = None
+    activity: ChildActivity | None = None
 
     @property
     def status(self) -> ExitStatus:
-        """How it ended; only after its end."""
+        """Exit status; valid after its end only."""
         return ExitStatus(self.code or 0)
 
     def signal(self, number: int) -> None:
-        """Sends a signal; an ended child is left alone (its pid may be somebody else's)."""
+        """Sends a signal, unless the child has ended: its pid may belong to another process by then."""
         if self.code is None:
-            if self.account is not None:
-                self.account.signals[number] = time.monotonic_ns()
+            if self.activity is not None:
+                self.activity.signals[number] = time.monotonic_ns()
             kernel.kill(self.pid, number)
 
     def read_ready(self, activity: Activity) -> str | None:
-        """Waits for the one line that says that the child serves; None when it ended without."""
-        text = b""
+        """Waits for the ready line of the child; returns None if the child ends without one."""
+        line = b""
         try:
-            while b"\n" not in text:
+            while b"\n" not in line:
                 with activity.parked():
-                    piece = os.read(self.ready, 4096)
-                if not piece:
+                    data = os.read(self.ready, 4096)
+                if not data:
                     return None
-                text += piece
+                line += data
         finally:
             self.forgo_ready(activity)
-        return text.decode("utf-8", "replace").strip()
+        return line.decode("utf-8", "replace").strip()
 
     def forgo_ready(self, activity: Activity) -> None:
-        """Nobody waits for the ready line, or not any more."""
+        """Stops waiting for the ready line and closes its descriptor."""
         os.close(self.ready)
         self.ready = -1
-        if self.account is not None:
-            activity.child_is_ready(self.account)
+        if self.activity is not None:
+            activity.child_is_ready(self.activity)
 
 
 class Spawner:
-    """The little process that forks for this one. Make it before any thread starts.
+    """A small process that forks on behalf of this one. It must be created before any thread is started.
 
     Args:
         name: of this process; `ps` shows the spawner as `<name>-spawner`.
@@ -108,7 +116,7 @@ class Spawner:
 
         Raises:
             PortTaken: its port is taken.
-            SpawnFailed: the spawner is gone, or could not.
+            SpawnFailed: the spawner is gone, or could not start it.
         """
         with self._lock:
             try:
@@ -124,7 +132,7 @@ class Spawner:
         if "error" in answer:
             raise SpawnFailed(answer["error"])
         if not fds:
-            kernel.kill(answer["pid"])  # there was no descriptor left to take its ready pipe over with
+            kernel.kill(answer["pid"])  # no descriptor was left to receive its ready pipe
             lost = OSError(errno.EMFILE, os.strerror(errno.EMFILE))
             raise SpawnFailed(f"{lost.strerror}{of_descriptors(lost)}")
         return Child(answer["pid"], answer["port"], fds[0])
@@ -137,7 +145,7 @@ def _serve_spawns(connection: socket.socket, parent: int, name: str) -> None:
     os.setpgid(0, 0)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    # The listening socket of the parent first of all: kept open here, its port would never be free again.
+    # First of all the parent's listening socket: if it stayed open here, its port would never be free again.
     close_all_but({0, 1, 2, connection.fileno()})
     set_proctitle([f"{name}-spawner", "--for", str(parent)])
     while request := connection.recv(_REQUEST_LIMIT):
@@ -180,15 +188,15 @@ def _spawn(program: ProgramSpec, parent: int) -> tuple[dict[str, Any], list[int]
         os.close(fd)
     if listener:
         listener.close()
-    # Only after the middle process is gone is the child the daemon's: the answer comes later, or its wait would fail.
+    # The daemon becomes the parent only when the middle process is gone; it must not get the pid earlier, or its wait would fail.
     os.waitpid(middle, 0)
-    said = os.read(answer_fd, 32)
+    answer = os.read(answer_fd, 32)
     os.close(answer_fd)
-    if not said:
+    if not answer:
         os.close(ready)
         os.close(gate)
         return {"error": f"{program.name} could not be forked"}, []
-    return {"pid": int(said), "port": port, "gate": gate}, [ready]
+    return {"pid": int(answer), "port": port, "gate": gate}, [ready]
 
 
 def _wait_at_gate(gate: int, other_end: int) -> None:
@@ -198,7 +206,7 @@ def _wait_at_gate(gate: int, other_end: int) -> None:
 
 
 def start_executed(program: ProgramSpec) -> Child:
-    """Starts a program as a child of this process in an interpreter of its own, or any command.
+    """Starts a program in a new interpreter, or any command, as a child of this process.
 
     Raises:
         PortTaken: its port is taken.
@@ -231,15 +239,15 @@ def start_executed(program: ProgramSpec) -> Child:
         os.close(ready_in_child)
         if listener is not None:
             listener.close()
-    started.returncode = 0  # its end is waited for by the reaper: Popen must not wait for a pid that may be somebody else's
+    started.returncode = 0  # the reaper waits for its end: Popen must not wait for a pid that may belong to another process by then
     return Child(started.pid, port, ready)
 
 
 class Reaper:
-    """Waits for the children it is given, and for no other: their true exit codes, the moment they end.
+    """Waits for the children that are passed to `watch`, and for no others.
 
     Args:
-        activity: of this process; a child that has ended is in them until its end has been told.
+        activity: of this process; an ended child stays in it until its end has been handled.
     """
 
     def __init__(self, activity: Activity) -> None:
@@ -249,8 +257,8 @@ class Reaper:
         self._poll: select.poll | None = None
 
     def watch(self, child: Child, on_end: Callable[[Child], None]) -> None:
-        """Calls back, in a thread of the reaper, when a child has ended and its code is known."""
-        child.account = self._activity.child_started(child.pid)
+        """Calls `on_end` in the reaper's thread when the child has ended and its exit code is known."""
+        child.activity = self._activity.child_started(child.pid)
         if portable() or not hasattr(os, "pidfd_open"):
             threading.Thread(target=self._wait_for, args=(child, on_end), name=f"wait-{child.pid}", daemon=True).start()
             return
@@ -279,15 +287,15 @@ class Reaper:
                     result = os.waitid(os.P_PIDFD, fd, os.WEXITED)
                     os.close(fd)
                     if result is not None:
-                        self._tell(child, result.si_status if result.si_code == os.CLD_EXITED else -result.si_status, on_end)
+                        self._finish(child, result.si_status if result.si_code == os.CLD_EXITED else -result.si_status, on_end)
 
     def _wait_for(self, child: Child, on_end: Callable[[Child], None]) -> None:
         _, status = os.waitpid(child.pid, 0)
-        self._tell(child, os.waitstatus_to_exitcode(status), on_end)
+        self._finish(child, os.waitstatus_to_exitcode(status), on_end)
 
-    def _tell(self, child: Child, code: int, on_end: Callable[[Child], None]) -> None:
+    def _finish(self, child: Child, code: int, on_end: Callable[[Child], None]) -> None:
         with self._activity.job(f"end of child {child.pid}"):
             child.code = code
             on_end(child)
-            child.ended.set()  # last: who waits for it may end the process, and then nobody would hear of the code
+            child.ended.set()  # last: a thread that waits for it may end this process, and the exit code would not be reported
             self._activity.child_ended(child.pid)

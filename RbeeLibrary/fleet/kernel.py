@@ -1,4 +1,4 @@
-"""What the operating system knows of processes, and what it does for their guard."""
+"""Queries and signals processes through the operating system."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _SET_CHILD_SUBREAPER = 36
 
 
 def become_subreaper() -> None:
-    """Makes processes below this one that lose their parent children of this one."""
+    """Makes this process the new parent of all orphans among its descendants; Linux only."""
     if not portable():
         prctl(_SET_CHILD_SUBREAPER, 1)
 
 
 def read_stat(pid: int) -> list[str] | None:
-    """Fields of `/proc/PID/stat` from the state on, or None if there is no such process."""
+    """Fields of `/proc/PID/stat`, beginning with the state; None if there is no such process."""
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
             return stat.read().rpartition(")")[2].split()
@@ -30,7 +30,7 @@ def read_stat(pid: int) -> list[str] | None:
 
 
 def start_mark(pid: int) -> str | None:
-    """What tells a process from a later one with the same pid; None if it is gone or a zombie."""
+    """Start time that distinguishes a process from a later one with the same pid; None if it is gone or a zombie."""
     if sys.platform == "linux":
         fields = read_stat(pid)
         return None if fields is None or fields[0] in "ZX" else fields[19]
@@ -61,7 +61,7 @@ def is_frozen(pid: int) -> bool:
 
 
 def stands_still(pid: int) -> bool:
-    """Whether a process is stopped by a signal, as far as its first thread tells: a quick look."""
+    """Whether the first thread of a process is stopped by a signal; faster than `is_frozen`."""
     if sys.platform == "linux":
         fields = read_stat(pid)
         return fields is not None and fields[0] in "Tt"
@@ -69,7 +69,7 @@ def stands_still(pid: int) -> bool:
 
 
 def parents() -> dict[int, int]:
-    """pid -> ppid of all processes, zombies included."""
+    """pid -> ppid of all processes, including zombies."""
     if sys.platform == "linux":
         return {int(name): int(fields[1]) for name in os.listdir("/proc") if name.isdigit() and (fields := read_stat(int(name)))}
     import psutil
@@ -78,7 +78,7 @@ def parents() -> dict[int, int]:
 
 
 def descendants(pid: int) -> list[int]:
-    """All processes below one, parents first."""
+    """All descendants of a process, parents first."""
     children: dict[int, list[int]] = {}
     for child, parent in parents().items():
         children.setdefault(parent, []).append(child)
@@ -91,7 +91,7 @@ def descendants(pid: int) -> list[int]:
 
 
 def marked(address: str) -> list[int]:
-    """Living processes whose environment names this run."""
+    """All processes whose environment names this run."""
     mark = f"{environment.RUN}={address}"
     if sys.platform == "linux":
         return [int(name) for name in os.listdir("/proc") if name.isdigit() and _environment_has(int(name), mark.encode())]
@@ -116,7 +116,7 @@ def _environment_has(pid: int, mark: bytes) -> bool:
 
 
 def kill(pid: int, number: int = signal.SIGKILL) -> None:
-    """Sends a signal; a process that is gone, or is somebody else's by now, is no error."""
+    """Sends a signal; ignores a process that is gone or belongs to another user."""
     try:
         os.kill(pid, number)
     except (ProcessLookupError, PermissionError):
@@ -124,13 +124,13 @@ def kill(pid: int, number: int = signal.SIGKILL) -> None:
 
 
 def await_end(pid: int, limit: float) -> None:
-    """Waits for the end of a child without looking again and again, where the system can tell; reaps nothing."""
+    """Waits for the end of a process without polling, at most `limit` seconds; does not reap it. Returns immediately where there are no pidfds."""
     if sys.platform != "linux":
         return
     try:
         descriptor = os.pidfd_open(pid)
     except OSError:
-        return  # it has been reaped
+        return  # the process has been reaped
     try:
         poll = select.poll()
         poll.register(descriptor, select.POLLIN)
@@ -140,7 +140,7 @@ def await_end(pid: int, limit: float) -> None:
 
 
 def end_children(limit: float = 5.0) -> None:
-    """Kills everything below this process until there are no children left; for a subreaper that is a proof, not a guess."""
+    """Kills all descendants until this process has no children; in a subreaper this proves that no descendant is left."""
     deadline = time.monotonic() + limit
     while time.monotonic() < deadline:
         for pid in descendants(os.getpid()):
@@ -152,7 +152,7 @@ def end_children(limit: float = 5.0) -> None:
 
 
 def end_marked(address: str, *, spare: set[int]) -> list[int]:
-    """Kills what belongs to a run but is below nobody (it came over ssh, or closed its lifeline); returns the pids."""
+    """Kills processes of a run that are no descendants (started over ssh, or without a lifeline); returns their pids."""
     found = [pid for pid in marked(address) if pid not in spare]
     for pid in found:
         kill(pid)
@@ -160,7 +160,7 @@ def end_marked(address: str, *, spare: set[int]) -> list[int]:
 
 
 def zombie_code(pid: int) -> int | None:
-    """Exit code of a process that has ended and was not waited for yet, from the process table; Linux only."""
+    """Exit code of a zombie, from the process table; None if it is none. Linux only."""
     fields = read_stat(pid) if sys.platform == "linux" else None
     if fields is None or fields[0] != "Z":
         return None

@@ -1,4 +1,4 @@
-"""How one process is forked: sockets handed over, signals and descriptors clean, output in files of its own."""
+"""Forks one process: passes its sockets, resets signals, closes descriptors and redirects output to files."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ _CANNOT_EXEC = 127
 
 @dataclass
 class ProgramSpec:
-    """What to start.
+    """Describes a program to start.
 
     Args:
-        name: under which it is known.
-        module: a module of this package with `main(argv, listener)`, forked warm; or
-        command: the words of a command line, exec'ed.
-        argv: words for the module; `{port}` is replaced by the port.
-        title: the words that `ps` shows for a forked module.
-        host: address of the socket that is handed over.
-        port: its port, 0 = the system picks, None = no socket is handed over.
+        name: of the process in its run.
+        module: a module of this package with `main(argv, listener)`, which runs in a fork of the nursery; or
+        command: a command line to execute, as a list of words.
+        argv: arguments of the module; `{port}` is replaced by the port.
+        title: name that `ps` shows for a forked module.
+        host: address of the listening socket that the program inherits.
+        port: TCP port of this socket, 0 = the system picks one, None = no socket.
         stdout: file for its standard output, None = inherited.
         stderr: file for its standard error, None = inherited.
         env: further environment variables.
@@ -54,11 +54,11 @@ class ProgramSpec:
     cwd: str | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """For the way to the nursery."""
+        """Dictionary for the message to the nursery."""
         return asdict(self)
 
     def words(self, port: int | None) -> list[str]:
-        """The command line with the real port."""
+        """Command line or arguments, with `{port}` replaced."""
         return [word.replace("{port}", str(port)) for word in (self.argv if self.module else self.command or [])]
 
 
@@ -66,12 +66,12 @@ def fork(program: ProgramSpec, listener: socket.socket | None, ready: int, *, ke
     """Forks a process that runs the program; returns its pid in the parent and never in the child.
 
     Args:
-        program: what to run.
-        listener: a listening socket that it takes over.
+        program: to run.
+        listener: a listening socket that the child inherits.
         ready: write end of its ready pipe.
         keep: further descriptors that stay open in the child.
-        before: run in the child first of all, with all signals blocked.
-        die_with: pid of the parent whose end ends the child, None = it may outlive it.
+        before: called first in the child, with all signals blocked.
+        die_with: pid of the parent; the child is killed when it ends. None = the child may outlive it.
     """
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     try:
@@ -80,7 +80,7 @@ def fork(program: ProgramSpec, listener: socket.socket | None, ready: int, *, ke
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
         raise
     if pid:
-        _own_group(pid)
+        _move_to_own_group(pid)
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
         return pid
     try:
@@ -97,11 +97,11 @@ def fork(program: ProgramSpec, listener: socket.socket | None, ready: int, *, ke
         os._exit(1)
 
 
-def _own_group(pid: int) -> None:
+def _move_to_own_group(pid: int) -> None:
     try:
         os.setpgid(pid, pid)
     except OSError:
-        return  # the child has done it itself, has exec'ed or is gone
+        return  # the child has done so itself, has called exec or is gone
 
 
 def _become(program: ProgramSpec, listener: socket.socket | None, ready: int, keep: set[int]) -> None:
@@ -110,7 +110,7 @@ def _become(program: ProgramSpec, listener: socket.socket | None, ready: int, ke
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCONT, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
     fds = {0, 1, 2, ready, *keep} | ({listener.fileno()} if listener else set())
-    close_all_but(fds)  # first: of what the parent holds, there may be no descriptor left to open a file with
+    close_all_but(fds)  # first: the parent may hold all descriptors that a process can have, and then no file can be opened
     _redirect(program.stdout, 1)
     _redirect(program.stderr, 2)
     if program.cwd:
@@ -120,7 +120,7 @@ def _become(program: ProgramSpec, listener: socket.socket | None, ready: int, ke
     if program.module is None:
         _exec(program, listener, ready)
     sys.stdout.reconfigure(line_buffering=True, write_through=True)  # type: ignore[union-attr]
-    # SIGTERM and SIGINT stay blocked until the program has handlers: they are neither lost nor deadly before.
+    # SIGTERM and SIGINT stay blocked until the program has installed its handlers, so that an early signal is not lost and does not kill it.
     signal.pthread_sigmask(signal.SIG_SETMASK, {signal.SIGTERM, signal.SIGINT})
     gc.enable()
     os.environ[environment.READY_FD] = str(ready)
@@ -145,7 +145,7 @@ def _exec(program: ProgramSpec, listener: socket.socket | None, ready: int) -> N
     if listener is not None:
         os.set_inheritable(listener.fileno(), True)
         os.environ[environment.LISTEN_FD] = str(listener.fileno())
-    for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, and exec would hand that on
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, and exec would pass this on
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, set())
     try:
@@ -164,10 +164,11 @@ def _redirect(path: str | None, target: int) -> None:
 
 
 def prepare(program: ProgramSpec) -> socket.socket | None:
-    """What a program needs before it is forked: its files for output can be written, and its port is bound; returns the socket.
+    """Creates the output files of a program and binds its port, before the fork; returns the listening socket.
 
     Raises:
-        OSError: they cannot.
+        PortTaken: the port is in use.
+        OSError: a file cannot be written or the address cannot be used.
     """
     for path in (program.stdout, program.stderr):
         if path is not None:
@@ -176,19 +177,19 @@ def prepare(program: ProgramSpec) -> socket.socket | None:
 
 
 def private(path: str, flags: int) -> int:
-    """Opens a file of the run, for `open`: nobody but its owner reads it."""
+    """Opens a file that only its owner can read; usable as `opener` of `open`."""
     return os.open(path, flags | os.O_CLOEXEC, 0o600)
 
 
 def of_descriptors(error: Exception) -> str:
-    """What to do about an error that comes of too few file descriptors; an empty text for other errors."""
+    """Hint for an error caused by too few file descriptors; empty for other errors."""
     if not isinstance(error, OSError) or error.errno not in (errno.EMFILE, errno.ENFILE):
         return ""
     return f". At most {resource.getrlimit(resource.RLIMIT_NOFILE)[0]} may be open at once; allow more with ulimit -n"
 
 
 def close_all_but(keep: set[int]) -> None:
-    """Closes every other descriptor."""
+    """Closes all descriptors except these."""
     low = 0
     for fd in sorted(keep):
         if fd > low:
@@ -198,5 +199,5 @@ def close_all_but(keep: set[int]) -> None:
 
 
 def module_command(module: str, argv: list[str]) -> list[str]:
-    """The command line that runs a module of this package in an interpreter of its own."""
+    """Command line that runs a module of this package in a new interpreter."""
     return [sys.executable, "-m", module, *argv]

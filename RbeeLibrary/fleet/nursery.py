@@ -1,7 +1,7 @@
-"""The process that programs are forked from: it imports them once, and owns what it has started.
+"""The nursery: the process that imports the programs once, forks them on request and is their parent.
 
-It also serves the run's socket: every process of the run registers there, and the library's words for the fakes go through it.
-Single-threaded, one `poll` loop; whoever talks to it never makes it wait.
+It also serves the run's socket: every process of the run registers there, and the library's requests to the fakes are forwarded through it.
+It is single-threaded with one `poll` loop, and no peer can block it.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from .launch import ProgramSpec, fork, of_descriptors, prepare
 
 
 def main(connection: int, address: str, preload: str) -> None:
-    """Serves until the runner's connection ends.
+    """Runs the nursery until the runner's connection ends.
 
     Args:
         connection: descriptor of the socket to the runner.
         address: path of the run's socket.
-        preload: modules to import before the first fork, separated by commas.
+        preload: comma-separated modules to import before the first fork.
     """
     set_proctitle(["rbee-nursery", "--run", address])
     become_subreaper()
@@ -48,14 +48,19 @@ def main(connection: int, address: str, preload: str) -> None:
     end_children()
 
 
-class Guest(JsonChannel):
-    """A process that has connected to the run's socket; `pid` is 0 until it has registered."""
+class Peer(JsonChannel):
+    """Connection of a process to the run's socket; `pid` is 0 until it has registered."""
 
     pid = 0
 
 
 class Nursery:
-    """Starts, adopts and reaps processes, and passes on what they and the runner say."""
+    """Starts, adopts and reaps processes, and forwards messages between them and the runner.
+
+    Args:
+        runner: socket to the runner.
+        address: path of the run's socket.
+    """
 
     def __init__(self, runner: socket.socket, address: str):
         self._pid = os.getpid()
@@ -66,8 +71,8 @@ class Nursery:
         os.chmod(address, 0o600)
         self._listener.listen(1024)
         self._listener.setblocking(False)
-        self._guests: dict[int, Guest] = {}
-        self._controls: dict[int, Guest] = {}
+        self._peers: dict[int, Peer] = {}
+        self._controls: dict[int, Peer] = {}
         self._waiting: dict[int, int] = {}
         self._ready: dict[int, tuple[int, bytes]] = {}
         self._spare = os.open(os.devnull, os.O_RDONLY)
@@ -89,7 +94,7 @@ class Nursery:
             self._poll.register(source, select.POLLIN)
 
     def serve(self) -> None:
-        """Handles one thing after the other until the run ends."""
+        """Handles events one after the other until the run ends."""
         while self._running:
             for fd, _ in self._poll.poll():
                 if fd == self._wakeup:
@@ -100,8 +105,8 @@ class Nursery:
                     self._accept()
                 elif fd in self._ready:
                     self._receive_ready(fd)
-                elif fd in self._guests:
-                    self._receive_from_guest(fd)
+                elif fd in self._peers:
+                    self._receive_from_peer(fd)
 
     def _stop(self, *_: object) -> None:
         self._running = False
@@ -121,7 +126,7 @@ class Nursery:
             if message["op"] == "start":
                 self._start(message)
             elif message["op"] == "control":
-                self._pass_on(message)
+                self._forward(message)
             elif message["op"] == "bye":
                 self._running = False
 
@@ -150,17 +155,17 @@ class Nursery:
         self._report(reply=message["id"], pid=pid, port=port)
 
     def _receive_ready(self, fd: int) -> None:
-        pid, text = self._ready[fd]
-        piece = os.read(fd, 4096)
-        text += piece
-        if b"\n" in text or not piece:
+        pid, line = self._ready[fd]
+        data = os.read(fd, 4096)
+        line += data
+        if b"\n" in line or not data:
             self._poll.unregister(fd)
             del self._ready[fd]
             os.close(fd)
-            if b"\n" in text:
-                self._report(event="ready", pid=pid, said=text.decode("utf-8", "replace").strip())
+            if b"\n" in line:
+                self._report(event="ready", pid=pid, line=line.decode("utf-8", "replace").strip())
         else:
-            self._ready[fd] = (pid, text)
+            self._ready[fd] = (pid, line)
 
     def _reap(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -180,72 +185,72 @@ class Nursery:
             connection, _ = self._listener.accept()
         except OSError as error:
             if error.errno in (errno.EMFILE, errno.ENFILE):
-                self._send_away()
-            return  # else it was gone again before it was let in
+                self._reject()
+            return  # for any other error: the peer has closed the connection already
         connection.setblocking(True)
-        self._guests[connection.fileno()] = Guest(connection)
+        self._peers[connection.fileno()] = Peer(connection)
         self._poll.register(connection, select.POLLIN)
 
-    def _send_away(self) -> None:
-        # Left where it is, who waits would keep this loop busy and learn nothing.
+    def _reject(self) -> None:
+        # A connection that is not accepted would wake this loop again and again, and its peer would not learn the reason.
         os.close(self._spare)
         with contextlib.suppress(OSError), self._listener.accept()[0] as connection:
             connection.send(FULL)
         self._spare = os.open(os.devnull, os.O_RDONLY)
 
-    def _receive_from_guest(self, fd: int) -> None:
-        guest = self._guests[fd]
+    def _receive_from_peer(self, fd: int) -> None:
+        peer = self._peers[fd]
         try:
-            messages = guest.receive()
+            messages = peer.receive()
             for message in messages or []:
-                self._handle(guest, message)
+                self._handle(peer, message)
         except (ValueError, TypeError):
-            messages = None  # whoever does not talk as the fakes do does not belong to the run
+            messages = None  # a peer that sends invalid messages is no process of this run
         if messages is None:
             self._disconnect(fd)
 
-    def _handle(self, guest: Guest, message: dict[str, Any]) -> None:
+    def _handle(self, peer: Peer, message: dict[str, Any]) -> None:
         if "hello" in message:
-            self._register(guest, message)
-        elif self._controls.get(guest.pid) is not guest:
-            return  # only a fake that has registered has anything to say
+            self._register(peer, message)
+        elif self._controls.get(peer.pid) is not peer:
+            return  # messages are accepted from registered fakes only
         elif message.get("reply") in self._waiting:
             del self._waiting[message["reply"]]
             self._report(**message)
         elif message.get("event") in ("child-started", "child-exited"):
             self._report(**message)
 
-    def _register(self, guest: Guest, message: dict[str, Any]) -> None:
-        guest.pid = int(message.get("pid", 0))
+    def _register(self, peer: Peer, message: dict[str, Any]) -> None:
+        peer.pid = int(message.get("pid", 0))
         try:
-            guest.connection.sendall(b"ok\n")
+            peer.connection.sendall(b"ok\n")
         except OSError:
             return
         if message["hello"] == "control":
-            self._controls[guest.pid] = guest
+            self._controls[peer.pid] = peer
         else:
             port = message.get("port")
-            name, role = str(message.get("name", guest.pid)), str(message.get("role", ""))
-            self._report(event="joined", pid=guest.pid, ppid=message.get("ppid", 0), name=name, role=role, port=port if isinstance(port, int) else None)
+            name, role = str(message.get("name", peer.pid)), str(message.get("role", ""))
+            self._report(event="joined", pid=peer.pid, ppid=message.get("ppid", 0), name=name, role=role, port=port if isinstance(port, int) else None)
 
     def _disconnect(self, fd: int) -> None:
-        guest = self._guests.pop(fd)
+        peer = self._peers.pop(fd)
         self._poll.unregister(fd)
-        if self._controls.get(guest.pid) is guest:
-            del self._controls[guest.pid]
-            for request in [request for request, pid in self._waiting.items() if pid == guest.pid]:
+        if self._controls.get(peer.pid) is peer:
+            del self._controls[peer.pid]
+            for request in [request for request, pid in self._waiting.items() if pid == peer.pid]:
                 del self._waiting[request]
                 self._report(reply=request, error="the process ended before it answered")
-        guest.close()
+        peer.close()
 
-    def _pass_on(self, message: dict[str, Any]) -> None:
+    def _forward(self, message: dict[str, Any]) -> None:
         control = self._controls.get(message["pid"])
         if control is None:
-            self._report(reply=message["id"], error="the process takes no orders of the library: it is no fake, or it has ended")
+            self._report(reply=message["id"], error="the process accepts no requests from the library: it is no fake, or it has ended")
             return
         self._waiting[message["id"]] = message["pid"]
         try:
             control.send({"id": message["id"], **message["request"]})
         except OSError:
             self._waiting.pop(message["id"])
-            self._report(reply=message["id"], error="the process ended before it was asked")
+            self._report(reply=message["id"], error="the process ended before it received the request")

@@ -1,4 +1,4 @@
-"""The runner's side: one interface for whatever is started, forked warm or exec'ed."""
+"""Starts and controls the processes of a run on behalf of the runner, both forked and executed ones."""
 
 from __future__ import annotations
 
@@ -28,13 +28,24 @@ from .launch import ProgramSpec, module_command, of_descriptors, private
 
 _PLAIN = "/tmp"
 _LONGEST = 103 if sys.platform == "darwin" else 107
-"""Bytes of a unix socket's path."""
+"""Maximum length of a unix socket's path in bytes."""
 _ROOM_FOR_NAMES = len("/clock.sock")
 
 
 @dataclass(eq=False, repr=False)
 class Process:
-    """A process of the run. Equal only to itself: pids come again."""
+    """A process of the run; compared by identity, because pids are reused.
+
+    Attributes:
+        program: that it was started from, None if another process started it.
+        mark: distinguishes it from a later process with the same pid.
+        port: TCP port on which it serves.
+        exit_code: negative for a signal; None while it runs.
+        ready: its ready line.
+        started: when it was registered (monotonic seconds).
+        ended: when its end was noticed (monotonic seconds).
+        signals: signal number -> when the runner sent it last (monotonic nanoseconds).
+    """
 
     pid: int
     name: str
@@ -48,11 +59,10 @@ class Process:
     started: float = 0.0
     ended: float | None = None
     signals: dict[int, int] = field(default_factory=dict)
-    """Signal number -> when the runner sent it last (monotonic nanoseconds)."""
 
     @property
     def alive(self) -> bool:
-        """Whether it has not ended: no exit status came and the process table still has it."""
+        """Whether it has not ended: no exit status has arrived and it is still in the process table."""
         return self.exit_code is None and self.mark is not None and kernel.start_mark(self.pid) == self.mark
 
     @property
@@ -62,14 +72,14 @@ class Process:
 
 
 class Supervisor:
-    """All processes of one run.
+    """All processes of one run, and the connection to the nursery that starts them.
 
     Args:
         preload: modules that the nursery imports before it forks.
         logs: folder for the output of warden and nursery.
 
     Raises:
-        NoRun: there is no folder for its sockets, or its first process cannot be started.
+        NoRun: there is no folder for its sockets, or the warden cannot be started.
     """
 
     def __init__(self, preload: list[str], logs: str):
@@ -94,7 +104,7 @@ class Supervisor:
 
     @property
     def root(self) -> int:
-        """pid of the topmost process of the run."""
+        """pid of the warden, the ancestor of the run's processes."""
         return self._warden.pid
 
     def _start_warden(self, preload: list[str]) -> tuple[subprocess.Popen[bytes], JsonChannel]:
@@ -107,12 +117,12 @@ class Supervisor:
     # --- starting ---
 
     def begin(self, program: ProgramSpec, role: str, *, executed: bool = False) -> int:
-        """Asks for a start without waiting for it; several may be under way.
+        """Requests the start of a program without waiting for it; several requests may be open.
 
         Args:
-            program: what to start.
-            role: what it is.
-            executed: in an interpreter of its own instead of forked from the warm nursery.
+            program: to start.
+            role: of the program.
+            executed: start it in a new interpreter instead of forking the nursery.
 
         Returns:
             A ticket for `await_start`.
@@ -125,7 +135,7 @@ class Supervisor:
             return ticket
 
     def await_start(self, ticket: int, deadline: float) -> Process:
-        """Waits until the process exists.
+        """Waits until the process exists, at most until `deadline` (monotonic seconds).
 
         Raises:
             StartFailed: its port is taken, or the nursery did not answer.
@@ -140,10 +150,10 @@ class Supervisor:
             return self._processes[reply["pid"]]
 
     def await_ready(self, process: Process, deadline: float) -> None:
-        """Waits until a program has said that it serves.
+        """Waits for the ready line of a program, at most until `deadline` (monotonic seconds).
 
         Raises:
-            StartFailed: it ended before, or said nothing within the limit.
+            StartFailed: the program ended first, or the line did not come in time.
         """
         with self._changed:
             self._changed.wait_for(lambda: process.ready is not None or process.exit_code is not None or self._over, max(0.0, deadline - time.monotonic()))
@@ -151,38 +161,45 @@ class Supervisor:
             return
         if process.exit_code is not None:
             raise StartFailed(f"it {ExitStatus(process.exit_code)} while starting, {(process.ended or 0) - process.started:.1f} s after its start")
-        raise StartFailed(self._why_no_answer() if self._over else "it did not say that it serves")
+        raise StartFailed(self._why_no_answer() if self._over else "it did not report in time that it serves")
 
     def adopt(self, pid: int, name: str, role: str, port: int | None = None) -> Process:
-        """Takes a process into the books that somebody else of the run has started."""
+        """Registers a process that another process of the run has started.
+
+        Args:
+            pid: of the process.
+            name: in the run.
+            role: of its program.
+            port: TCP port on which it serves.
+        """
         with self._changed:
-            process = self._enter(pid, name, role, 0, None, port)
+            process = self._register(pid, name, role, 0, None, port)
             process.port = process.port or port
             return process
 
-    # --- what is there ---
+    # --- queries ---
 
     def processes(self) -> list[Process]:
-        """All that were ever known, in order of their start."""
+        """All registered processes, including ended ones, in order of their start."""
         with self._changed:
             return list(self._processes.values())
 
     def find(self, name: str) -> Process | None:
-        """The newest process of this name."""
+        """The process with this name that was started last."""
         return next((process for process in reversed(self.processes()) if process.name == name), None)
 
     def alive(self) -> list[Process]:
-        """All that live."""
+        """All processes that have not ended."""
         return [process for process in self.processes() if process.alive]
 
     def signals_to(self, pid: int) -> dict[int, int]:
-        """Which signals the runner has sent to a process, and when."""
+        """Signals that the runner has sent to a process: number -> time of the last one (monotonic nanoseconds)."""
         with self._changed:
             process = self._processes.get(pid)
         return process.signals if process is not None else {}
 
     def forget(self, ended: list[Process]) -> None:
-        """Strikes ended processes from the books."""
+        """Unregisters ended processes; ignores those that are alive."""
         with self._changed:
             for process in ended:
                 if not process.alive and self._processes.get(process.pid) is process:
@@ -191,10 +208,10 @@ class Supervisor:
     # --- signals and ends ---
 
     def signal(self, process: Process, number: int) -> None:
-        """Sends a signal to this very process, never to a later one with its pid.
+        """Sends a signal to this process, never to a later one with the same pid.
 
         Raises:
-            ProcessLookupError: it has ended.
+            ProcessLookupError: the process has ended.
         """
         if not hasattr(os, "pidfd_open") or portable():
             if not process.alive:
@@ -212,7 +229,7 @@ class Supervisor:
             os.close(fd)
 
     def await_exit(self, process: Process, limit: float) -> int | None:
-        """Waits for the end of a process; its exit code (negative = signal), or None if it lives on."""
+        """Waits for the end of a process, at most `limit` seconds; returns its exit code (negative = signal), or None if it has not ended."""
         deadline = time.monotonic() + limit
         with self._changed:
             self._changed.wait_for(lambda: process.exit_code is not None or self._over, limit)
@@ -221,20 +238,25 @@ class Supervisor:
         return process.exit_code
 
     def await_change(self, condition: Callable[[], bool], deadline: float) -> bool:
-        """Waits until something that the run reports makes the condition true."""
+        """Waits until the condition is true, at most until `deadline` (monotonic seconds); tests it after every message of the run."""
         with self._changed:
             return self._changed.wait_for(condition, max(0.0, deadline - time.monotonic()))
 
     def await_news(self, limit: float) -> None:
-        """Waits until the run reports anything, at most `limit` seconds."""
+        """Waits for the next message of the run, at most `limit` seconds."""
         with self._changed:
             self._changed.wait(limit)
 
     def control(self, process: Process, request: dict[str, Any], limit: float = 5.0) -> Any:
-        """Gives a fake an order and returns its answer.
+        """Sends a request to a fake over the run's socket and returns its answer.
+
+        Args:
+            process: the fake.
+            request: `op` and its arguments.
+            limit: seconds of real time.
 
         Raises:
-            ControlFailed: it is no fake, has ended, refused, or did not answer within the limit.
+            ControlFailed: the process is no fake, has ended, refused, or did not answer within the limit.
         """
         with self._changed:
             ticket = self._send({"op": "control", "pid": process.pid, "request": request})
@@ -247,27 +269,27 @@ class Supervisor:
         return reply["value"]
 
     def close(self) -> None:
-        """Ends the run and everything in it; comes back when warden and nursery are gone."""
+        """Ends the run with all its processes; returns when warden and nursery are gone."""
         if self._closing:
             return
         self._closing = True
         atexit.unregister(self.close)
         if not self._processes and not self._next and not portable():
-            self._warden.kill()  # never used: nobody waits until the nursery has done its imports, which ends with its warden
+            self._warden.kill()  # nothing was started: no need to wait for the nursery's imports, and it ends with its warden
         with contextlib.suppress(OSError):
             self._channel.send({"op": "bye"})
         try:
             kernel.await_end(self._warden.pid, 5)
             self._warden.wait(5)
         except subprocess.TimeoutExpired:
-            self._end_by_hand()
+            self._kill_all()
             self._warden.kill()
             self._warden.wait(5)
         with contextlib.suppress(OSError):
             self._channel.connection.shutdown(socket.SHUT_RDWR)
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    # --- inside ---
+    # --- messages of the nursery ---
 
     def _send(self, message: dict[str, Any]) -> int:
         self._next += 1
@@ -276,7 +298,7 @@ class Supervisor:
             self._channel.send({**message, "id": self._next})
         return self._next
 
-    def _enter(self, pid: int, name: str, role: str, ppid: int, program: ProgramSpec | None, port: int | None) -> Process:
+    def _register(self, pid: int, name: str, role: str, ppid: int, program: ProgramSpec | None, port: int | None) -> Process:
         known = self._processes.get(pid)
         if known is not None and known.exit_code is None:
             known.program = known.program or program
@@ -293,14 +315,14 @@ class Supervisor:
             self._over = True
             self._changed.notify_all()
         if not self._closing:
-            self._end_by_hand()
+            self._kill_all()
 
     def _handle(self, message: dict[str, Any]) -> None:
         with self._changed:
             if "reply" in message:
                 self._note_reply(message)
             elif message["event"] in ("joined", "child-started"):
-                self._enter(message["pid"], message["name"], message["role"], message["ppid"], None, message.get("port"))
+                self._register(message["pid"], message["name"], message["role"], message["ppid"], None, message.get("port"))
             elif message["event"] in ("ready", "exited", "child-exited"):
                 self._note_change(message)
             self._changed.notify_all()
@@ -309,7 +331,7 @@ class Supervisor:
         starting = self._starting.pop(message["reply"], None)
         if starting is not None and "pid" in message:
             program, role = starting
-            self._enter(message["pid"], program.name, role, self._warden.pid, program, message["port"])
+            self._register(message["pid"], program.name, role, self._warden.pid, program, message["port"])
         if message["reply"] in self._replies:
             self._replies[message["reply"]] = message
 
@@ -318,7 +340,7 @@ class Supervisor:
         if process is None or process.exit_code is not None:
             return
         if message["event"] == "ready":
-            process.ready = message["said"]
+            process.ready = message["line"]
         else:
             process.exit_code = message["code"]
             process.ended = time.monotonic()
@@ -326,15 +348,15 @@ class Supervisor:
     def _why_no_answer(self) -> str:
         return f"the nursery of this run ended; {self._log} may say why" if self._over else "the nursery did not answer in time"
 
-    def _end_by_hand(self) -> None:
-        # The nursery is gone: what is known, and what carries the mark of this run, ends here.
+    def _kill_all(self) -> None:
+        # Without the nursery only the registered processes and those whose environment names the run can be found.
         for process in self.alive():
             kernel.kill(process.pid)
         kernel.end_marked(self.address, spare={os.getpid(), self._warden.pid})
 
 
 def socket_folder() -> str:
-    """Makes the folder for the run's sockets: where temporary files are, or in /tmp where that path is too long for a socket.
+    """Creates the folder for the run's sockets: in the folder for temporary files, or in /tmp if that path is too long for a socket.
 
     Raises:
         NoRun: neither can be used.
@@ -354,7 +376,7 @@ def socket_folder() -> str:
 
 
 def await_gone(processes: list[Process], deadline: float) -> list[Process]:
-    """Waits until processes have left the process table, without being their parent; returns those that have not."""
+    """Waits until processes, which need not be children, are gone, at most until `deadline` (monotonic seconds); returns those that are alive."""
     import psutil
 
     objects = []

@@ -1,6 +1,6 @@
-"""The process between robot and the nursery: it clears up when either of them is gone, whatever state the other is in.
+"""The warden: a process between the runner and the nursery that ends all processes of the run when either of them is gone.
 
-It is forked from before the imports, does nothing but wait, and cannot be made to hang by what the nursery does.
+The nursery is forked from it before any further import. The warden only waits, and nothing that the nursery does can block it.
 """
 
 from __future__ import annotations
@@ -23,11 +23,10 @@ def main() -> None:
     """Usage: warden RUNNER_PID RUNNER_FD PRELOAD BLANKS."""
     runner, connection, preload = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
     address = os.environ[environment.RUN]
-    everything = signal.valid_signals()
-    signal.pthread_sigmask(signal.SIG_BLOCK, everything)
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     signal.signal(signal.SIGCONT, lambda *_: None)
     os.setsid()
-    os.umask(0o077)  # what the programs of a run write is for its owner only
+    os.umask(0o077)  # files that the programs of a run write are for their owner only
     become_subreaper()
     signal_at_parents_end(signal.SIGCONT)
     if os.getppid() != runner:
@@ -57,7 +56,7 @@ def main() -> None:
 
 
 def _ended(nursery: int) -> bool:
-    """Reaps what has ended; says whether the nursery was among it."""
+    """Reaps all children that have ended; returns whether the nursery was one of them."""
     while True:
         try:
             pid, _ = os.waitpid(-1, os.WNOHANG)

@@ -1,7 +1,7 @@
-"""A file that grows by whole lines, from several threads, and survives the SIGKILL of its writer.
+"""Files to which several threads append whole lines, and which keep every line when the writer is killed.
 
-A line is stored into memory that the file shares, which costs about half of a `write`; the kernel keeps it, whatever becomes of the process.
-What is reserved and not used yet reads as empty lines.
+A line is stored in a shared memory mapping of the file, which costs about half of a `write`; the kernel keeps it even after a SIGKILL.
+Reserved space that is not used yet reads as empty lines.
 """
 
 from __future__ import annotations
@@ -15,31 +15,35 @@ from typing import Protocol
 _ROOM = 8192
 _MOST = 1 << 16
 _SPARE = 512
-"""Kept free for a last line: that the file cannot grow."""
+"""Bytes kept free for a last line, which says that the file cannot grow."""
 
 
 class LineFile(Protocol):
-    """Takes lines."""
+    """A file to which lines are appended."""
 
     def add(self, line: bytes) -> None:
-        """Appends a line, its newline included; it is in the file when this returns. OSError if there is no room for it."""
+        """Appends a line, including its newline; the line is in the file when this returns.
+
+        Raises:
+            OSError: there is no room for it.
+        """
 
     def add_last(self, line: bytes) -> None:
-        """Appends a short line where there was no room for another one, as far as that can be done, and takes nothing from now on."""
+        """Appends a short line after `add` has failed, if that is possible, and closes the file."""
 
     def close(self) -> None:
-        """Takes nothing from now on."""
+        """Closes the file; lines that are added later are discarded."""
 
 
 def open_line_file(path: str, *, alone: bool) -> LineFile:
-    """Opens a file for its owner's eyes only, or goes on with one that is there.
+    """Opens a file to append to it, or creates it, readable only by its owner.
 
     Args:
         path: of the file.
-        alone: nobody else ever writes to it, and nobody follows it as it grows (which needs a `write`).
+        alone: no other process writes to it or follows it as it grows (following needs a `write` for each line).
 
     Raises:
-        OSError: it cannot be opened or has no room.
+        OSError: it cannot be opened, or there is no room.
     """
     if alone:
         return MappedLineFile(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
@@ -47,7 +51,7 @@ def open_line_file(path: str, *, alone: bool) -> LineFile:
 
 
 class WrittenLineFile:
-    """One `write` a line."""
+    """LineFile that uses one `write` per line."""
 
     def __init__(self, fd: int):
         self._fd: int | None = fd
@@ -58,20 +62,20 @@ class WrittenLineFile:
             os.write(self._fd, line)
 
     def add_last(self, line: bytes) -> None:
-        """Appends a line if there is room for it, and takes nothing from now on."""
+        """Appends a line if there is room for it, and closes the file."""
         with contextlib.suppress(OSError):
             self.add(line)
         self.close()
 
     def close(self) -> None:
-        """Takes nothing from now on."""
+        """Closes the file; lines that are added later are discarded."""
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
 
 
 class MappedLineFile:
-    """LineFile in a mapping that grows by blocks of empty lines."""
+    """LineFile in a memory mapping that grows by blocks of empty lines."""
 
     def __init__(self, fd: int):
         self._fd = fd
@@ -94,12 +98,12 @@ class MappedLineFile:
             if end > self._room - _SPARE:
                 self._reserve(max(len(line), min(self._room, _MOST)))
                 self._memory.close()
-                self._memory = mmap.mmap(self._fd, self._room)  # `resize` is not there on every system
+                self._memory = mmap.mmap(self._fd, self._room)  # `resize` does not exist on every system
             self._memory[at:end] = line
             self._at = end
 
     def add_last(self, line: bytes) -> None:
-        """Appends a line of at most 512 bytes, for which room was kept, and takes nothing from now on."""
+        """Appends a line of at most 512 bytes to the reserved space, and closes the file."""
         with self._lock:
             if self._open and self._at + len(line) <= self._room:
                 self._memory[self._at : self._at + len(line)] = line
@@ -107,7 +111,7 @@ class MappedLineFile:
         self.close()
 
     def close(self) -> None:
-        """Takes nothing from now on, and gives back what was reserved; in a fork of its owner it does nothing."""
+        """Closes the file and truncates it to what was written; does nothing in a fork of the process that opened it."""
         with self._lock:
             if self._open and os.getpid() == self._pid:
                 self._open = False
@@ -116,7 +120,7 @@ class MappedLineFile:
                 os.close(self._fd)
 
     def _reserve(self, size: int) -> None:
-        # Written, not just declared: a disk that is full says so here, and not by a SIGBUS later.
+        # Written, not just truncated to size: a full disk then raises here, instead of causing a SIGBUS later.
         done = 0
         while done < size:
             done += os.pwrite(self._fd, b"\n" * (size - done), self._room + done)

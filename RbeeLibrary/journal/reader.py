@@ -1,4 +1,4 @@
-"""Reading journals: what programs wrote, put together and set in order."""
+"""Reads the journals of programs and assembles requests from their records."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ NEAREST = 3
 class RequestRecord:
     """A request that a program received: `${r.method}`, `${r.path}`, `${r.status}`, `${r.caller}`, `${r.body}`, `${r.start}`, `${r.end}`.
 
-    `start` and `end` are seconds of the run's clock, `ns` the time of arrival on the machine's clock. Status and end are None as long as there is none.
+    `start` and `end` are seconds of the run's clock; `ns` is the time of arrival on the machine's clock (monotonic nanoseconds). Status and end are None
+    while the request is not answered.
     """
 
     program: str
@@ -39,9 +40,9 @@ class RequestRecord:
 
 @dataclass(frozen=True)
 class WantedRequest:
-    """A request that is looked for; None fits all, a path that ends in `*` fits all that begin like it.
+    """Pattern for requests: None matches any value, a path that ends in `*` matches all paths with this prefix.
 
-    With a status only requests fit that have been answered with it: one that still runs has none.
+    A status matches only requests that were answered with it; a request that still runs has no status.
     """
 
     program: str
@@ -54,7 +55,7 @@ class WantedRequest:
         return " ".join(word for word in (self.program, self.method, self.path, answered) if word)
 
     def fits(self, record: RequestRecord) -> bool:
-        """Whether a record is such a request."""
+        """Whether a request matches."""
         if record.program != self.program or self.method not in (None, record.method) or self.status not in (None, record.status):
             return False
         if self.path is None:
@@ -63,7 +64,7 @@ class WantedRequest:
 
 
 def entries(path: Path, *, tokens: bool = True) -> Iterator[dict[str, Any]]:
-    """The records of one file, with or without those of tokens; a line that is just being written, or was cut by a SIGKILL, is left out."""
+    """Records of one file, with or without token records; skips lines that are incomplete because they are being written or their writer was killed."""
     if not path.exists():
         return
     for line in path.read_bytes().rstrip().splitlines():
@@ -78,7 +79,7 @@ def entries(path: Path, *, tokens: bool = True) -> Iterator[dict[str, Any]]:
 
 
 def first_stamp(path: Path) -> int:
-    """When a journal began, monotonic nanoseconds; 0 for one that is empty."""
+    """Time of the first record of a journal in monotonic nanoseconds; 0 if it is empty."""
     with path.open("rb") as file:
         line = file.readline()
     try:
@@ -88,7 +89,12 @@ def first_stamp(path: Path) -> int:
 
 
 def requests(program: str, paths: Iterable[Path]) -> list[RequestRecord]:
-    """The requests that a program received, in order of arrival; its journals may be several, one for every process of its name."""
+    """Requests that a program received, in order of arrival.
+
+    Args:
+        program: name of the program.
+        paths: its journals, one for every process of this name.
+    """
     found = []
     for path in paths:
         open_requests: dict[int, RequestRecord] = {}
@@ -107,23 +113,23 @@ def requests(program: str, paths: Iterable[Path]) -> list[RequestRecord]:
 
 
 def nearest(wanted: WantedRequest, records: list[RequestRecord], after: int) -> list[str]:
-    """The requests that come closest to one that is missing, each with what differs.
+    """Describes the received requests that are most similar to a missing one, each with its differences.
 
     Args:
-        wanted: the request.
+        wanted: the missing request.
         records: all requests of all programs.
-        after: it should have come after this moment (nanoseconds).
+        after: time after which the request was expected (monotonic nanoseconds).
     """
     closest: dict[tuple[str, str, str], RequestRecord] = {}
     for record in records:
         key = (record.program, record.method, record.path)
         if key not in closest or abs(record.ns - after) < abs(closest[key].ns - after):
             closest[key] = record
-    ranked = sorted(closest.values(), key=lambda record: (-_likeness(wanted, record), abs(record.ns - after)))
+    ranked = sorted(closest.values(), key=lambda record: (-_similarity(wanted, record), abs(record.ns - after)))
     return [f"{record} ({', '.join(_differences(wanted, record, after))})" for record in ranked[:NEAREST]]
 
 
-def _likeness(wanted: WantedRequest, record: RequestRecord) -> float:
+def _similarity(wanted: WantedRequest, record: RequestRecord) -> float:
     path = SequenceMatcher(None, (wanted.path or record.path).rstrip("*"), record.path).ratio()
     return 2 * path + (wanted.program == record.program) + 0.5 * (wanted.method in (None, record.method))
 
@@ -139,10 +145,10 @@ def _differences(wanted: WantedRequest, record: RequestRecord, after: int) -> li
     if wanted.status not in (None, record.status):
         found.append(f"{f'answered with {record.status}' if record.status is not None else 'not answered yet'} instead of {wanted.status}")
     if record.ns < after:
-        found.append(f"{_span(after - record.ns)} too early")
+        found.append(f"{_duration(after - record.ns)} too early")
     return found or ["fits"]
 
 
-def _span(nanoseconds: int) -> str:
+def _duration(nanoseconds: int) -> str:
     milliseconds = nanoseconds / 1e6
     return f"{milliseconds:.1f} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.1f} s"

@@ -1,6 +1,6 @@
-"""What a process did, line by line, in its own file (contract 18).
+"""Writes the journal of a process: one JSON record per line, in a file of its own (contract 18).
 
-A record is in the file before what it tells has left the process: a SIGKILL loses nothing.
+A record is in the file before its effect is visible to other processes: a SIGKILL loses nothing.
 """
 
 from __future__ import annotations
@@ -19,32 +19,32 @@ from .line_file import LineFile, open_line_file
 SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization", "x-api-key"})
 _open: list[LineFile] = []
 
-_text = json.encoder.encode_basestring_ascii
+_encode_text = json.encoder.encode_basestring_ascii
 _encode = json.JSONEncoder(separators=(",", ":"), default=str).encode
 
 
-def _simple(value: Any) -> str:
-    """A value as JSON; texts and numbers, which are most of it, without the detour over an encoder."""
+def _to_json(value: Any) -> str:
+    """Encodes a value as JSON; strings and integers, the most frequent values, bypass the general encoder."""
     kind = type(value)
     if kind is str:
-        return _text(value)
+        return _encode_text(value)
     return repr(value) if kind is int else _encode(value)
 
 
 class Journal:
-    """Appends records to a file; without a file it takes them and keeps nothing.
+    """Appends records to a file.
 
     Args:
-        path: of the file.
-        program: who writes.
-        clock: the run's.
-        alone: whether the file is this journal's alone, which makes a record cheaper; others may follow it and write to it otherwise.
-        on_lost: is told why the file cannot be written, and then nothing is; without it the error is raised.
-            What is checked against a journal with gaps proves nothing.
+        path: of the file, None = records are discarded.
+        program: name of the program.
+        clock: of this process.
+        alone: whether no other process writes to the file or follows it, which makes a record cheaper.
+        on_lost: called with the reason when the file cannot be written; later records are discarded. Without it the error is raised.
+            It should end the program, because checks against a journal with gaps prove nothing.
     """
 
     def __init__(self, path: str | None, program: str, clock: Clock, *, alone: bool = False, on_lost: Callable[[str], object] | None = None):
-        self._who = f'"program":{json.dumps(program)},"pid":{os.getpid()},'
+        self._writer = f'"program":{json.dumps(program)},"pid":{os.getpid()},'
         self._epoch = time.time() - time.monotonic()
         self._clock = clock
         self._path = path
@@ -58,7 +58,7 @@ class Journal:
             _open.append(self._lines)
 
     def close(self) -> None:
-        """Keeps nothing from now on."""
+        """Closes the file; later records are discarded."""
         if self._lines is not None:
             with contextlib.suppress(ValueError):
                 _open.remove(self._lines)
@@ -66,7 +66,7 @@ class Journal:
             self._lines = None
 
     def record(self, record: str, **fields: Any) -> None:
-        """Writes one record with its stamps: monotonic nanoseconds, the run's clock, wall time."""
+        """Writes one record with its timestamps: monotonic nanoseconds, the run's clock, wall time."""
         lines = self._lines
         if lines is None:
             return
@@ -79,8 +79,8 @@ class Journal:
     def _line(self, record: str, fields: dict[str, Any]) -> bytes:
         ns = time.monotonic_ns()
         head = b'{"ns":%d,"clock":%.6f,"wall":%.6f,' % (ns, self._clock.now(), self._epoch + ns * 1e-9)
-        tail = "".join([f',"{name}":{_simple(value)}' for name, value in fields.items()])
-        return head + f'{self._who}"record":"{record}"{tail}}}\n'.encode()
+        tail = "".join([f',"{name}":{_to_json(value)}' for name, value in fields.items()])
+        return head + f'{self._writer}"record":"{record}"{tail}}}\n'.encode()
 
     def _lose(self, error: OSError) -> None:
         if self._on_lost is None:
@@ -89,9 +89,9 @@ class Journal:
         self._on_lost(f"the journal {self._path} cannot be written: {error.strerror}")
 
     def series(self, record: str, **fields: Any) -> Callable[[int], None]:
-        """A short way for records that come by the thousand and differ in their `index` only, such as tokens: what they have in common is written once."""
-        common = "".join([f',"{name}":{_simple(value)}' for name, value in fields.items()])
-        rest = f'{self._who}"record":"{record}"{common},"index":'.replace("%", "%%").encode()
+        """Returns a fast writer for many records that differ only in their `index`, such as tokens: the common fields are encoded once."""
+        common = "".join([f',"{name}":{_to_json(value)}' for name, value in fields.items()])
+        rest = f'{self._writer}"record":"{record}"{common},"index":'.replace("%", "%%").encode()
         line = b'{"ns":%d,"clock":%.6f,' + rest + b"%d}\n"
         if self._lines is None:
             return lambda index: None
@@ -109,19 +109,19 @@ class Journal:
 
 
 def close_journals() -> None:
-    """Before a process exits: what its journals have reserved is given back."""
+    """Closes all journals of this process, so that their reserved space is released; to be called before it exits."""
     for lines in _open:
         lines.close()
 
 
-def journal_path(asked: str | None, name: str) -> str | None:
-    """The file of a process: the one asked for, else one of its own in the folder of the run."""
+def journal_path(requested: str | None, name: str) -> str | None:
+    """Path of a process's journal: the requested one, otherwise a new file in the run's folder for journals, otherwise None."""
     folder = os.environ.get(environment.JOURNALS)
-    if asked or not folder:
-        return asked
+    if requested or not folder:
+        return requested
     return os.path.join(folder, f"{name}-{os.getpid()}.jsonl")
 
 
 def without_secrets(headers: dict[str, str]) -> dict[str, str]:
-    """Headers as a journal may show them."""
+    """Headers with the values of secret ones replaced by `***`."""
     return {name: "***" if name.lower() in SECRET_HEADERS else value for name, value in headers.items()}

@@ -1,13 +1,12 @@
 """The group Judgement: checks of the behaviour of a whole fleet and of its tokens."""
 
-from datetime import timedelta
-
 from robot.api import logger
 from robot.api.deco import keyword
 
 from ..report.fleet_rules import FleetRule
 from ..session.session import Session
 from ..session.types import Mark, TokenTexts
+from .argument_types import Span
 
 
 class BehaviourKeywords:
@@ -17,7 +16,7 @@ class BehaviourKeywords:
         self._session = session
 
     @keyword
-    def fleet_should_have_behaved(self, *allowed: FleetRule, since: Mark | None = None, within: timedelta | None = None) -> None:
+    def fleet_should_have_behaved(self, *allowed: FleetRule, since: Mark = None, within: Span = None) -> None:
         """Checks the behaviour of all programs of the test against rules; meant for test teardowns.
 
         | rule | broken when |
@@ -53,7 +52,7 @@ class BehaviourKeywords:
         logger.info("the fleet behaved")
 
     @keyword
-    def tokens_should_add_up(self, *, texts: TokenTexts = TokenTexts.any, since: Mark | None = None) -> None:
+    def tokens_should_add_up(self, *, texts: TokenTexts = TokenTexts.any, since: Mark = None) -> None:
         """Compares the tokens that clients received with those that workers recorded, for all inferences of the test. Contract 6.5, 7.4.
 
         Every inference has ended and was answered by one worker. No token is duplicated, missing or invented, and an inference that is done has all of them.

@@ -13,6 +13,10 @@ from ..session.artifacts import write_private
 from ..session.judging.chaos_run import ChaosRun
 from ..session.session import Session
 from ..session.types import FaultKind
+from .argument_types import Default, PositiveCount, Span
+
+_MINUTE: Any = Default(timedelta(minutes=1))
+_STEPS: Any = Default(20)
 
 
 class ChaosKeywords:
@@ -26,9 +30,9 @@ class ChaosKeywords:
         self,
         *faults: FaultKind,
         seed: int = 1,
-        duration: timedelta = timedelta(seconds=60),
-        steps: int = 20,
-        shrink: timedelta = timedelta(seconds=60),
+        duration: Span = _MINUTE,
+        steps: PositiveCount = _STEPS,
+        shrink: Span = _MINUTE,
     ) -> list[str]:
         """Runs a random schedule of inferences, cancellations, signals, restarts and faults, then checks the fleet.
 

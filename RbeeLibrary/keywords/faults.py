@@ -1,6 +1,6 @@
 """The group Faults: arming faults in fake programs and counting their hits."""
 
-from datetime import timedelta
+from typing import Any
 
 from robot.api import logger
 from robot.api.deco import keyword
@@ -8,7 +8,11 @@ from robot.api.deco import keyword
 from ..session.assertions import Check
 from ..session.session import Session
 from ..session.types import ArmedFault, Daemon, FaultKind
+from .argument_types import Count, Default, PositiveCount, RequestPath, Share, Span, StatusCode
 from .option_arguments import asserting
+
+_NONE: Any = Default(0)
+_ALWAYS: Any = Default(1.0)
 
 
 class FaultKeywords:
@@ -23,17 +27,17 @@ class FaultKeywords:
         name: str | Daemon,
         kind: FaultKind,
         *,
-        path: str | None = None,
-        after_tokens: int = 0,
-        after_bytes: int | None = None,
-        after_requests: int = 0,
-        times: int = 0,
-        probability: float = 1.0,
+        path: RequestPath = None,
+        after_tokens: Count = _NONE,
+        after_bytes: Count = None,
+        after_requests: Count = _NONE,
+        times: Count = _NONE,
+        probability: Share = _ALWAYS,
         seed: int = 0,
-        delay: timedelta | None = None,
-        status: int | None = None,
+        delay: Span = None,
+        status: StatusCode = None,
         code: str | None = None,
-        layer: int | None = None,
+        layer: PositiveCount = None,
     ) -> ArmedFault:
         """Arms a fault in a fake program until the end of the test. Contract 19.
 

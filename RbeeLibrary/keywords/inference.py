@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 from robot.api import logger
 from robot.api.deco import keyword
@@ -9,12 +10,16 @@ from robot.api.types import Secret
 
 from ..listener.stream_log import log_stream
 from ..protocol.model_reference import NO_MODEL
-from ..session.assertions import Check, Value
+from ..session.assertions import Check, Hopeless, Value, shown
 from ..session.inference.inference_client import OVER, Inference
 from ..session.inference.inferences import await_end, next_token, token_gap, tokens_so_far
 from ..session.session import Session
 from ..session.types import CancelBy, Daemon, InferenceState, Statistic
+from .argument_types import Count, Default, Span, TokenCount
 from .option_arguments import asserting
+
+_ONE: Any = Default(1)
+_TOKENS: Any = Default(20)
 
 
 class InferenceKeywords:
@@ -32,13 +37,13 @@ class InferenceKeywords:
         node: str | None = None,
         model: str = NO_MODEL,
         backend: str | None = None,
-        device: int | None = None,
-        max_tokens: int | None = 20,
+        device: Count = None,
+        max_tokens: TokenCount = _TOKENS,
         temperature: float | None = None,
         seed: int | None = None,
         api_key: str | Secret | None = None,
         request_id: str | None = None,
-        timeout: timedelta | None = None,
+        timeout: Span = None,
     ) -> Inference:
         """Submits an inference and returns at once; the answer is read in the background.
 
@@ -81,7 +86,13 @@ class InferenceKeywords:
         return inference
 
     @keyword
-    def wait_for_tokens(self, inference: Inference, count: int = 1, *, within: timedelta | None = None) -> list[str]:
+    def wait_for_tokens(
+        self,
+        inference: Inference,
+        count: Count = _ONE,
+        *,
+        within: Span = None,
+    ) -> list[str]:
         """Waits until a number of tokens of an inference have arrived.
 
         Args:
@@ -95,12 +106,12 @@ class InferenceKeywords:
         Raises:
             AssertionError: the inference ended early, or the tokens did not arrive in time.
         """
-        texts = tokens_so_far(inference, count, self._limit(within))
+        texts = tokens_so_far(inference, count, self._limit(within), self._session.run.held_clock)
         logger.info(f"{inference} has brought {len(texts)} tokens")
         return texts
 
     @keyword
-    def read_token(self, inference: Inference, *, within: timedelta | None = None) -> str:
+    def read_token(self, inference: Inference, *, within: Span = None) -> str:
         """Waits for the next token that has not been read yet.
 
         Args:
@@ -113,12 +124,12 @@ class InferenceKeywords:
         Raises:
             AssertionError: the inference ended early, or no token arrived in time.
         """
-        text = next_token(inference, self._limit(within))
+        text = next_token(inference, self._limit(within), self._session.run.held_clock)
         logger.info(f"token {inference.read - 1} of {inference} is {text!r}")
         return text
 
     @keyword
-    def wait_until_inference_ends(self, inference: Inference, *, within: timedelta | None = None) -> InferenceState:
+    def wait_until_inference_ends(self, inference: Inference, *, within: Span = None) -> InferenceState:
         """Waits until an inference has ended, successfully or not.
 
         Args:
@@ -131,7 +142,7 @@ class InferenceKeywords:
         Raises:
             AssertionError: the inference did not end in time.
         """
-        state = await_end(inference, self._limit(within))
+        state = await_end(inference, self._limit(within), self._session.run.held_clock)
         logger.info(f"{inference} is {state.value} after {len(inference.tokens)} tokens{inference.why()}")
         log_stream(inference)
         return state
@@ -150,7 +161,7 @@ class InferenceKeywords:
         logger.info(f"{name} answers {prompt or 'everything'} with {text!r}")
 
     @keyword
-    def cancel_inference(self, inference: Inference, *, by: CancelBy = CancelBy.delete, within: timedelta | None = None) -> InferenceState:
+    def cancel_inference(self, inference: Inference, *, by: CancelBy = CancelBy.delete, within: Span = None) -> InferenceState:
         """Cancels an inference and waits for its end.
 
         Args:
@@ -178,7 +189,14 @@ class InferenceKeywords:
         Returns:
             The state.
         """
-        return self._verify(inference, f"state of {inference}", lambda: inference.state, check)
+
+        def read() -> InferenceState:
+            state = inference.state
+            if check.operator == "==" and state in OVER and state is not check.expected:
+                raise Hopeless(f"state of {inference} is {state.value}{inference.why()}, which is final, expected == {shown(check.expected)}")
+            return state
+
+        return self._verify(inference, f"state of {inference}", read, check)
 
     @keyword
     @asserting(int, "number")
@@ -239,5 +257,5 @@ class InferenceKeywords:
             log_stream(inference)
         return value
 
-    def _limit(self, within: timedelta | None) -> float:
+    def _limit(self, within: Span | None) -> float:
         return self._session.settings.timeout(within)

@@ -13,9 +13,11 @@ from ..session.assertions import Check
 from ..session.programs.nodes import SshCall
 from ..session.session import Session
 from ..session.types import Daemon, Node, ProgramName, SshOutcome, SshServer
+from .argument_types import Default, HubFile, SizeText, Span
 from .option_arguments import asserting, option_values, takes_options
 
 _OF_A_NODE = ("fault", "journal", "die_with_parent", "addr", "node_name", "host", "port", "queen_url", "callback_url", "worker_id", "api_key", "models_db")
+_AT_ONCE: Any = Default(timedelta(0))
 
 
 class InfrastructureKeywords:
@@ -32,9 +34,9 @@ class InfrastructureKeywords:
         self,
         name: ProgramName = "hub",  # type: ignore[assignment]
         *,
-        files: list[str] | str | None = None,
+        files: list[HubFile] | HubFile = None,
         token: str | Secret | None = None,
-        timeout: timedelta | None = None,
+        timeout: Span = None,
         **options: Any,
     ) -> Daemon:
         """Starts a model hub and waits until it accepts requests. Contract 9.2.
@@ -68,11 +70,11 @@ class InfrastructureKeywords:
         *,
         ssh: SshOutcome = SshOutcome.ok,
         server: SshServer = SshServer.scripted,
-        delay: timedelta = timedelta(0),
+        delay: Span = _AT_ONCE,
         host: str | None = None,
         installed: bool = True,
         hub: str | None = "hub",
-        timeout: timedelta | None = None,
+        timeout: Span = None,
         **options: Any,
     ) -> Node:
         """Sets up a node: a machine that `ssh` reaches, with an installed hive that is not running yet. Contract 8.6.
@@ -146,7 +148,7 @@ class InfrastructureKeywords:
         name: ProgramName = "line",  # type: ignore[assignment]
         *,
         to: str | Daemon,
-        timeout: timedelta | None = None,
+        timeout: Span = None,
         **options: Any,
     ) -> Daemon:
         """Starts a TCP relay ("line") in front of a program: connections to its `url` are forwarded to the program. Contract 19.
@@ -197,7 +199,7 @@ class InfrastructureKeywords:
         self._order(name, {"op": "mend"})
 
     @keyword
-    def limit_line(self, rate: str, name: str | Daemon = "line") -> None:
+    def limit_line(self, rate: SizeText, name: str | Daemon = "line") -> None:
         """Limits the transfer rate of a line in each direction, on the run's clock.
 
         Args:
@@ -216,5 +218,5 @@ class InfrastructureKeywords:
             raise UsageError(str(error)) from None
         logger.info(f"{daemon}: {order['op']}{' ' + order['rate'] if 'rate' in order else ''}")
 
-    def _deadline(self, timeout: timedelta | None) -> float:
+    def _deadline(self, timeout: Span | None) -> float:
         return self._session.start.deadline(None if timeout is None else timeout.total_seconds())

@@ -14,7 +14,11 @@ from ..session.journals import Gaps
 from ..session.run import OWN_JOURNAL
 from ..session.session import Session
 from ..session.types import Daemon, Mark
+from .argument_types import Default, RequestPath, Span, StatusCode
 from .option_arguments import asserting
+
+_TOLERANCE: Any = Default(timedelta(milliseconds=50))
+_AT_ONCE: Any = Default(timedelta(0))
 
 
 class JournalKeywords:
@@ -34,7 +38,7 @@ class JournalKeywords:
 
     @keyword
     def get_requests(
-        self, name: str | Daemon, method: str | None = None, path: str | None = None, *, status: int | None = None, since: Mark | None = None
+        self, name: str | Daemon, method: str | None = None, path: RequestPath = None, *, status: StatusCode = None, since: Mark = None
     ) -> list[RequestRecord]:
         """Reads the requests that a fake has received, in order of arrival.
 
@@ -53,7 +57,7 @@ class JournalKeywords:
     @keyword
     @asserting(int, "number")
     def get_request_count(
-        self, name: str | Daemon, method: str | None, path: str | None, *, status: int | None = None, since: Mark | None = None, check: Check
+        self, name: str | Daemon, method: str | None, path: RequestPath | None, *, status: StatusCode = None, since: Mark = None, check: Check
     ) -> int:
         """Counts the requests that a fake has received, and checks the number if an operator is given.
 
@@ -79,7 +83,7 @@ class JournalKeywords:
     @keyword
     @asserting(list[timedelta], "gaps")
     def get_request_gaps(
-        self, name: str | Daemon, method: str, path: str, *, tolerance: timedelta = timedelta(milliseconds=50), since: Mark | None = None, check: Check
+        self, name: str | Daemon, method: str, path: RequestPath, *, tolerance: Span = _TOLERANCE, since: Mark = None, check: Check
     ) -> list[timedelta]:
         """Reads the times between requests on the run's clock, and checks them if an operator is given.
 
@@ -106,7 +110,7 @@ class JournalKeywords:
         return self._session.verify(f"gaps between requests {method} {path} at {name}", read, check)
 
     @keyword
-    def requests_should_be_in_order(self, *requests: str, since: Mark | None = None, within: timedelta | None = None) -> None:
+    def requests_should_be_in_order(self, *requests: str, since: Mark = None, within: Span = None) -> None:
         """Checks that requests arrived in this order, across all programs; other requests may lie between them.
 
         If one is missing, the message lists the three most similar requests, also those at other programs and those that came too early.
@@ -135,9 +139,7 @@ class JournalKeywords:
         logger.info(f"{len(wanted)} requests came in this order")
 
     @keyword
-    def no_request_should_come(
-        self, name: str | Daemon, method: str | None, path: str | None, *, during: timedelta = timedelta(0), since: Mark | None = None
-    ) -> None:
+    def no_request_should_come(self, name: str | Daemon, method: str | None, path: RequestPath | None, *, during: Span = _AT_ONCE, since: Mark = None) -> None:
         """Checks that a program has not received a request, and does not receive it for a while.
 
         Args:
@@ -157,7 +159,7 @@ class JournalKeywords:
             raise AssertionError(f"{received[0]} came from {received[0].caller}, expected none")
 
     @keyword
-    def get_records(self, name: str | Daemon | None, *kinds: str, since: Mark | None = None, **fields: Any) -> list[DotDict]:
+    def get_records(self, name: str | Daemon | None, *kinds: str, since: Mark = None, **fields: Any) -> list[DotDict]:
         """Reads journal records of any kind, in order of time. Contract 18.
 
         ```robotframework
@@ -176,7 +178,7 @@ class JournalKeywords:
         names = None if name is None else [str(name) if str(name) == OWN_JOURNAL else self._session.programs.find(name).name]
         return [DotDict(entry) for entry in self._session.journals.records(names, kinds, since, **fields)]
 
-    def _wanted(self, name: str | Daemon, method: str | None, path: str | None, status: int | None) -> WantedRequest:
+    def _wanted(self, name: str | Daemon, method: str | None, path: RequestPath | None, status: int | None) -> WantedRequest:
         return WantedRequest(self._session.programs.find(name).name, method, path, status)
 
 

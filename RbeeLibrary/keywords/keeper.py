@@ -1,7 +1,6 @@
 """The group Keeper: running rbee's command line."""
 
 import shlex
-from datetime import timedelta
 from html import escape
 
 from robot.api import logger
@@ -13,6 +12,7 @@ from ..protocol.options import take_secrets
 from ..run.exit_status import ExitStatus
 from ..session.session import Session
 from ..session.types import Daemon, KeeperResult, ProgramName
+from .argument_types import Span
 
 _RUN_LIMIT = 30.0
 _SHOWN = 4000
@@ -30,7 +30,7 @@ class KeeperKeywords:
         *arguments: str,
         api_key: str | Secret | None = None,
         env: dict[str, str] | None = None,
-        timeout: timedelta | None = None,
+        timeout: Span = None,
         program: str | None = None,
     ) -> KeeperResult:
         """Runs a keeper command and waits for its end. Contract 7.
@@ -65,7 +65,7 @@ class KeeperKeywords:
         name: ProgramName = "keeper",  # type: ignore[assignment]
         api_key: str | Secret | None = None,
         env: dict[str, str] | None = None,
-        timeout: timedelta | None = None,
+        timeout: Span = None,
         program: str | None = None,
     ) -> Daemon:
         """Starts a keeper command without waiting for its end. Contract 7.

@@ -14,12 +14,15 @@ from ..run.exit_status import ExitStatus
 from ..session.assertions import Check
 from ..session.session import Session
 from ..session.types import Daemon, ProgramName, StartedFleet, State
+from .argument_types import Count, Default, PositiveCount, Span
 from .option_arguments import option_values, takes_options
 
 _IDENTITY = ("worker_id", "callback_url", "journal", "die_with_parent", "addr", "node_name", "config", "advertise_host")
 _HIVE = ("journal", "die_with_parent", "addr", "worker_id", "callback_url", "advertise_host")
 _QUEEN = ("journal", "die_with_parent", "config", "api_key")
 _WORKER_OF_A_FLEET = (*_IDENTITY, "port", "queen_url", "host", "api_key", "report_version", "max_lifetime", "keep_alive", "slots")
+_ONE: Any = Default(1)
+_NONE: Any = Default(0)
 
 
 class LifecycleKeywords:
@@ -33,12 +36,12 @@ class LifecycleKeywords:
     def start_fleet(
         self,
         *,
-        hives: int = 1,
-        workers: int = 0,
-        slots: int | None = None,
+        hives: Count = _ONE,
+        workers: Count = _NONE,
+        slots: PositiveCount = None,
         api_key: str | Secret | None = None,
         prefix: str = "",
-        timeout: timedelta | None = None,
+        timeout: Span = None,
         **options: Any,
     ) -> StartedFleet:
         """Starts a queen, hives and workers in parallel, and waits until all are idle.
@@ -73,7 +76,7 @@ class LifecycleKeywords:
         *,
         api_key: str | Secret | None = None,
         until: State = State.idle,
-        timeout: timedelta | None = None,
+        timeout: Span = None,
         env: dict[str, str] | None = None,
         program: str | None = None,
         **options: Any,
@@ -108,7 +111,7 @@ class LifecycleKeywords:
         node_name: str | None = None,
         api_key: str | Secret | None = None,
         until: State = State.idle,
-        timeout: timedelta | None = None,
+        timeout: Span = None,
         env: dict[str, str] | None = None,
         program: str | None = None,
         **options: Any,
@@ -146,10 +149,10 @@ class LifecycleKeywords:
         name: ProgramName = "worker-1",  # type: ignore[assignment]
         *,
         hive: str | None = "hive",
-        slots: int | None = None,
+        slots: PositiveCount = None,
         api_key: str | Secret | None = None,
         until: State = State.idle,
-        timeout: timedelta | None = None,
+        timeout: Span = None,
         env: dict[str, str] | None = None,
         program: str | None = None,
         **options: Any,
@@ -180,7 +183,7 @@ class LifecycleKeywords:
         return _logged(daemon)
 
     @keyword
-    def stop(self, name: str | Daemon, *, timeout: timedelta | None = None) -> int:
+    def stop(self, name: str | Daemon, *, timeout: Span = None) -> int:
         """Stops a program gracefully (SIGTERM) and waits for its end.
 
         A frozen program is resumed first, a held clock runs while the keyword waits. A program that does not end in time gets SIGKILL, and the keyword fails.
@@ -200,7 +203,7 @@ class LifecycleKeywords:
         return code
 
     @keyword
-    def kill(self, name: str | Daemon, *, timeout: timedelta | None = None) -> int:
+    def kill(self, name: str | Daemon, *, timeout: Span = None) -> int:
         """Kills a program (SIGKILL) and waits for its end.
 
         Args:
@@ -259,7 +262,7 @@ class LifecycleKeywords:
         self._send(name, signal.SIGCONT)
 
     @keyword
-    def restart(self, name: str | Daemon, *, timeout: timedelta | None = None) -> Daemon:
+    def restart(self, name: str | Daemon, *, timeout: Span = None) -> Daemon:
         """Stops a program if it is running, and starts it again on the same port, with the same options and files.
 
         A worker of a hive is spawned by that hive again.
@@ -276,7 +279,7 @@ class LifecycleKeywords:
         return daemon
 
     @keyword
-    def stop_all(self, *, timeout: timedelta | None = None) -> None:
+    def stop_all(self, *, timeout: Span = None) -> None:
         """Stops all programs gracefully; hives end their workers.
 
         Programs that do not end in time get SIGKILL.
@@ -299,7 +302,7 @@ def is_none(name: str | None) -> bool:
     return name is None or name.strip().lower() == "none"
 
 
-def _seconds(timeout: timedelta | None) -> float | None:
+def _seconds(timeout: Span | None) -> float | None:
     return None if timeout is None else timeout.total_seconds()
 
 

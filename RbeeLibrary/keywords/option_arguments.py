@@ -5,19 +5,19 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
-import typing
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, TypeVar
 
 from robot.api.types import Secret
 
-from ..protocol.options import DaemonOptions, base_type, default_text, types_of
-from ..protocol.units import ByteSize, Duration
+from ..errors import UsageError
+from ..protocol.options import DaemonOptions, default_text, types_of
+from ..protocol.units import Duration
 from ..session.assertions import Check, Operator
+from .argument_types import Span, option_type
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-Text = str | Secret
 _FAILURE = "the value did not meet the expectation in time; the message has its last value."
 
 
@@ -37,7 +37,7 @@ def takes_options(*programs: type[DaemonOptions], skip: tuple[str, ...] = ()) ->
         function.__signature__ = signature.replace(parameters=[*own, *added])  # type: ignore[attr-defined]
         function.__annotations__ = {
             **{name: kind for name, kind in function.__annotations__.items() if name != "options"},
-            **{name: keyword_type(kind, field.metadata["secret"]) | None for name, (field, kind) in fields.items()},
+            **{name: option_type(field, kind) for name, (field, kind) in fields.items()},
         }
         function.__doc__ = _documented(function.__doc__ or "", fields)
         return function
@@ -57,7 +57,7 @@ def asserting(expected: Any, description: str) -> Callable[[Callable[..., Any]],
     added = {
         "operator": (Operator | None, "Comparison operator, such as `==`; without it, the value is only returned."),
         "expected": (expected, f"Expected {description}."),
-        "within": (timedelta | None, "How long to retry, in real time; default: the library's `within`."),
+        "within": (Span, "How long to retry, in real time; default: the library's `within`."),
         "message": (str | None, "Failure message; may contain `{value}` and `{expected}`."),
     }
 
@@ -71,9 +71,12 @@ def asserting(expected: Any, description: str) -> Callable[[Callable[..., Any]],
         @functools.wraps(function)
         def keyword(*positional: Any, **values: Any) -> Any:
             bound = public.bind(*positional, **values)
+            bound_names = set(bound.arguments)
             bound.apply_defaults()
             given = dict(bound.arguments)
             check = Check(*(given.pop(name) for name in ("operator", "expected", "within", "message")))
+            if check.operator is not None and "expected" not in bound_names:
+                raise UsageError(f"{check.operator} needs a value to compare with, such as: == ...")
             return function(**given, check=check)
 
         keyword.__signature__ = public  # type: ignore[attr-defined]
@@ -105,18 +108,6 @@ def option_fields(*programs: type[DaemonOptions], skip: tuple[str, ...] = ()) ->
     return fields
 
 
-def keyword_type(kind: Any, secret: bool) -> Any:
-    """The argument type of a keyword for an option."""
-    if secret:
-        return Text
-    base = base_type(kind)
-    if base is Duration:
-        return timedelta
-    if base is ByteSize or typing.get_origin(base) is typing.Union:
-        return str
-    return list[str] | str if base == list[str] else base
-
-
 def option_values(given: dict[str, Any]) -> dict[str, Any]:
     """Converts keyword arguments to option values; arguments that are None are left out."""
     return {name: _option_value(value) for name, value in given.items() if value is not None}
@@ -128,12 +119,6 @@ def _option_value(value: Any) -> Any:
     if isinstance(value, Secret):
         return value.value
     return value
-
-
-def split_options(given: dict[str, Any], program: type[DaemonOptions]) -> dict[str, Any]:
-    """Those of the given options that a program has."""
-    names = {field.name for field in dataclasses.fields(program)}
-    return {name: value for name, value in given.items() if name in names}
 
 
 def _documented(doc: str, fields: dict[str, tuple[dataclasses.Field[Any], Any]]) -> str:

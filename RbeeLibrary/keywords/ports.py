@@ -1,10 +1,15 @@
 """The group Ports: occupying ports."""
 
+from typing import Any
+
 from robot.api import logger
 from robot.api.deco import keyword
 
 from ..session.occupied_ports import OccupiedPorts
 from ..session.types import PortMode
+from .argument_types import Default, PortNumber
+
+_ANY: Any = Default(0)
 
 
 class PortKeywords:
@@ -14,7 +19,7 @@ class PortKeywords:
         self._ports = ports
 
     @keyword
-    def occupy_port(self, port: int = 0, *, mode: PortMode = PortMode.listen) -> int:
+    def occupy_port(self, port: PortNumber = _ANY, *, mode: PortMode = PortMode.listen) -> int:
         """Occupies a TCP port on 127.0.0.1 until the end of the test or suite.
 
         Args:
@@ -32,7 +37,7 @@ class PortKeywords:
         return number
 
     @keyword
-    def release_port(self, port: int) -> None:
+    def release_port(self, port: PortNumber) -> None:
         """Releases an occupied port.
 
         Args:

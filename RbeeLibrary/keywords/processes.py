@@ -1,6 +1,5 @@
 """The group Processes: exit codes, children, command lines, output, leftover processes."""
 
-from datetime import timedelta
 from html import escape
 
 from robot.api import logger
@@ -11,6 +10,7 @@ from ..session.programs.outputs import BOTH
 from ..session.programs.process_table import command_line
 from ..session.session import Session
 from ..session.types import Daemon, OutputStream
+from .argument_types import Span
 from .option_arguments import asserting
 
 
@@ -108,7 +108,7 @@ class ProcessKeywords:
         logger.info(f"<pre>{escape(chr(10).join(self._session.table.tree(root)))}</pre>", html=True)
 
     @keyword
-    def no_process_should_be_left(self, *, within: timedelta | None = None) -> None:
+    def no_process_should_be_left(self, *, within: Span = None) -> None:
         """Checks in the process table that no program of this run is alive.
 
         Args:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from robot.api.deco import keyword
 
 from ..session.scoped_settings import ScopedSettings
+from .argument_types import Span
 
 
 class SettingsKeywords:
@@ -14,7 +15,7 @@ class SettingsKeywords:
         self._settings = settings
 
     @keyword
-    def set_rbee_timeout(self, timeout: timedelta) -> timedelta:
+    def set_rbee_timeout(self, timeout: Span) -> timedelta:
         """Sets the time limit for starting and stopping programs, in real time.
 
         Valid until the end of the test or suite in which it is called.
@@ -30,7 +31,7 @@ class SettingsKeywords:
         return timedelta(seconds=old)
 
     @keyword
-    def set_assertion_retry(self, within: timedelta) -> timedelta:
+    def set_assertion_retry(self, within: Span) -> timedelta:
         """Sets how long a keyword with an operator retries before it fails, in real time.
 
         Valid until the end of the test or suite in which it is called. `within=` overrides it for a single call.

@@ -10,6 +10,7 @@ from ..session.assertions import Check
 from ..session.programs.states import as_state
 from ..session.session import Session
 from ..session.types import Daemon, SeenBy, State
+from .argument_types import Span
 from .option_arguments import asserting
 
 
@@ -61,7 +62,7 @@ class StateKeywords:
         return self._session.verify(f"state of {name}{whose}", read, check)
 
     @keyword
-    def wait_until_state(self, name: str | Daemon, *states: State, seen_by: SeenBy = SeenBy.itself, within: timedelta | None = None) -> timedelta:
+    def wait_until_state(self, name: str | Daemon, *states: State, seen_by: SeenBy = SeenBy.itself, within: Span = None) -> timedelta:
         """Waits until a program is in one of several states.
 
         Args:
@@ -84,7 +85,7 @@ class StateKeywords:
 
     @keyword
     @asserting(int, "number")
-    def get_worker_count(self, seen_by: str | Daemon = "hive", *, state: State | None = None, model: str | None = None, check: Check) -> int:
+    def get_worker_count(self, seen_by: str | Daemon = "hive", *, state: State = None, model: str | None = None, check: Check) -> int:
         """Counts the workers in the list of a hive or queen, and checks the number if an operator is given.
 
         Args:

@@ -15,7 +15,12 @@ from ..session.artifacts import private_folder
 from ..session.assertions import Check
 from ..session.session import Session
 from ..session.types import Daemon, Quantization
+from .argument_types import Count, Default, SizeText
 from .option_arguments import asserting
+
+_SIZE: Any = Default("5MB")
+_VOCABULARY: Any = Default(32000)
+_EOS: Any = Default(2)
 
 
 class StoreKeywords:
@@ -29,10 +34,10 @@ class StoreKeywords:
         self,
         path: Path,
         *,
-        size: str = "5MB",
+        size: SizeText = _SIZE,
         quantization: Quantization = Quantization.Q4_K_M,
-        vocab_size: int = 32000,
-        eos_token_id: int = 2,
+        vocab_size: Count = _VOCABULARY,
+        eos_token_id: Count = _EOS,
         architecture: str = "llama",
     ) -> Path:
         """Creates a model file: a sparse file of any size with a valid GGUF header and no tensors. Contract 6.7.
@@ -57,7 +62,7 @@ class StoreKeywords:
         return file
 
     @keyword
-    def add_model_to_catalog(self, reference: str, *, hive: str | Daemon = "hive", size: str = "5MB", path: Path | None = None) -> int:
+    def add_model_to_catalog(self, reference: str, *, hive: str | Daemon = "hive", size: SizeText = _SIZE, path: Path | None = None) -> int:
         """Adds a model to the catalog of a hive, like a finished download: a file and a row. Contract 10.2.
 
         Args:

@@ -9,6 +9,7 @@ from ..clock.coordinator import FiredTimer
 from ..errors import UsageError
 from ..session.session import Session
 from ..session.types import Daemon
+from .argument_types import Span
 
 _SHOWN = 30
 
@@ -20,7 +21,7 @@ class TimeKeywords:
         self._session = session
 
     @keyword
-    def advance_time(self, by: timedelta, *, timeout: timedelta | None = None) -> list[FiredTimer]:
+    def advance_time(self, by: Span, *, timeout: Span = None) -> list[FiredTimer]:
         """Moves the run's clock forward, and waits until all programs have come to rest. Contract 15.
 
         All timers and time limits of the fakes that fall due fire in order, also those armed on the way: `Advance Time    5 min` is ten health checks and takes
@@ -74,7 +75,7 @@ class TimeKeywords:
         return date
 
     @keyword
-    def wait_until_timer(self, name: str | Daemon, timer: str, *, within: timedelta | None = None) -> timedelta:
+    def wait_until_timer(self, name: str | Daemon, timer: str, *, within: Span = None) -> timedelta:
         """Waits until a program is waiting for a timer, such as `hive    shutdown-ack`.
 
         Timers of a queen: `sweep`, `ready-poll`, `task-wait`, `cascade`. Of a hive: `health`, `health-limit`, `idle`, `shutdown-ack`, `term-grace`,

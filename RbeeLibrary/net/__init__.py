@@ -1,1 +1,1 @@
-"""TCP and HTTP between the programs of a run, with limits on the run's clock."""
+"""TCP and HTTP clients for the programs of a run, with time limits on the run's clock."""

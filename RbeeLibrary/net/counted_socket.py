@@ -1,4 +1,4 @@
-"""Client connections whose bytes are counted, so that everybody knows what is still under way."""
+"""Sockets that count their bytes, so that the clock knows what is in flight."""
 
 from __future__ import annotations
 
@@ -12,14 +12,18 @@ from typing import Any
 from ..clock.activity import Activity, Link, ParkedJob
 
 _SOON = 20
-"""Milliseconds that connecting may take and still count as work: on one machine it is done at once or hangs."""
+"""Milliseconds of connecting that count as work; on one machine a connection succeeds immediately or hangs."""
 
 
 class CountedSocket(socket.socket):
-    """A TCP connection of a client. Whoever reads from it is at rest until something comes or `cut` ends it.
+    """A TCP connection with counted bytes. A job that reads from it is at rest until data arrives or `cut` ends the connection.
 
     Args:
         activity: of this process.
+        family: address family, as for `socket.socket`.
+        kind: socket type, as for `socket.socket`.
+        protocol: as for `socket.socket`.
+        fileno: of an open socket, None = a new one.
     """
 
     def __init__(self, activity: Activity, family: int, kind: int, protocol: int, fileno: int | None = None):
@@ -31,14 +35,20 @@ class CountedSocket(socket.socket):
 
     @classmethod
     def adopt(cls, activity: Activity, accepted: socket.socket, client_port: int) -> CountedSocket:
-        """The serving end of a connection that was accepted."""
+        """Takes over the server end of an accepted connection.
+
+        Args:
+            activity: of this process.
+            accepted: the socket; it is detached.
+            client_port: TCP port of the client.
+        """
         family, kind, protocol = accepted.family, accepted.type, accepted.proto
-        made = cls(activity, family, kind, protocol, accepted.detach())
-        made._link = activity.open_link(client_port, made.getsockname()[1], serves=True)
-        return made
+        adopted = cls(activity, family, kind, protocol, accepted.detach())
+        adopted._link = activity.open_link(client_port, adopted.getsockname()[1], serves=True)
+        return adopted
 
     def connect(self, address: Any) -> None:
-        """Connects; `cut` ends the attempt."""
+        """Connects without a time limit; `cut` aborts the attempt."""
         self.setblocking(False)
         failure = self.connect_ex(address)
         if failure == errno.EINPROGRESS:
@@ -59,13 +69,13 @@ class CountedSocket(socket.socket):
                 poll.poll()
 
     def sendall(self, data: Any, flags: int = 0) -> None:
-        """Sends, and counts."""
+        """Sends all data and counts it."""
         if self._link is not None:
             self._activity.wrote(self._link, memoryview(data).nbytes)
         super().sendall(data, flags)
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
-        """Receives, and counts."""
+        """Receives into a buffer and counts the bytes; arguments as for `socket.recv_into`."""
         try:
             with self._reading(), self._resting():
                 count = super().recv_into(buffer, nbytes, flags)
@@ -82,14 +92,14 @@ class CountedSocket(socket.socket):
         return count
 
     def await_end(self) -> None:
-        """Reads until the other side ends the connection, or `cut` does."""
-        scrap = bytearray(4096)
+        """Reads and discards data until the peer or `cut` ends the connection."""
+        discarded = bytearray(4096)
         with contextlib.suppress(OSError):
-            while self.recv_into(scrap):
+            while self.recv_into(discarded):
                 continue
 
     def cut(self) -> None:
-        """Ends the connection, from any thread; a read that waits ends at once."""
+        """Ends the connection; may be called from any thread, and ends a waiting read immediately."""
         with self._activity.mutex:
             self._cut = True
             if self._rest is not None:
@@ -98,7 +108,7 @@ class CountedSocket(socket.socket):
             self.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
-        """Closes the connection, once nobody reads from it through a file any more."""
+        """Closes the connection, as soon as no file object uses it any more."""
         super().close()
         if self.fileno() < 0:
             self._end()
@@ -109,7 +119,7 @@ class CountedSocket(socket.socket):
 
     @contextlib.contextmanager
     def held(self) -> Any:
-        """Within the block what comes is left unread by intention, and is not under way."""
+        """Within the block, incoming data is left unread on purpose and does not count as in flight."""
         if self._link is None:
             yield
             return

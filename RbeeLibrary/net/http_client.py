@@ -1,4 +1,4 @@
-"""HTTP exchanges with limits: what the fakes send to each other and what the keywords ask."""
+"""HTTP client with time limits on the run's clock, for the fakes and the keywords."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ERRORS = (OSError, http.client.HTTPException)
 
 
 class Answer:
-    """Status, headers and body of an answer that was read to its end."""
+    """A complete HTTP answer: status, headers and body."""
 
     def __init__(self, status: int, headers: dict[str, str], body: bytes):
         self.status = status
@@ -39,10 +39,10 @@ class Answer:
         return 200 <= self.status < 300
 
     def json(self) -> Any:
-        """The body as JSON.
+        """The body decoded as JSON.
 
         Raises:
-            ValueError: it is none; the message names the character position.
+            ValueError: it is not JSON; the message names the position of the error.
         """
         try:
             return json.loads(self.body)
@@ -50,7 +50,7 @@ class Answer:
             raise ValueError(str(error)) from None
 
     def object(self) -> dict[str, Any]:
-        """The body as a JSON object, or an empty one."""
+        """The body as a JSON object; empty if it is anything else."""
         try:
             value = self.json()
         except ValueError:
@@ -59,7 +59,7 @@ class Answer:
 
 
 class Stream:
-    """An answer whose body is read as it comes."""
+    """An HTTP answer whose body is read as it arrives."""
 
     def __init__(self, connection: CountedSocket, response: http.client.HTTPResponse):
         self._connection = connection
@@ -85,15 +85,15 @@ class Stream:
             yield piece
 
     def limit_silence(self, seconds: float) -> None:
-        """From now on a pause of this many seconds of real time breaks the stream."""
+        """Breaks the stream at the next pause longer than this many seconds of real time."""
         self._connection.settimeout(seconds)
 
     def read_all(self) -> Answer:
-        """Reads the rest."""
+        """Reads the rest of the body."""
         return Answer(self.status, self.headers, b"".join(self.chunks()))
 
     def cut(self) -> None:
-        """Ends the connection from any thread; a read that waits ends at once."""
+        """Ends the connection; may be called from any thread, and ends a waiting read immediately."""
         self._connection.cut()
 
     def close(self) -> None:
@@ -103,14 +103,14 @@ class Stream:
 
 
 class HttpClient:
-    """Sends requests: JSON always, limits always, a correlation id always.
+    """Sends HTTP requests with JSON bodies, time limits and correlation ids.
 
     Args:
-        clock: the limits count on it.
-        agent: `User-Agent`, the caller in other journals.
-        journal: gets a `request_out` for every request.
+        clock: for the time limits.
+        agent: `User-Agent`, the caller in the journals of servers.
+        journal: gets the records `request_out` and `answer_in` of every request.
         headers: sent with every request.
-        real: limits count on this clock as well, whichever is first: for questions that are asked while the run's clock stands still.
+        real: second clock for the time limits, whichever ends first: for requests while the run's clock stands still.
     """
 
     def __init__(self, clock: Clock, agent: str, journal: Journal | None = None, headers: dict[str, str] | None = None, real: Clock | None = None):
@@ -122,7 +122,7 @@ class HttpClient:
 
     @property
     def activity(self) -> Activity:
-        """What this process has in hand."""
+        """Activity of this process."""
         return self._clock.activity
 
     def call(
@@ -136,10 +136,19 @@ class HttpClient:
         headers: dict[str, str] | None = None,
         timer: str = "answer",
     ) -> Answer:
-        """One exchange within a limit; `timer` is the limit's name.
+        """Sends a request and reads the complete answer.
+
+        Args:
+            method: HTTP method.
+            url: with host, port, path and query.
+            body: encoded as JSON; sent with POST, PUT and PATCH only.
+            limit: seconds of the clock for the headers, and again for the rest of the answer.
+            connect_limit: seconds of the clock for connecting, at most `limit`.
+            headers: further ones.
+            timer: name of the timer behind `limit`.
 
         Raises:
-            NotConnected: no connection within the limits.
+            NotConnected: no connection within the limit.
             NoAnswer: no complete answer within the limit.
         """
         stream = self.open(method, url, body, limit=limit, connect_limit=min(limit, connect_limit), headers=headers, timer=timer)
@@ -162,10 +171,24 @@ class HttpClient:
         headers: dict[str, str] | None = None,
         timer: str = "answer",
     ) -> Stream:
-        """Sends a request and returns as soon as the headers of the answer are there; `limit` is for them, `timer` its name."""
+        """Sends a request and returns when the headers of the answer have arrived.
+
+        Args:
+            method: HTTP method.
+            url: with host, port, path and query.
+            body: encoded as JSON; sent with POST, PUT and PATCH only.
+            limit: seconds of the clock for the headers of the answer.
+            connect_limit: seconds of the clock for connecting.
+            headers: further ones.
+            timer: name of the timer behind `limit`.
+
+        Raises:
+            NotConnected: no connection within the limit.
+            NoAnswer: no headers within the limit.
+        """
         parts = urlsplit(url)
         path = parts.path + (f"?{parts.query}" if parts.query else "")
-        sent = {
+        all_headers = {
             "User-Agent": self._agent,
             "X-Correlation-ID": correlation.get() or str(uuid.uuid4()),
             "Connection": "close",
@@ -174,7 +197,7 @@ class HttpClient:
         }
         data = None
         if method in ("POST", "PATCH", "PUT"):
-            sent["Content-Type"] = "application/json"
+            all_headers["Content-Type"] = "application/json"
             data = json.dumps(body if body is not None else {}, separators=(",", ":"), ensure_ascii=False).encode()
         number = next(_numbers)
         self._record(
@@ -184,14 +207,14 @@ class HttpClient:
             path=parts.path,
             query=parts.query,
             target=parts.netloc,
-            correlation_id=sent["X-Correlation-ID"],
-            request_id=sent.get("X-Request-Id"),
+            correlation_id=all_headers["X-Correlation-ID"],
+            request_id=all_headers.get("X-Request-Id"),
             body=body,
             start=round(self._clock.now(), 6),
         )
         try:
             connection = self.connect(parts.hostname or "127.0.0.1", parts.port or 80, connect_limit)
-            stream = self._send(connection, parts.netloc, method, path, data, sent, limit, timer)
+            stream = self._send(connection, parts.netloc, method, path, data, all_headers, limit, timer)
         except HttpFailure as error:
             self._record("answer_in", n=number, status=None, failure=str(error), end=round(self._clock.now(), 6))
             raise
@@ -212,10 +235,15 @@ class HttpClient:
             self._journal.record(record, **fields)
 
     def connect(self, host: str, port: int, limit: float) -> CountedSocket:
-        """A connection, within a limit.
+        """Opens a TCP connection to the first address of the host that accepts it.
+
+        Args:
+            host: name or address.
+            port: TCP port.
+            limit: seconds of the clock for each address.
 
         Raises:
-            NotConnected: there was none.
+            NotConnected: no address accepted within the limit.
         """
         failures = []
         try:
@@ -237,19 +265,19 @@ class HttpClient:
     def _send(
         self, connection: CountedSocket, host: str, method: str, path: str, data: bytes | None, headers: dict[str, str], limit: float, name: str
     ) -> Stream:
-        exchange = http.client.HTTPConnection(host)
-        exchange.sock = connection
+        client = http.client.HTTPConnection(host)
+        client.sock = connection
         with self._limit(limit, connection.cut, name) as late:
             try:
-                exchange.request(method, path, data, headers)
-                return Stream(connection, exchange.getresponse())
+                client.request(method, path, data, headers)
+                return Stream(connection, client.getresponse())
             except (*_ERRORS, ValueError) as error:
                 connection.close()
                 raise NoAnswer(_late(late, limit) or reason(error)) from error
 
 
 def reason(error: BaseException) -> str:
-    """Why an exchange failed, in the words of the operating system."""
+    """Why a request failed, as the operating system describes it."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return str(error) or type(error).__name__

@@ -12,7 +12,7 @@ from .units import Duration
 class KeeperOptions:
     """Options of all commands."""
 
-    queen_url: str = option("http://localhost:8080", "URL of the queen", "7.1", env=("RBEE_QUEEN_URL",))
+    queen_url: str = option("http://localhost:8080", "URL of the queen", "7.1", env=("RBEE_QUEEN_URL",), form="URL")
     api_key: str | None = option(None, "key, sent as Bearer KEY", "14", env=("RBEE_API_KEY", "LLORCH_API_TOKEN"), secret=True)
     journal: str | None = option(None, "journal file (JSON lines)", "18")
     request_timeout: Duration = option(Duration(10), "time limit of a short request", "15", low=0)
@@ -69,7 +69,7 @@ class InferOptions(KeeperOptions):
     seed: int | None = option(None, "seed", "7.2")
     request_id: str | None = option(None, "request id; generated if not set", "7.2")
     direct: bool = option(False, "send requests to hive and worker directly; the queen is only asked for the URL of the hive", "3.2")
-    hive_url: str | None = option(None, "URL of the hive; no queen is used", "3.2")
+    hive_url: str | None = option(None, "URL of the hive; no queen is used", "3.2", form="URL")
     ephemeral: bool = option(False, "start a queen for this command and stop it afterwards", "7.5")
     ephemeral_hive: bool = option(False, "start a hive for this command and stop it afterwards; no queen is used", "7.5")
     queen_program: str | None = option(None, "program of the ephemeral queen; without it, fake-queen", "7.2")
@@ -79,7 +79,7 @@ class InferOptions(KeeperOptions):
     answer_timeout: Duration = option(Duration(900), "time limit until the answer begins: hive start, download, loading", "15", low=0)
     stall_timeout: Duration = option(Duration(60), "silence after which a stream counts as stalled", "7.4", low=0)
     cancel_timeout: Duration = option(Duration(5), "time limit of the cancellation after Ctrl+C", "7.4", low=0)
-    busy_delays: str = option("1s,2s,4s", "pauses before retries at a busy worker", "3.3")
+    busy_delays: str = option("1s,2s,4s", "pauses before retries at a busy worker", "3.3", form="list of durations")
     hive_timeout: Duration = option(Duration(10), "time limit of list and health requests to a hive (direct)", "15", low=0)
     spawn_timeout: Duration = option(Duration(30), "time limit of a spawn request (direct)", "15", low=0)
     ready_poll: Duration = option(Duration(2), "interval of readiness polls of a worker (direct)", "15", low=0.001)

@@ -14,6 +14,8 @@ import typing
 from collections.abc import Mapping
 from typing import Any, Literal, TypeVar
 
+from .forms import FORMS as FORMS
+from .forms import split_durations as split_durations
 from .units import Duration
 
 Options = TypeVar("Options")
@@ -34,6 +36,7 @@ def option(
     secret: bool = False,
     real_time: bool = False,
     required: bool = False,
+    form: str = "",
 ) -> Any:
     """Declares an option.
 
@@ -48,6 +51,7 @@ def option(
         secret: whether the value must never be shown; `***` in argv then means "see the environment".
         real_time: whether the limit is measured in real time instead of the run's clock.
         required: whether the option must be set.
+        form: form of a text, one of `forms.FORMS`; checked, the value stays a text.
     """
     metadata = {
         "help": help,
@@ -59,6 +63,7 @@ def option(
         "secret": secret,
         "real_time": real_time,
         "required": required,
+        "form": form,
     }
     if isinstance(default, list):
         return dataclasses.field(default_factory=lambda: list(default), metadata=metadata)
@@ -149,7 +154,7 @@ def _add(parser: argparse.ArgumentParser, field: dataclasses.Field[Any], kind: A
     if base is bool:
         parser.add_argument(*names, dest=field.name, action="store_true", default=None, help=text)
     elif typing.get_origin(kind) is list:
-        parser.add_argument(*names, dest=field.name, action="append", help=text)
+        parser.add_argument(*names, dest=field.name, action="append", type=_reader(str, field), help=text)
     elif choices := typing.get_args(base):
         parser.add_argument(*names, dest=field.name, choices=choices, help=text)
     else:
@@ -157,21 +162,56 @@ def _add(parser: argparse.ArgumentParser, field: dataclasses.Field[Any], kind: A
 
 
 def _reader(base: Any, field: dataclasses.Field[Any]) -> Any:
-    low, high = field.metadata["low"], field.metadata["high"]
-
     def read(text: str) -> Any:
         try:
-            value = base.parse(text) if hasattr(base, "parse") else base(text)
+            return read_value(base, *limits_of(field), text)
         except ValueError as error:
-            expected = "a whole number" if base is int else str(error)
-            raise argparse.ArgumentTypeError(f"{text!r} is not {expected}" if base is int else expected) from None
-        if (low is not None and value < low) or (high is not None and value > high):
-            raise argparse.ArgumentTypeError(
-                f"{text} is out of range, expected {low:g} to {high:g}" if high is not None else f"{text} is out of range, expected at least {low:g}"
-            )
-        return value
+            raise argparse.ArgumentTypeError(str(error)) from None
 
     return read
+
+
+def read_value(base: Any, low: float | None, high: float | None, form: str, text: str) -> Any:
+    """Reads the value of an option.
+
+    Args:
+        base: its type.
+        low: smallest accepted value; None = no limit.
+        high: greatest accepted value; None = no limit.
+        form: of a text; empty = any.
+        text: what a user wrote.
+
+    Raises:
+        ValueError: it is not such a value; the message says what was expected.
+    """
+    if base is str:
+        try:
+            text.encode()
+            if form:
+                FORMS[form](text)
+        except UnicodeEncodeError:
+            raise ValueError(f"{text!r} is not valid UTF-8") from None
+        except ValueError as error:
+            raise ValueError(f"{text}: {error}") from None
+        return text
+    try:
+        value = base.parse(text) if hasattr(base, "parse") else base(text)
+    except ValueError as error:
+        raise ValueError(f"{text!r} is not {'a whole number' if base is int else 'a number'}" if base in (int, float) else str(error)) from None
+    if (low is not None and value < low) or (high is not None and value > high):
+        limits = f"{low:g} to {high:g}" if high is not None else f"at least {low:g}"
+        raise ValueError(f"{text} is out of range, expected {limits}")
+    return value
+
+
+def limits_of(field: dataclasses.Field[Any]) -> tuple[float | None, float | None, str]:
+    """Smallest and greatest value of an option, and the form of its text."""
+    return field.metadata["low"], field.metadata["high"], field.metadata["form"]
+
+
+def is_secret(field: dataclasses.Field[Any]) -> bool:
+    """Whether the value of an option must never be shown."""
+    return bool(field.metadata["secret"])
 
 
 def base_type(kind: Any) -> Any:
@@ -203,11 +243,6 @@ def to_argv(values: Mapping[str, Any]) -> list[str]:
         elif value is not None and value is not False:
             words += [f"{flag}={value}"] if str(value).startswith("-") else [flag, str(value)]
     return words
-
-
-def split_durations(text: str) -> list[float]:
-    """Parses a list of durations such as `1s,2s,4s`, into seconds; an empty text gives an empty list."""
-    return [Duration.parse(part) for part in text.split(",") if part.strip()]
 
 
 def masked(argv: list[str], options: type[Any]) -> list[str]:

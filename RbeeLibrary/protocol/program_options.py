@@ -19,8 +19,8 @@ class WorkerOptions(DaemonOptions):
 
     port: int = option(0, "TCP port; 0 = any free port", "6.1", flags=("-p",), low=0, high=65535, required=True)
     worker_id: str = option("", "worker id", "6.1", required=True)
-    queen_url: str | None = option(None, "base URL of the queen; the ready callback goes to URL/v2/workers/ready", "6.4")
-    callback_url: str | None = option(None, "URL of a second ready callback, used unchanged; localhost:9999 is skipped", "6.4")
+    queen_url: str | None = option(None, "base URL of the queen; the ready callback goes to URL/v2/workers/ready", "6.4", form="URL")
+    callback_url: str | None = option(None, "URL of a second ready callback, used unchanged; localhost:9999 is skipped", "6.4", form="URL")
     model: str | None = option(None, "model file (GGUF), of which the header is read; without it nothing is checked", "6.7")
     model_ref: str = option("mock-model", "model reference to report", "6.1")
     backend: str = option("cpu", "backend to report", "6.1")
@@ -34,10 +34,10 @@ class WorkerOptions(DaemonOptions):
     event_shape: EventShape = option("plain", "shape of the token events", "12")
     answer: str | None = option(None, "answer to every prompt, split into tokens before each blank", "6.1")
     answers: str | None = option(None, "JSON file with answers: prompt or regular expression -> text", "6.1")
-    token_ids: str | None = option(None, "token ids to generate, such as 5,17,2,9; generation ends at the model's eos id", "6.1")
+    token_ids: str | None = option(None, "token ids to generate, such as 5,17,2,9; generation ends at the model's eos id", "6.1", form="list of numbers")
     callback_delay: Duration = option(Duration(0), "time from the first answer of the server to the ready callback", "15", low=0)
     callback_timeout: Duration = option(Duration(10), "time limit of a ready callback", "15", low=0)
-    callback_delays: str = option("1s,2s,4s", "pauses before repeated ready callbacks", "15")
+    callback_delays: str = option("1s,2s,4s", "pauses before repeated ready callbacks", "15", form="list of durations")
     callback_required: bool = option(False, "exit with 1 when the last callback has failed", "6.4")
     drain: Duration = option(Duration(30), "time that running requests may take after SIGTERM", "6.8", low=0)
     heartbeat: Duration = option(Duration(0), "interval of heartbeats to the queen; 0 = off", "6.1", low=0)
@@ -50,21 +50,21 @@ class HiveOptions(DaemonOptions):
     """Options of the hive (contract 5.1, 15)."""
 
     port: int = option(9200, "TCP port; 0 = any free port", "5.1", flags=("-p",), low=0, high=65535)
-    addr: str | None = option(None, "bind address as HOST:PORT, instead of --host and --port", "5.1")
+    addr: str | None = option(None, "bind address as HOST:PORT, instead of --host and --port", "5.1", form="HOST:PORT")
     queen_url: str | None = option(
-        "http://127.0.0.1:8080", "URL of the queen that is notified about workers", "5.1", env=("RBEE_QUEEN_URL", "QUEEN_CALLBACK_URL")
+        "http://127.0.0.1:8080", "URL of the queen that is notified about workers", "5.1", env=("RBEE_QUEEN_URL", "QUEEN_CALLBACK_URL"), form="URL"
     )
     node_name: str = option("", "node name, sent to the queen", "5.1", env=("RBEE_NODE_NAME",))
     worker_binary: str | None = option(None, "program of the workers; without it, the fake worker", "5.1")
     worker_args: Literal["fake", "real"] = option("fake", "form of the workers' command line", "5.4")
-    worker_ports: str = option("8001-8099", "port range A-B of the workers; 0 = any free ports", "2")
+    worker_ports: str = option("8001-8099", "port range A-B of the workers; 0 = any free ports", "2", form="port range")
     workers_die_with_hive: OnOff = option("off", "whether workers end when the hive is killed", "5.1")
     slots: int | None = option(None, "slots of a worker, unless the spawn request sets them", "5.1", low=1, high=1024)
     backends: str = option("cpu,cuda", "backends of the node", "5.1")
     provision: OnOff = option("on", "whether models are provisioned; off: any model reference is accepted, without catalog and hub", "5.1")
     models_db: str = option("~/.rbee/models.db", "SQLite file of the model catalog", "10.2")
     models_dir: str = option("~/.local/share/rbee/models", "folder of the model files", "5.1", env=("RBEE_MODEL_BASE_DIR",))
-    hub_url: str = option("http://127.0.0.1:9300", "URL of the model hub", "5.1", env=("HF_ENDPOINT",))
+    hub_url: str = option("http://127.0.0.1:9300", "URL of the model hub", "5.1", env=("HF_ENDPOINT",), form="URL")
     hf_token: str | None = option(None, "bearer token for the hub", "5.1", env=("HF_TOKEN",), secret=True)
     ram: ByteSize | None = option(None, "free RAM; without it, as reported by the system", "5.5", low=0)
     vram: ByteSize | None = option(None, "free VRAM; without it, not checked", "5.5", low=0)
@@ -100,8 +100,8 @@ class QueenOptions(DaemonOptions):
     port: int = option(8080, "TCP port; 0 = any free port", "4.1", flags=("-p",), low=0, high=65535)
     config: str | None = option(None, "accepted and ignored", "4.1", flags=("-c",))
     database: str = option("~/.rbee/beehives.db", "SQLite file of the node registry", "10.1", flags=("-d",))
-    hive_url: list[str] = option([], "hive of a node as NODE=URL, repeatable; *=URL for every node; these nodes need no registration", "4.1")
-    node_url: list[str] = option([], "hive of a registered node as NODE=URL, repeatable", "3.1")
+    hive_url: list[str] = option([], "hive of a node as NODE=URL, repeatable; *=URL for every node; these nodes need no registration", "4.1", form="NODE=URL")
+    node_url: list[str] = option([], "hive of a registered node as NODE=URL, repeatable", "3.1", form="NODE=URL")
     hive_api_key: str | None = option(
         None, "key for hives and workers; without it, the caller's key is passed on", "4.1", env=("RBEE_HIVE_API_KEY",), secret=True
     )
@@ -117,7 +117,7 @@ class QueenOptions(DaemonOptions):
     hive_start_timeout: Duration = option(Duration(60), "time limit of a hive's start over ssh", "3.1", low=0)
     cascade: Literal["all", "owned", "none"] = option("all", "hives that end with the queen", "16")
     connect_timeout: Duration = option(Duration(10), "time limit of a connection attempt", "15", low=0)
-    connect_delays: str = option("0,200ms,400ms", "pauses before the connection attempts", "15")
+    connect_delays: str = option("0,200ms,400ms", "pauses before the connection attempts", "15", form="list of durations")
     hive_timeout: Duration = option(Duration(10), "time limit of list and health requests to a hive", "15", low=0)
     spawn_timeout: Duration = option(Duration(30), "time limit of a spawn request", "15", low=0)
     ready_poll: Duration = option(Duration(2), "interval of readiness polls of a worker", "15", low=0.001)
@@ -139,8 +139,8 @@ class HubOptions(DaemonOptions):
     """Options of the model hub (contract 9.2)."""
 
     port: int = option(9300, "TCP port; 0 = any free port", "9.2", flags=("-p",), low=0, high=65535)
-    file: list[str] = option([], f"file as ORG/REPO/NAME=SIZE, repeatable; without it, {DEFAULT_FILE}", "9.2")
-    gated: list[str] = option([], "gated repository as ORG/REPO, repeatable", "9.2")
+    file: list[str] = option([], f"file as ORG/REPO/NAME=SIZE, repeatable; without it, {DEFAULT_FILE}", "9.2", form="ORG/REPO/NAME=SIZE")
+    gated: list[str] = option([], "gated repository as ORG/REPO, repeatable", "9.2", form="ORG/REPO")
     token: str | None = option(None, "token for gated repositories", "9.2", env=("RBEE_HUB_TOKEN",), secret=True)
     rate: ByteSize = option(ByteSize(0), "bytes per second of a file transfer; 0 = unlimited", "9.2", low=0)
     redirect: OnOff = option("off", "whether files are served by a redirect to another path", "9.2")
@@ -153,5 +153,5 @@ class HubOptions(DaemonOptions):
 class RelayOptions(DaemonOptions):
     """Options of the relay (contract 19)."""
 
-    to: str = option("", "target as HOST:PORT", "19", required=True)
+    to: str = option("", "target as HOST:PORT", "19", required=True, form="HOST:PORT")
     rate: ByteSize = option(ByteSize(0), "bytes per second in each direction; 0 = unlimited", "19", low=0)

@@ -110,7 +110,9 @@ def _is_reported(records: Sequence[dict[str, Any]], name: str, at: int) -> bool:
 
 
 def _death(records: Sequence[dict[str, Any]], failed_at: int, named: str) -> tuple[str, str] | None:
-    deaths = [record for record in records if record.get("record") == "process_exited" and (record.get("signal") or record.get("exit_code"))]
+    undone = {pid for record in records if record.get("record") == "start_undone" for pid in record["pids"]}
+    exits = [record for record in records if record.get("record") == "process_exited" and record.get("child") not in undone]
+    deaths = [record for record in exits if record.get("signal") or record.get("exit_code")]
     deaths += [r for r in records if r.get("record") == "signal_sent" and r.get("signal") == "SIGKILL"]
     if not deaths:
         return None

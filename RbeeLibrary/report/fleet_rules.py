@@ -121,6 +121,7 @@ class History:
                 exchanges[key].end = record
         self.exchanges = list(exchanges.values())
         self.hurt = {record["to_pid"] for record in self.of("signal_sent") if record.get("signal") in ("SIGKILL", "SIGSTOP")}
+        self.hurt |= {pid for record in self.of("start_undone") for pid in record["pids"]}
         """PIDs of processes that the test itself killed or froze."""
 
     def of(self, kind: str, pid: int | None = None, **wanted: Any) -> list[Record]:

@@ -1,1 +1,1 @@
-"""What all processes of one run share: clock, journal, lifeline, HTTP exchanges. Knows neither rbee's roles nor Robot Framework."""
+"""What every process of a run uses: lifeline, environment, ports, exit status. Knows neither rbee's roles nor Robot Framework."""

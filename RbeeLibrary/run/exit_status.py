@@ -1,4 +1,4 @@
-"""How a process ended."""
+"""Exit status of a process."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ExitStatus:
-    """The code that `wait` gives: an exit code, or the negative number of a signal."""
+    """Result of `wait` for a process: an exit code, or the negative number of a signal."""
 
     code: int
 
@@ -24,17 +24,17 @@ class ExitStatus:
         return -self.code if self.code < 0 else None
 
     def as_fields(self) -> dict[str, int | None]:
-        """Fields of journal records and error details (contract 13, 18)."""
+        """`exit_code` and `signal` for journal records and error details (contract 13, 18)."""
         return {"exit_code": self.exit_code, "signal": self.signal}
 
     @classmethod
     def from_fields(cls, exit_code: int | None, signal: int | None) -> ExitStatus:
-        """Reads what `as_fields` wrote."""
+        """Restores an exit status from `as_fields`."""
         return cls(-signal if signal else exit_code or 0)
 
     @property
     def short(self) -> str:
-        """`exit code 1` or `SIGKILL`."""
+        """Short text: `exit code 1` or `SIGKILL`."""
         return f"exit code {self.code}" if self.signal is None else _name(self.signal)
 
     def __str__(self) -> str:

@@ -8,11 +8,11 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-_PIECE = 262144
+_RECEIVE_SIZE = 262144
 
 
 class JsonChannel:
-    """One end of a connection; may be written to from several threads.
+    """Sends and receives JSON objects over a socket; several threads may send.
 
     Args:
         connection: a connected stream socket.
@@ -38,16 +38,16 @@ class JsonChannel:
             self.connection.sendall(data)
 
     def receive(self, flags: int = 0) -> list[dict[str, Any]] | None:
-        """The objects that one `recv` completes; None at the end of the connection.
+        """Calls `recv` once and returns the objects that are complete; None at the end of the connection.
 
         Args:
-            flags: of `recv`; with MSG_DONTWAIT the list is empty when nothing has come.
+            flags: for `recv`; with MSG_DONTWAIT the list is empty if nothing has arrived.
 
         Raises:
             ValueError: a line is not a JSON object.
         """
         try:
-            data = self.connection.recv(_PIECE, flags)
+            data = self.connection.recv(_RECEIVE_SIZE, flags)
         except BlockingIOError:
             return []
         except OSError:
@@ -55,13 +55,13 @@ class JsonChannel:
         if not data:
             return None
         *lines, self._rest = (self._rest + data).split(b"\n")
-        found = [json.loads(line) for line in lines if line]
-        if not all(isinstance(message, dict) for message in found):
+        messages = [json.loads(line) for line in lines if line]
+        if not all(isinstance(message, dict) for message in messages):
             raise ValueError("a line is not a JSON object")
-        return found
+        return messages
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        """All objects until the end of the connection."""
+        """Yields all objects until the end of the connection."""
         while (messages := self.receive()) is not None:
             yield from messages
 

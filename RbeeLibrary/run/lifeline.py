@@ -1,7 +1,7 @@
-"""What ties a process to its run: when the run ends, the process ends, however it ended.
+"""The lifeline of a process: a connection that ends the process when its run ends, for whatever reason.
 
-`RBEE_RUN` names the run's unix socket. A process registers there before it does anything else, is acknowledged, and keeps the
-connection. Nothing is ever sent on it after the acknowledgement, so its end of file means the end of the run.
+`RBEE_RUN` names the run's unix socket. A process registers there first of all, waits for the acknowledgement and keeps the connection open.
+Nothing is sent on it after the acknowledgement, so end of file means the end of the run.
 """
 
 from __future__ import annotations
@@ -22,21 +22,26 @@ from .platform import portable
 
 LIMIT = 10.0
 FULL = b"full\n"
-"""What a run says that has no descriptor left for one more process."""
+"""Reply of a run that has no file descriptor left for one more process."""
 
 
 def run_address() -> str | None:
-    """Path of the run's socket, or None for a program that was started from a shell."""
+    """Path of the run's socket; None for a program that was started from a shell."""
     return os.environ.get(environment.RUN) or None
 
 
 def connect(address: str, hello: dict[str, object]) -> socket.socket:
-    """Connects to the run's socket, says who this is and waits for the acknowledgement."""
+    """Connects to the run's socket, registers with `hello` and waits for the acknowledgement.
+
+    Raises:
+        RunIsOver: the run does not answer or refuses.
+        RunIsFull: the run has no file descriptor left.
+    """
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     connection.settimeout(LIMIT)
     try:
         connection.connect(address)
-        with contextlib.suppress(BrokenPipeError):  # whoever is sent away is told why, and may be gone before this is sent
+        with contextlib.suppress(BrokenPipeError):  # a run that is full replies and closes the connection without reading
             connection.sendall(json.dumps(hello).encode() + b"\n")
         answer = connection.recv(len(FULL))
     except OSError as error:
@@ -54,7 +59,17 @@ def connect(address: str, hello: dict[str, object]) -> socket.socket:
 
 
 def hold_on(address: str, name: str, role: str, port: int | None = None) -> socket.socket:
-    """Registers this process and arms the guard; the returned connection must be kept open."""
+    """Registers this process in the run, so that it is killed when the run ends.
+
+    Args:
+        address: path of the run's socket.
+        name: of this process.
+        role: of this process.
+        port: TCP port on which it serves.
+
+    Returns:
+        The connection, which must be kept open.
+    """
     connection = connect(address, {"hello": "lifeline", "pid": os.getpid(), "ppid": os.getppid(), "name": name, "role": role, "port": port})
     if portable():
         threading.Thread(target=_end_at_eof, args=(connection,), name="lifeline", daemon=True).start()
@@ -64,7 +79,7 @@ def hold_on(address: str, name: str, role: str, port: int | None = None) -> sock
 
 
 def _let_kernel_end_at_eof(connection: socket.socket) -> None:
-    # The kernel sends SIGKILL at EOF: it reaches a frozen process and one that holds the GIL for ever.
+    # The kernel sends SIGKILL at EOF: this also ends a frozen process and one that holds the GIL for ever.
     if sys.platform != "linux":
         raise RuntimeError("kernel-watched lifelines need Linux")
     fcntl.fcntl(connection, fcntl.F_SETOWN, os.getpid())

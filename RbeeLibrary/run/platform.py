@@ -1,4 +1,4 @@
-"""What this operating system can do for a run."""
+"""Differences between operating systems."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _M_ARENA_MAX = -8
 
 
 def portable() -> bool:
-    """Whether the run does without prctl, fork of warm programs and kernel-watched lifelines.
+    """Whether the run works without prctl, without forking preloaded programs and without kernel-watched lifelines.
 
-    So it is on macOS, and on Linux when the environment has `RBEE_PORTABLE=1`.
+    True on macOS, and on Linux with `RBEE_PORTABLE=1` in the environment.
     """
     return sys.platform != "linux" or os.environ.get(environment.PORTABLE) == "1"
 
@@ -30,7 +30,7 @@ def require_supported() -> None:
 
 
 def prctl(option: int, value: int) -> None:
-    """Linux's `prctl` with one argument."""
+    """Calls Linux's `prctl` with one argument."""
     import ctypes
 
     if ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0) != 0:
@@ -38,15 +38,15 @@ def prctl(option: int, value: int) -> None:
 
 
 def share_heaps() -> None:
-    """All threads of this process share two heaps; with one for each, a fake of many threads is a megabyte larger."""
+    """Limits this process to two malloc arenas; with one per thread, a fake with many threads is a megabyte larger."""
     if sys.platform == "linux":
         import ctypes
 
-        with contextlib.suppress(AttributeError):  # musl has no such thing, and needs none
+        with contextlib.suppress(AttributeError):  # musl has no mallopt and does not need it
             ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
 
 
 def signal_at_parents_end(number: int) -> None:
-    """Lets the kernel send a signal to this process when the thread that forked it ends; Linux only."""
+    """Makes the kernel send a signal to this process when the thread that forked it ends; Linux only."""
     if not portable():
         prctl(_SET_PDEATHSIG, number)

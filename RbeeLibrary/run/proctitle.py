@@ -1,4 +1,4 @@
-"""The name under which `ps` shows a process."""
+"""Sets the command line that `ps` shows for a process."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import sys
 
 _ARG_START, _ARG_END = 47, 48
 ROOM = 3600
-"""Blanks that a process needs in its argv so that the processes forked from it have room for their words."""
+"""Number of blanks that a process needs in its argv, so that the processes forked from it have room for their titles."""
 
 
 def set_proctitle(words: list[str]) -> None:
-    """Shows these words in `ps`, `/proc/PID/cmdline` and psutil, as far as the argv area of the process reaches.
+    """Shows these words in `ps`, `/proc/PID/cmdline` and psutil, cut to the size of the process's argv area.
 
-    The area ends with a byte that is not NUL: the kernel then takes what is before the first NUL as the title.
+    The last byte of the area is set to a value other than NUL: the kernel then shows the bytes before the first NUL as the title.
     """
     if sys.platform != "linux":
         return

@@ -1,4 +1,4 @@
-"""Who holds a TCP port."""
+"""Listens on TCP ports, finds free ones and names the process that holds a port."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..errors import RbeeLibraryError
 
 
 class PortTaken(RbeeLibraryError, OSError):
-    """A wanted port is taken; the message names who holds it."""
+    """A port is already in use; the message names the process that holds it."""
 
     def __init__(self, port: int):
         super().__init__(errno.EADDRINUSE, f"port {port} is taken by {holder(port)}")
@@ -23,10 +23,15 @@ class PortTaken(RbeeLibraryError, OSError):
 
 
 def listen(host: str, port: int, backlog: int = 1024) -> socket.socket:
-    """Binds and listens in one go: two sockets with SO_REUSEADDR may both bind a port, only `listen` tells.
+    """Opens a listening socket.
+
+    Args:
+        host: address to bind.
+        port: TCP port, 0 = the system picks one.
+        backlog: number of connections that may wait to be accepted.
 
     Raises:
-        PortTaken: somebody else has the port.
+        PortTaken: another process has the port.
         OSError: the address cannot be used.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -34,7 +39,7 @@ def listen(host: str, port: int, backlog: int = 1024) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
-        listener.listen(backlog)
+        listener.listen(backlog)  # not later: two sockets with SO_REUSEADDR can bind one port, and only `listen` fails
     except OSError as error:
         listener.close()
         if error.errno == errno.EADDRINUSE:
@@ -44,10 +49,10 @@ def listen(host: str, port: int, backlog: int = 1024) -> socket.socket:
 
 
 def closed(listener: socket.socket) -> socket.socket:
-    """Lets a port refuse connections while it stays taken; `listen` on the socket that comes back opens it again.
+    """Makes a port refuse connections but keeps it bound; `listen` on the returned socket opens it again.
 
     Raises:
-        OSError: somebody took the port in the moment between.
+        OSError: another process took the port while it was briefly unbound.
     """
     address, family = listener.getsockname(), listener.family
     listener.close()
@@ -58,10 +63,15 @@ def closed(listener: socket.socket) -> socket.socket:
 
 
 def free_range(count: int, low: int = 20000, high: int = 30000) -> int:
-    """The first of `count` ports in a row that nobody holds at this moment, below those that the system picks by itself.
+    """The first of `count` consecutive ports that are free at this moment.
+
+    Args:
+        count: number of ports.
+        low: start of the range, which lies below the ports that the system picks by itself.
+        high: end of the range.
 
     Raises:
-        OSError: there is none in the range.
+        OSError: there are none in the range.
     """
     starts = list(range(low, high - count, count))
     random.shuffle(starts)
@@ -77,7 +87,7 @@ def free_range(count: int, low: int = 20000, high: int = 30000) -> int:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches an address."""
+    """Whether an address can be reached from this machine only."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -85,14 +95,14 @@ def is_loopback(host: str) -> bool:
 
 
 def holder(port: int) -> str:
-    """Says who holds a port: `pid 4711 (fake-hive)`, or that it cannot be seen."""
+    """Names the process that holds a port: `pid 4711 (fake-hive)`, or a text that says that it cannot be seen."""
     for pid in _holders(port):
         return f"pid {pid} ({program_name(pid)})"
     return "a process that cannot be seen from here"
 
 
 def program_name(pid: int) -> str:
-    """The program that a person would name: `fake-hive`, not the interpreter that runs it."""
+    """Name of the program that a process runs: `fake-hive`, not the interpreter."""
     import psutil
 
     try:

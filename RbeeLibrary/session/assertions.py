@@ -87,12 +87,14 @@ class Verifier:
         patience: returns the default of `within=`, in seconds.
         pause: waits between two readings.
         log: takes the one line about a wait.
+        hint: says what may be in the way of a wait that failed, for the end of its message.
     """
 
-    def __init__(self, patience: Callable[[], float], pause: Pause, log: Callable[[str], None]):
+    def __init__(self, patience: Callable[[], float], pause: Pause, log: Callable[[str], None], hint: Callable[[], str] = str):
         self._patience = patience
         self._pause = pause
         self._log = log
+        self._hint = hint
 
     def __call__(self, what: str, read: Callable[[], Value], check: Check) -> Value:
         """Reads a value and checks it.
@@ -114,7 +116,7 @@ class Verifier:
             return value  # type: ignore[return-value]
         if check.message is not None:
             raise AssertionError(check.message.replace("{value}", shown(value)).replace("{expected}", shown(check.expected)))
-        raise AssertionError(f"{what} {problem}{_after(waited, always=True)}")
+        raise AssertionError(f"{what} {problem}{_after(waited, always=True)}{self._hint() if waited else ''}")
 
     def _look(self, read: Callable[[], Value], operator: Operator | None, expected: Any) -> tuple[Value | None, str | None]:
         try:

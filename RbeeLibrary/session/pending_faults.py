@@ -23,6 +23,15 @@ class PendingFaults:
         """The faults for a program that is being started; they do not wait any more."""
         return self._waiting.pop(name, [])
 
+    def copy(self) -> dict[str, list[str]]:
+        """All of them, for `restore`."""
+        return {name: list(specs) for name, specs in self._waiting.items()}
+
+    def restore(self, saved: dict[str, list[str]]) -> None:
+        """Lets faults wait again that a failed start has taken."""
+        for name, specs in saved.items():
+            self._waiting.setdefault(name, specs)
+
     def drop(self, name: str | None) -> list[str]:
         """Drops the faults that wait for one name, or for all; returns the names."""
         names = [key for key in self._waiting if name in (None, key)]

@@ -22,6 +22,7 @@ from ..net.http_client import HttpClient
 from .artifacts import ArtifactFolder, not_writable, private_folder
 
 OWN_JOURNAL = "library"
+_TIMERS = 4
 PRELOAD = [f"RbeeLibrary.fakes.{module}" for module in ("queen", "hive", "worker", "hub", "relay", "keeper", "runtime.preload")]
 
 
@@ -86,6 +87,12 @@ class Run:
         assert self._coordinator is not None
         return self._coordinator
 
+    def held_clock(self) -> str:
+        """For messages about waits that failed: that the clock is held, and what it holds up; an empty text for a clock that goes."""
+        if not self.is_running or self.coordinator.rate:
+            return ""
+        return f"; the clock is held, next timers: {', '.join(self.coordinator.upcoming(_TIMERS)) or 'none'}"
+
     @property
     def folder(self) -> Path:
         """Artifact folder of the run."""
@@ -124,9 +131,10 @@ class Run:
         Raises:
             NoRun: nothing can be written there.
         """
+        root = self.folder
         if not self._scene:  # the library was imported in the middle of a test, or there are no tests
             self.open_scene("run")
-        folder = str(self.folder / self._scene)
+        folder = str(root / self._scene)
         if self._journal_folder != folder:
             self._journal_folder = ""
             try:

@@ -73,7 +73,7 @@ class Session:
         self.stopper = Stopper(run)
         pending = PendingFaults()
         self.launcher = Launcher(run, self.programs, self.states, self.outputs, self.nodes, pending, warn)
-        self.start = Starter(run, self.programs, self.launcher, self.stopper, self.outputs, self.nodes, settings)
+        self.start = Starter(run, self.programs, self.launcher, self.stopper, self.outputs, self.nodes, pending, settings)
         self.node_builder = NodeBuilder(run, self.programs, self.nodes, self.launcher, pending)
         self.stores = StoreFiles(self.launcher.stores)
         self.inferences = Inferences(run, self.programs)
@@ -81,7 +81,7 @@ class Session:
         self.scopes = Scopes(run, self.programs, self.stopper, self.ports, self.nodes)
         self.judge = Judge(run, self.journals, self.inferences)
         self.evidence = EvidenceCollector(run, self.programs, self.journals, self.outputs, self.states, self.table)
-        self.verify = Verifier(lambda: settings.now.within, lambda limit: run.supervisor.await_news(limit), log)
+        self.verify = Verifier(lambda: settings.now.within, lambda limit: run.supervisor.await_news(limit), log, run.held_clock)
 
     def open_scope(self, name: str) -> None:
         """Begins a suite or test."""

@@ -41,7 +41,7 @@ def test_kind_that_does_nothing_fails_its_test(kind, tmp_path):
     faults = tmp_path / "RbeeLibrary/faults/base.py"
     text = faults.read_text()
     deaf = text.replace(
-        "            if self._cleared or not self._fits(place):", f"            if self.name == {kind!r} or self._cleared or not self._fits(place):"
+        "            if self._cleared or not self._fits(context):", f"            if self.name == {kind!r} or self._cleared or not self._fits(context):"
     )
     assert deaf != text
     faults.write_text(deaf)

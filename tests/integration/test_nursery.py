@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from RbeeLibrary.errors import ControlFailed
 from RbeeLibrary.fleet.launch import ProgramSpec
 from RbeeLibrary.fleet.supervisor import StartFailed, Supervisor
 
@@ -91,7 +92,7 @@ def test_exit_codes_are_those_of_wait(supervisor, command, code):
 def test_order_to_a_program_that_is_no_fake_is_refused(supervisor):
     deadline = time.monotonic() + 10
     process = supervisor.await_start(supervisor.begin(ProgramSpec("sleeper", command=["sleep", "60"], port=None), "worker"), deadline)
-    with pytest.raises(RuntimeError, match="it is no fake, or it has ended"):
+    with pytest.raises(ControlFailed, match="it is no fake, or it has ended"):
         supervisor.control(process, {"op": "state"})
 
 
@@ -102,7 +103,7 @@ def test_order_to_a_frozen_fake_ends_after_its_limit(supervisor, tmp_path):
     deadline = time.monotonic() + 10
     while not process.frozen:
         assert time.monotonic() < deadline, "it never stood still"
-    with pytest.raises(RuntimeError, match="did not answer within 0.3 s"):
+    with pytest.raises(ControlFailed, match="did not answer within 0.3 s"):
         supervisor.control(process, {"op": "state"}, limit=0.3)
 
 

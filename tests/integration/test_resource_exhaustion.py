@@ -45,7 +45,7 @@ def scarce(folder: Path, test: str, *options: str, limits: dict[int, tuple[int, 
     printed = {path.name: path.read_text() for path in folder.rglob("*") if path.suffix in (".stderr", ".stdout", ".log") and path.is_file()}
     noisy = [name for name, text in {"robot": done.stdout + done.stderr, **printed}.items() if "Traceback" in text]
     assert noisy == [], f"{', '.join(noisy)} shows a traceback instead of a message"
-    return Run(done.returncode, done.stdout + done.stderr, folder)
+    return RobotRun(done.returncode, done.stdout + done.stderr, folder)
 
 
 def messages(run: RobotRun) -> dict[str, str]:
@@ -177,7 +177,7 @@ def test_output_folder_that_cannot_be_used_fails_the_tests_that_need_it(tmp_path
         "closed": (tmp_path / "closed" / "folder", "Permission denied"),
     }[kind]
     suite = tmp_path / "own.robot"
-    suite.write_text(SCARCE.read_text().replace("Resource            ../../resources/rbee.resource", f"Library    RbeeLibrary    artifacts={wanted}"))
+    suite.write_text(SCARCE.read_text().replace("Resource            ../../../resources/rbee.resource", f"Library    RbeeLibrary    artifacts={wanted}"))
     began = time.time()
     done = subprocess.run(
         [*AS_OWNER, *robot_command(tmp_path, "-t", "Small Fleet", "-t", "Without A Fleet", str(suite))],
@@ -186,7 +186,7 @@ def test_output_folder_that_cannot_be_used_fails_the_tests_that_need_it(tmp_path
         text=True,
         timeout=60,
     )
-    tests = Run(done.returncode, done.stdout, tmp_path).tests()
+    tests = RobotRun(done.returncode, done.stdout, tmp_path).tests()
     message = tests["Small Fleet"].message
     assert re.match(rf"{wanted}, the folder for the output and journals of the programs, cannot be written to: .*{why}", message), message
     assert "\n" not in message

@@ -1,4 +1,4 @@
-"""The models that a hive has: `models.db` (contract 10.2)."""
+"""The model catalog of a hive: `models.db` (contract 10.2)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CREATE TABLE IF NOT EXISTS models (
 
 @dataclass(frozen=True)
 class CatalogRow:
-    """One model, with its columns in their order."""
+    """The row of one model; its fields are the columns in their order."""
 
     id: str
     provider: str
@@ -33,24 +33,24 @@ class CatalogRow:
 
 
 class Catalog:
-    """Looks models up by reference and adds them.
+    """The table of models, by reference.
 
     Args:
-        path: of the file.
-        on_recovered: is told where a corrupt file was put.
+        path: of the SQLite file.
+        on_recovered: called with the new path of a corrupt file that was set aside.
     """
 
     def __init__(self, path: str, on_recovered: Callable[[str], None]):
         self._database = Database(path, _SCHEMA, on_recovered)
 
     def find(self, model_ref: str) -> CatalogRow | None:
-        """The row of `provider:reference`."""
+        """The row of a model reference `provider:reference`, or None."""
         provider, _, reference = model_ref.partition(":")
         rows = self._database.rows("SELECT * FROM models WHERE provider = ? AND reference = ?", (provider, reference))
         return CatalogRow(**rows[0]) if rows else None
 
     def has_path(self, path: str) -> bool:
-        """Whether a model lies there."""
+        """Whether a model is stored under this path."""
         return bool(self._database.rows("SELECT 1 FROM models WHERE local_path = ?", (path,)))
 
     def add(self, row: CatalogRow) -> None:

@@ -1,4 +1,4 @@
-"""Downloads of a hive: real bytes from the hub into a file, broken, resumed, checked, and told to whoever wants to know (contract 9.3, 12)."""
+"""Downloads of a hive: fetches files from the hub, resumes and checks them, and publishes progress (contract 9.3, 12)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _BUFFER = 1048576
 
 @dataclass(frozen=True)
 class HubModel:
-    """What a hub says of the file that is wanted."""
+    """The hub's description of a model file."""
 
     url: str
     name: str
@@ -42,21 +42,21 @@ class HubModel:
 
 
 class _Failed(Exception):
-    """One attempt failed."""
+    """A failed attempt, which may be repeated."""
 
-    def __init__(self, why: str, *, stalled: bool = False, start_over: bool = False):
-        super().__init__(why)
+    def __init__(self, message: str, *, stalled: bool = False, start_over: bool = False):
+        super().__init__(message)
         self.stalled = stalled
         self.start_over = start_over
 
 
 class Download:
-    """One model on its way to the disk; any number of clients may look on.
+    """A download of one model; any number of clients may follow its progress.
 
     Args:
-        model_ref: the model.
-        model: the file at the hub.
-        path: where the complete file goes.
+        model_ref: reference of the model.
+        model: description of its file at the hub.
+        path: of the complete file.
     """
 
     def __init__(self, model_ref: str, model: HubModel, path: str):
@@ -71,12 +71,12 @@ class Download:
 
 
 class Downloader:
-    """Brings one file from the hub, in several attempts if need be.
+    """Fetches files from the hub, in several attempts if necessary.
 
     Args:
         http: sends the requests.
-        clock: pauses and limits count on it.
-        journal: gets every attempt.
+        clock: measures pauses and limits.
+        journal: records every attempt.
         options: of the hive.
     """
 
@@ -88,7 +88,7 @@ class Downloader:
         self._headers = {"Authorization": f"Bearer {options.hf_token}"} if options.hf_token else {}
 
     def look_up(self, model_ref: str) -> HubModel:
-        """Asks the hub for the file of a reference: its first `.gguf`; raises what the client is told."""
+        """Asks the hub for the file of a reference, its first `.gguf`; raises the error for the client if there is none."""
         hub = self._options.hub_url.rstrip("/")
         repository = model_ref.partition(":")[2]
         url = f"{hub}/api/models/{repository}?blobs=true"
@@ -114,7 +114,7 @@ class Downloader:
         return HubModel(f"{hub}/{repository}/resolve/main/{name}", name, int(size), lfs.get("sha256"))
 
     def run(self, download: Download) -> None:
-        """Downloads; at the end either the file is there, complete and checked, or `download.error` says why not."""
+        """Downloads a file. Afterwards it is complete and checked, or `download.error` is set."""
         pauses = doubling(self._options.download_attempts, self._options.download_delay)
         for attempt in attempts(self._clock, pauses, "download-retry"):
             try:
@@ -127,7 +127,7 @@ class Downloader:
                     code = "DOWNLOAD_TIMEOUT" if failure.stalled else "DOWNLOAD_FAILED"
                     download.error = RbeeError(code, f"model {download.model_ref} could not be downloaded in {attempt} attempts: {failure}")
                     return
-                self._tell_retry(download, attempt + 1, pauses[attempt], str(failure))
+                self._publish_retry(download, attempt + 1, pauses[attempt], str(failure))
             except OSError as error:
                 if error.errno not in _DISK_IS_FULL:
                     download.error = RbeeError("DOWNLOAD_FAILED", f"{download.partial} cannot be written: {error.strerror}")
@@ -139,14 +139,14 @@ class Downloader:
                 download.error = RbeeError("INSUFFICIENT_DISK", message, disk_details(download.model.size, written))
                 return
 
-    def _tell_retry(self, download: Download, attempt: int, pause: float, why: str) -> None:
+    def _publish_retry(self, download: Download, attempt: int, pause: float, failure: str) -> None:
         download.progress.publish(
             {
                 "stage": "retrying",
                 "attempt": attempt,
                 "max_attempts": self._options.download_attempts,
                 "delay_ms": round(pause * 1000),
-                "error": why,
+                "error": failure,
                 "bytes_downloaded": _size(download.partial),
                 "bytes_total": download.model.size,
             }
@@ -199,10 +199,10 @@ class Downloader:
             if stream.status not in (301, 302, 307, 308):
                 return stream
             stream.close()
-            there = urljoin(url, stream.headers.get("location", ""))
-            if urlsplit(there)[:2] != urlsplit(url)[:2]:
-                headers.pop("Authorization", None)  # the token is the hub's, and nobody else's
-            url = there
+            target = urljoin(url, stream.headers.get("location", ""))
+            if urlsplit(target)[:2] != urlsplit(url)[:2]:
+                headers.pop("Authorization", None)  # no other host may get the token of the hub
+            url = target
         raise _Failed(f"the hub redirects more than {_REDIRECTS} times")
 
     def _write(self, download: Download, stream: Stream, offset: int) -> None:
@@ -216,18 +216,18 @@ class Downloader:
             for piece in self._pieces(stream):
                 data = memoryview(piece)
                 while data:
-                    # Up to the next multiple of the step and no further: what an event says is on the disk, and nothing more.
+                    # Writes up to the next multiple of the step only, so that an event reports exactly the bytes on the disk.
                     count = os.write(fd, data[: step - offset % step])
                     data, offset = data[count:], offset + count
                     if offset % step == 0:
                         seconds = (self._clock.now() - began) or (time.monotonic() - real_began) or 1e-6
-                        self._tell(download, offset, (offset - first) / MEBIBYTE / seconds)
+                        self._publish_progress(download, offset, (offset - first) / MEBIBYTE / seconds)
         finally:
             os.close(fd)
         if offset < download.model.size:
             raise _Failed(f"the answer ended after {offset} of {download.model.size} bytes")
 
-    def _tell(self, download: Download, offset: int, speed: float) -> None:
+    def _publish_progress(self, download: Download, offset: int, speed: float) -> None:
         total = download.model.size
         download.progress.publish({"stage": "downloading", "bytes_downloaded": offset, "bytes_total": total, "speed_mbps": max(0.1, round(speed, 1))})
 
@@ -259,7 +259,12 @@ class Downloader:
 
 
 class Downloads:
-    """All downloads of a hive: at most one for a model at a time."""
+    """All downloads of a hive, at most one at a time for each model.
+
+    Args:
+        clock: measures how long ended downloads are kept.
+        keep: seconds for which an ended download is kept.
+    """
 
     def __init__(self, clock: Clock, keep: float):
         self._clock = clock
@@ -268,9 +273,9 @@ class Downloads:
         self._known: dict[str, Download] = {}
 
     def join(self, model_ref: str, begin: Callable[[set[str]], Download | None]) -> tuple[Download | None, bool]:
-        """The download of a model that is under way, or a new one; and whether it is new.
+        """Returns the running download of a model or begins a new one, and whether it is new.
 
-        `begin`, which must be short, is told which paths are taken; it may say None: there is nothing to download any more.
+        `begin` gets the paths of the running downloads and must be short; it returns None if the model has arrived meanwhile.
         """
         with self._lock:
             running = [known for known in self._known.values() if not known.ended.is_set()]
@@ -283,14 +288,14 @@ class Downloads:
             return download, True
 
     def find(self, download_id: str | None) -> Download | None:
-        """By id; without one the only one there is."""
+        """The download with this id; without an id, the only one if there is just one."""
         with self._lock:
             if download_id is None:
                 return next(iter(self._known.values())) if len(self._known) == 1 else None
             return self._known.get(download_id)
 
     def end(self, download: Download) -> None:
-        """It has ended; its progress is kept for a while."""
+        """Marks a download as ended; its progress is kept for a while."""
 
         def forget() -> None:
             with self._lock:
@@ -301,12 +306,12 @@ class Downloads:
 
 
 def megabytes(size: float) -> int:
-    """MB, rounded up."""
+    """Bytes as MB, rounded up."""
     return -int(-size // MEBIBYTE)
 
 
 def disk_details(required: int, available: int) -> dict[str, Any]:
-    """`details` of INSUFFICIENT_DISK."""
+    """`details` of INSUFFICIENT_DISK, in MB from bytes."""
     return {"required": megabytes(required), "available": available // MEBIBYTE, "shortfall": megabytes(required) - available // MEBIBYTE}
 
 

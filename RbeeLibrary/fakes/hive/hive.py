@@ -32,11 +32,11 @@ from .worker_row import WorkerRow, port_range
 from .workers import Workers
 
 _FINEST = 1e-6
-"""Seconds; dates as numbers have no finer steps."""
+"""Seconds; the resolution of dates as floating-point numbers."""
 
 
 class Hive(Service):
-    """A pool manager: starts workers, watches them, shuts them down."""
+    """A pool manager: provides models, starts workers, checks their health and shuts them down."""
 
     def __init__(self, options: HiveOptions, listener: socket.socket | None):
         if options.addr:
@@ -47,7 +47,7 @@ class Hive(Service):
         if options.worker_ports != "0":
             port_range(options.worker_ports)
         self.options: HiveOptions = options
-        # Before any thread starts: it forks the workers. Outside a run, workers are started in interpreters of their own.
+        # Created before any thread starts, because it forks the workers. Outside a run, each worker is started in an interpreter of its own.
         spawner = Spawner("fake-hive") if os.environ.get(environment.FORKED) and not portable() else None
         super().__init__("fake-hive", options, listener, "hive")
         self._queen = QueenLine(self, options)
@@ -94,30 +94,30 @@ class Hive(Service):
         return {"status": "alive", "version": self.options.report_version, "api_version": "v1"}
 
     def spawn_worker(self, request: Request) -> dict[str, Any]:
-        """POST /v1/workers/spawn, the checks in the order of 5.5."""
-        asked = read(SpawnRequest, request.body)
-        model = self._models.provide(asked)
-        self.workers.check_binary(asked.binary)
+        """POST /v1/workers/spawn, with the checks in the order of 5.5."""
+        spawn_request = read(SpawnRequest, request.body)
+        model = self._models.provide(spawn_request)
+        self.workers.check_binary(spawn_request.binary)
         if self.faults.find("spawn-fails") is not None:
             raise RbeeError("WORKER_CRASHED", "the worker could not be started, because of a fault", {"pid": None, "exit_code": None, "signal": None})
-        row = self._start(asked, model)
+        row = self._start(spawn_request, model)
         self.log(f"worker {row.worker_id} (pid {row.child.pid if row.child else None}) started on port {row.port}")
         if self.options.loading_limit:
             self.clock.call_at(self.clock.now() + self.options.loading_limit, lambda: self._give_up_loading(row), "loading-limit")
         return {"worker_id": row.worker_id, "url": row.url, "state": "loading"}
 
-    def _start(self, asked: SpawnRequest, model: str | None) -> WorkerRow:
-        row = self.workers.start(asked, model)
-        self._activity.set()  # its callback may have been faster than the news of its start: only now its idle time can run out
+    def _start(self, spawn_request: SpawnRequest, model: str | None) -> WorkerRow:
+        row = self.workers.start(spawn_request, model)
+        self._activity.set()  # makes the idle watch look again: the callback of the worker may have come before its process was known
         return row
 
     def worker_ready(self, request: Request) -> dict[str, Any]:
         """POST /v1/workers/ready: the callback of a worker of this hive."""
-        said = read(HiveReadyCallback, request.body)
-        row = self.workers.row(said.worker_id)
-        row.state = said.state
-        row.slots_total = said.slots_total or row.slots_total
-        row.slots_available = said.slots_available if said.slots_available is not None else (row.slots_total if said.state == "idle" else 0)
+        callback = read(HiveReadyCallback, request.body)
+        row = self.workers.row(callback.worker_id)
+        row.state = callback.state
+        row.slots_total = callback.slots_total or row.slots_total
+        row.slots_available = callback.slots_available if callback.slots_available is not None else (row.slots_total if callback.state == "idle" else 0)
         row.last_activity = iso_time(self.clock.wall())
         row.heard = True
         self._activity.set()
@@ -125,7 +125,7 @@ class Hive(Service):
         return {"success": True, "message": f"worker {row.worker_id} is {row.state}"}
 
     def list_workers(self, request: Request) -> dict[str, Any]:
-        """GET /v1/workers/list: states as they are at this moment."""
+        """GET /v1/workers/list, with current states: all workers are probed first."""
         rows = self.workers.rows()
         self._together(self._probe, [row for row in rows if row.child is not None])
         return {"workers": [row.as_dict() for row in self.workers.rows()]}
@@ -137,10 +137,10 @@ class Hive(Service):
 
     def heartbeat(self, request: Request) -> dict[str, Any]:
         """POST /v1/heartbeat, relayed to the queen."""
-        said = read(HiveHeartbeat, request.body)
-        row = self.workers.row(said.worker_id)
+        heartbeat = read(HiveHeartbeat, request.body)
+        row = self.workers.row(heartbeat.worker_id)
         row.heard = True
-        self.spawn(self._queen.tell, f"/v1/workers/{row.worker_id}/heartbeat", {"timestamp": said.timestamp}, name="relay-heartbeat")
+        self.spawn(self._queen.send, f"/v1/workers/{row.worker_id}/heartbeat", {"timestamp": heartbeat.timestamp}, name="relay-heartbeat")
         return {"message": "heartbeat received"}
 
     def logs(self, request: Request) -> Reply:
@@ -154,7 +154,7 @@ class Hive(Service):
         return Reply(200, request.stream.carries(follower.lines(list(self.log_lines))), headers)
 
     def shutdown(self, request: Request) -> Reply:
-        """POST /v1/admin/shutdown: 202, then as SIGTERM."""
+        """POST /v1/admin/shutdown: 202, then the same as SIGTERM."""
         read(ShutdownRequest, request.body)
         self.workers.close()
         self.request_shutdown("shutdown request")
@@ -170,14 +170,14 @@ class Hive(Service):
                 answer = self.prober.call("GET", f"{row.url}/v1/ready", limit=limit, timer="list-probe")
         except HttpFailure:
             return
-        said = answer.object()
-        row.state = said.get("state", row.state)
-        row.slots_total = said.get("slots_total", row.slots_total)
-        row.slots_available = said.get("slots_available", row.slots_available)
-        news = not row.heard or row.last_activity != said.get("last_activity", row.last_activity)
-        row.last_activity = said.get("last_activity", row.last_activity)
+        payload = answer.object()
+        row.state = payload.get("state", row.state)
+        row.slots_total = payload.get("slots_total", row.slots_total)
+        row.slots_available = payload.get("slots_available", row.slots_available)
+        changed = not row.heard or row.last_activity != payload.get("last_activity", row.last_activity)
+        row.last_activity = payload.get("last_activity", row.last_activity)
         row.heard = True
-        if news:
+        if changed:
             self._activity.set()
 
     def _check_health(self) -> None:
@@ -220,12 +220,12 @@ class Hive(Service):
 
     def _watch_idle(self) -> None:
         while True:
-            if not self.clock.wait(self._activity, self._next_look(), "idle"):
+            if not self.clock.wait(self._activity, self._next_idle_check(), "idle"):
                 self._end_idle()
             self._activity.clear()
 
-    def _next_look(self) -> float | None:
-        """When a worker will have been idle for too long as far as the hive knows; a tick from now, if one has and is not idle at all."""
+    def _next_idle_check(self) -> float | None:
+        """Time of the next idle check: when the first worker reaches its limit, or one tick from now for a worker that is past it but still runs."""
         now = self.clock.now()
         ends = [now + self.options.idle_timeout - self._idle_time(row) for row in self.workers.rows() if self._may_be_idle(row)]
         return min((end if end > now else now + self.options.idle_tick for end in ends), default=None)
@@ -258,9 +258,9 @@ class Hive(Service):
     def _removed(self, row: WorkerRow, reason: str) -> None:
         self._queen.removed(row, reason)
         if reason == "crashed":
-            self.spawn(self._look_for_zombie, row, name="zombie")
+            self.spawn(self._probe_for_zombie, row, name="zombie")
 
-    def _look_for_zombie(self, row: WorkerRow) -> None:
+    def _probe_for_zombie(self, row: WorkerRow) -> None:
         try:
             self.client.call("GET", f"{row.url}/v1/health", limit=self.options.list_probe_timeout)
         except HttpFailure:
@@ -299,8 +299,8 @@ class Hive(Service):
         self.workers.kill_all("second signal")
 
     def _together(self, job: Callable[[WorkerRow], None], rows: list[WorkerRow]) -> None:
-        for begun in [self.spawn(job, row, name=job.__name__.strip("_")) for row in rows]:
-            begun.join()
+        for running in [self.spawn(job, row, name=job.__name__.strip("_")) for row in rows]:
+            running.join()
 
     def _follow_log(self, line: str) -> None:
         for follower in list(self._followers):
@@ -308,31 +308,31 @@ class Hive(Service):
 
 
 class LogFollower:
-    """One client that reads the log as it grows."""
+    """A client that follows the log."""
 
     def __init__(self, stream: EventStream):
         self._stream = stream
-        self._news: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._new_lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
 
     def add(self, line: str) -> None:
-        """Gives it a line."""
-        self._news.put(line)
+        """Queues a new line for the client."""
+        self._new_lines.put(line)
         self._stream.wake.set()
 
     def end(self) -> None:
-        """Ends its stream."""
-        self._news.put(None)
+        """Ends the stream of the client."""
+        self._new_lines.put(None)
         self._stream.wake.set()
 
     def lines(self, first: list[str]) -> Iterator[bytes]:
-        """What the client gets."""
+        """Bytes for the client: the lines so far, then each new line."""
         yield "".join(f"{line}\n" for line in first).encode() or b"\n"
         while not self._stream.client_gone:
             for _ in self._stream.pause(None):
-                continue  # a keep-alive comment is none in plain text
+                continue  # plain text has no comments, so keep-alives are not sent
             self._stream.wake.clear()
-            while not self._news.empty():
-                line = self._news.get()
+            while not self._new_lines.empty():
+                line = self._new_lines.get()
                 if line is None:
                     return
                 yield f"{line}\n".encode()

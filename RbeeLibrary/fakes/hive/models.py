@@ -1,4 +1,4 @@
-"""The models of a hive: what is in the catalog, what has to come from the hub, and whether it fits (contract 5.5, 9, 10.2)."""
+"""The models of a hive: looks them up in the catalog, downloads them, and checks that they fit (contract 5.5, 9, 10.2)."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ CACHED = "cached"
 
 
 class Models:
-    """Provisioning: off, and any reference is taken; on, and every model is a file.
+    """Provides the models of a hive. With provisioning off any reference is accepted, with provisioning on every model is a file.
 
     Args:
-        hive: whose models they are.
+        hive: the hive.
         options: of the hive.
 
     Raises:
-        OSError: the folder of the models cannot be made.
+        OSError: the folder of the models cannot be created.
         sqlite3.Error: the catalog cannot be used.
     """
 
@@ -51,7 +51,7 @@ class Models:
     # --- downloads (5.2, 9.3) ---
 
     def download(self, model_ref: str) -> tuple[str, str | None]:
-        """Id and path of a model: `cached` and the path of one that is here, else the id of its download, which has begun."""
+        """Begins to download a model; returns the id of the download and None, or `cached` and the path of a model that is here."""
         check_model_reference(model_ref)
         if self._catalog is None or model_ref == NO_MODEL:
             return CACHED, None
@@ -62,7 +62,7 @@ class Models:
         return (CACHED, self._path_of(model_ref)) if download is None else (download.id, None)
 
     def progress(self, request: Request) -> Reply:
-        """The events of a download."""
+        """GET /v1/models/download/progress: the events of a download."""
         download = self._downloads.find(request.query.get("id"))
         if download is None:
             raise RbeeError("DOWNLOAD_NOT_FOUND", f"there is no download {request.query.get('id', '')[:80]}".rstrip())
@@ -125,7 +125,7 @@ class Models:
             self._downloader.run(download)
             if download.error is None:
                 self._add(download.model_ref, download.path)
-        except Exception as error:  # whoever waits for the end of the download must not wait for ever
+        except Exception as error:  # requests that wait for the end of the download must not wait for ever
             download.error = RbeeError("INTERNAL", f"the download of {download.model_ref} ended by an error of the hive: {error}")
             raise
         finally:
@@ -142,26 +142,26 @@ class Models:
 
     # --- spawn (5.5, steps 1 to 5) ---
 
-    def provide(self, asked: SpawnRequest) -> str | None:
-        """The model file for a worker, downloaded if need be, once it is known to fit; None for no file."""
-        reference = asked.model_ref
+    def provide(self, spawn_request: SpawnRequest) -> str | None:
+        """Path of the model file for a worker, downloaded if necessary and checked to fit; None for no file."""
+        reference = spawn_request.model_ref
         if reference is not None:
             check_model_reference(reference)
         path = None
         if self._catalog is not None and reference not in (None, NO_MODEL):
             assert reference is not None
-            path, size = self._file_for(asked, reference)
+            path, size = self._file_for(spawn_request, reference)
             self._check_fits("ram", size, self._free_ram())
-        self._check_backend(asked.backend)
-        if path is not None and asked.backend != "cpu" and self._options.vram is not None:
+        self._check_backend(spawn_request.backend)
+        if path is not None and spawn_request.backend != "cpu" and self._options.vram is not None:
             self._check_fits("vram", size, self._options.vram)
         return path
 
-    def _file_for(self, asked: SpawnRequest, reference: str) -> tuple[str, int]:
-        if asked.model_path:
-            if not os.path.isfile(asked.model_path):
-                raise RbeeError("MODEL_NOT_FOUND", f"model file {asked.model_path[:200]} is not there")
-            return asked.model_path, os.stat(asked.model_path).st_size
+    def _file_for(self, spawn_request: SpawnRequest, reference: str) -> tuple[str, int]:
+        if spawn_request.model_path:
+            if not os.path.isfile(spawn_request.model_path):
+                raise RbeeError("MODEL_NOT_FOUND", f"model file {spawn_request.model_path[:200]} is not there")
+            return spawn_request.model_path, os.stat(spawn_request.model_path).st_size
         row = self._known(reference)
         if row is None:
             download = self._begin(reference)

@@ -1,4 +1,4 @@
-"""What a hive tells its queen (contract 5.3)."""
+"""Messages of a hive to its queen (contract 5.3)."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from .worker_row import WorkerRow
 
 
 class QueenLine:
-    """The hive's line to the queen: one attempt each, and nobody waits for it but the end of the hive.
+    """Sends messages to the queen, each in one attempt; only the shutdown of the hive waits for them.
 
     Args:
-        hive: whose line it is.
-        options: with the queen's URL.
+        hive: the hive.
+        options: of the hive, with the URL of the queen.
     """
 
     def __init__(self, hive: Service, options: HiveOptions):
@@ -25,7 +25,7 @@ class QueenLine:
         self._notices: list[Job] = []
 
     def relay_ready(self, row: WorkerRow) -> None:
-        """A worker is ready: as a callback, or, for a queen that does not know it, as a registration."""
+        """Reports a ready worker: as a callback, or as a registration if the queen does not accept the callback."""
         body = {
             "worker_id": row.worker_id,
             "url": row.url,
@@ -37,13 +37,13 @@ class QueenLine:
             "slots_available": row.slots_available,
             "node": self._options.node_name,
         }
-        status = self.tell("/v2/workers/ready", body, {"X-Rbee-Relay": "hive"})
+        status = self.send("/v2/workers/ready", body, {"X-Rbee-Relay": "hive"})
         if status in (404, 500):
             registration = {key: body[key] for key in ("worker_id", "url", "model_ref", "backend", "device", "slots_total")}
-            self.tell("/v2/workers/register", {**registration, "node_name": self._options.node_name})
+            self.send("/v2/workers/register", {**registration, "node_name": self._options.node_name})
 
     def removed(self, row: WorkerRow, reason: str) -> None:
-        """A worker is gone; said beside the present work."""
+        """Reports the end of a worker, in the background."""
         assert row.child is not None
         body = {
             "worker_id": row.worker_id,
@@ -51,22 +51,28 @@ class QueenLine:
             "pid": row.child.pid,
             **row.child.status.as_fields(),
         }
-        self._notices = [job for job in self._notices if not job.done.is_set()] + [self._hive.spawn(self.tell, "/v2/workers/removed", body, name="removed")]
+        self._notices = [job for job in self._notices if not job.done.is_set()] + [self._hive.spawn(self.send, "/v2/workers/removed", body, name="removed")]
 
-    def tell(self, path: str, body: dict[str, Any], headers: dict[str, str] | None = None) -> int | None:
-        """One attempt to tell the queen; the status of her answer, None without one."""
+    def send(self, path: str, body: dict[str, Any], headers: dict[str, str] | None = None) -> int | None:
+        """Sends a POST request to the queen once; returns the status of its answer, or None without one.
+
+        Args:
+            path: of the route.
+            body: of the request.
+            headers: sent besides the usual ones.
+        """
         if not self._options.queen_url:
             return None
         try:
             answer = self._hive.client.call("POST", f"{self._options.queen_url.rstrip('/')}{path}", body, limit=self._options.notice_timeout, headers=headers)
         except HttpFailure as error:
-            self._hive.log(f"queen was not told {path}: {error}")
+            self._hive.log(f"POST {path} to the queen failed: {error}")
             return None
-        if not answer.ok and path != "/v2/workers/removed":  # a worker that said good-bye itself is unknown by now
+        if not answer.ok and path != "/v2/workers/removed":  # a worker that reported its own end is already unknown
             self._hive.log(f"queen answered {path} with {answer.status}")
         return answer.status
 
     def finish(self) -> None:
-        """Waits until what was to be said has been said."""
+        """Waits for the reports that are still being sent."""
         for job in self._notices:
             job.join(self._options.notice_timeout + 1)

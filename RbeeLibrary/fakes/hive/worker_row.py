@@ -1,4 +1,4 @@
-"""One worker as its hive knows it, and the ports that workers get (contract 5.2, 5.5)."""
+"""The hive's row of one worker, and checks of worker ports (contract 5.2, 5.5)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ...protocol.schema.messages import SpawnRequest
 
 @dataclass(eq=False)
 class WorkerRow:
-    """What the hive knows of one worker; it exists from before the process starts until the process has ended."""
+    """The hive's row of one worker; it exists from before the start of the process until its end."""
 
     worker_id: str
     host: str
@@ -34,7 +34,7 @@ class WorkerRow:
 
     @property
     def url(self) -> str:
-        """Where the worker serves."""
+        """URL on which the worker serves."""
         return f"http://{self.host}:{self.port}"
 
     def as_dict(self) -> dict[str, Any]:
@@ -55,10 +55,10 @@ class WorkerRow:
 
 
 def port_range(text: str) -> tuple[int, int]:
-    """Reads `A-B`.
+    """Reads a range of ports `A-B`, or a single port.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the text is not a range.
     """
     low, dash, high = text.partition("-")
     if not low.isdigit() or (dash and not high.isdigit()):

@@ -25,24 +25,24 @@ from ..runtime.service import Service
 from .worker_row import WorkerRow, can_bind, port_range
 
 _WORKER = "RbeeLibrary.fakes.worker"
-_WORDS_OF_ALL = "RBEE_WORKER_ARGS"
-"""Words for every worker. The hive takes them out of its environment and puts them into argv: that is the only way in which options reach a worker."""
+_WORKER_ARGS = "RBEE_WORKER_ARGS"
+"""Variable with options for every worker. The hive moves them from its environment into argv, the only way in which options reach a worker."""
 _PORT_TRIES = 3
 _LOOPBACK = "127.0.0.1"
 _ANY = ("0.0.0.0", "::")
 _REAP_LIMIT = 5.0
 _KILL_LIMIT = 2.0
 _FINEST = 1e-6
-"""Seconds; dates as numbers have no finer steps."""
+"""Seconds; the resolution of dates as floating-point numbers."""
 
 
 class Workers:
-    """The workers of a hive: their rows, their processes, their ends.
+    """Starts, lists and ends the workers of a hive.
 
     Args:
-        hive: whose workers they are.
+        hive: the hive.
         options: of the hive.
-        spawner: forks workers; None starts each in an interpreter of its own.
+        spawner: forks workers; None = each one starts in an interpreter of its own.
         on_removed: called with the row and the reason when a worker has ended.
     """
 
@@ -52,7 +52,7 @@ class Workers:
         self._on_removed = on_removed
         self._lock = threading.Lock()
         self._rows: dict[str, WorkerRow] = {}
-        self._words = shlex.split(os.environ.pop(_WORDS_OF_ALL, ""))
+        self._words = shlex.split(os.environ.pop(_WORKER_ARGS, ""))
         self._words_of: dict[str, list[str]] = {}
         self._starts = 0
         self._closed = False
@@ -75,31 +75,31 @@ class Workers:
         return row
 
     def give_argv(self, worker_id: str, argv: list[str]) -> None:
-        """Sets further words for the next worker of this id; an order of the library, a client has no say in it."""
+        """Sets additional words of the command line for the next worker with this id; only orders of the library do that."""
         self._words_of[worker_id] = argv
 
     def put_in_order(self, worker_ids: list[str]) -> None:
-        """Lists these first, in this order, as if they had been started one after the other."""
+        """Moves these workers to the front of the list, in this order."""
         with self._lock:
             first = {name: self._rows[name] for name in worker_ids if name in self._rows}
             self._rows = {**first, **self._rows}
 
     def close(self) -> None:
-        """No new workers from now on."""
+        """Refuses new workers from now on."""
         with self._lock:
             self._closed = True
 
     # --- starting (5.5) ---
 
-    def start(self, asked: SpawnRequest, model_path: str | None) -> WorkerRow:
+    def start(self, spawn_request: SpawnRequest, model_path: str | None) -> WorkerRow:
         """Starts a worker with a model file and returns when it has bound its port."""
         tried: set[int] = set()
         while True:
-            row = self._reserve(asked, tried)
+            row = self._reserve(spawn_request, tried)
             row.model_path = model_path
             tried.add(row.port)
             try:
-                return self._start_process(row, asked)
+                return self._start_process(row, spawn_request)
             except PortTaken as error:
                 self._drop(row)
                 if len(tried) == _PORT_TRIES:
@@ -113,27 +113,27 @@ class Workers:
                     self.force(row, "not started")
                 raise _not_started(row, f"{error}{of_descriptors(error)}") from error
 
-    def _reserve(self, asked: SpawnRequest, tried: set[int]) -> WorkerRow:
+    def _reserve(self, spawn_request: SpawnRequest, tried: set[int]) -> WorkerRow:
         with self._lock:
             if self._closed:
                 raise RbeeError("SHUTTING_DOWN", "the hive is shutting down")
-            port = self._pick_port(asked.port, tried)
+            port = self._pick_port(spawn_request.port, tried)
             self._starts += 1
-            worker_id = asked.worker_id or f"mock-worker-{port or self._starts}"
+            worker_id = spawn_request.worker_id or f"mock-worker-{port or self._starts}"
             if worker_id in self._rows:
                 raise RbeeError("WORKER_ALREADY_REGISTERED", f"worker id {worker_id} is in use")
             host = os.environ.get(environment.WORKER_HOST) or (_LOOPBACK if self._options.host in _ANY else self._options.host)
-            slots = asked.slots or self._options.slots or 1
+            slots = spawn_request.slots or self._options.slots or 1
             row = WorkerRow(
                 worker_id,
                 host,
                 port,
-                asked.model_ref or NO_MODEL,
-                asked.backend,
-                asked.device,
+                spawn_request.model_ref or NO_MODEL,
+                spawn_request.backend,
+                spawn_request.device,
                 slots,
                 last_activity=iso_time(self._hive.clock.wall()),
-                request=asked,
+                request=spawn_request,
             )
             self._rows[worker_id] = row
             return row
@@ -151,8 +151,8 @@ class Workers:
                 return port
         raise RbeeError("NO_FREE_PORT", f"no port of {self._options.worker_ports} is free")
 
-    def _start_process(self, row: WorkerRow, asked: SpawnRequest) -> WorkerRow:
-        program = self._program(row, asked)
+    def _start_process(self, row: WorkerRow, spawn_request: SpawnRequest) -> WorkerRow:
+        program = self._program(row, spawn_request)
         try:
             child = self._spawner.start(program) if self._spawner and program.module else start_executed(program)
         except SpawnFailed as error:
@@ -168,7 +168,7 @@ class Workers:
             self._await_ready(row, child)
         else:
             child.forgo_ready(self._hive.clock.activity)
-            with self._hive.clock.activity.job("spawn-settle"):  # a real program knows no clock but its own
+            with self._hive.clock.activity.job("spawn-settle"):  # a real program does not follow the run's clock
                 ended = self._await_real_end(child, self._options.spawn_settle)
             if ended:
                 if row.port and not can_bind(self._options.host, row.port):
@@ -176,13 +176,13 @@ class Workers:
                 raise self._crashed(row, child)
         return row
 
-    def _program(self, row: WorkerRow, asked: SpawnRequest) -> ProgramSpec:
+    def _program(self, row: WorkerRow, spawn_request: SpawnRequest) -> ProgramSpec:
         options = self._options
         outputs = os.environ.get(environment.OUTPUTS)
         out, err = (os.path.join(outputs, f"{row.worker_id}.{kind}") if outputs else None for kind in ("stdout", "stderr"))
         callback = f"{self._hive.url}/v1/workers/ready"
         if options.worker_args == "real":
-            argv = ["--worker-id", row.worker_id, "--model", row.model_path or asked.model_path, "--port", "{port}", "--callback-url", callback]
+            argv = ["--worker-id", row.worker_id, "--model", row.model_path or spawn_request.model_path, "--port", "{port}", "--callback-url", callback]
         else:
             argv = [
                 "--port",
@@ -197,7 +197,7 @@ class Workers:
                         "backend": row.backend,
                         "device": row.device,
                         "model": row.model_path,
-                        "slots": asked.slots or options.slots,
+                        "slots": spawn_request.slots or options.slots,
                         "api_key": MASK if options.api_key else None,
                         "die_with_parent": "on" if options.workers_die_with_hive == "on" else None,
                     }
@@ -205,7 +205,7 @@ class Workers:
             ]
         argv = [*(self._words if options.worker_args == "fake" else []), *argv, *self._words_of.pop(row.worker_id, [])]
         env = {environment.API_KEY: options.api_key} if options.api_key else {}
-        binary = self._binary(asked.binary)
+        binary = self._binary(spawn_request.binary)
         if binary is None:
             return ProgramSpec(row.worker_id, module=_WORKER, argv=argv, title="mock-worker", host=options.host, port=row.port, stdout=out, stderr=err, env=env)
         words = [binary, *(word.replace("{port}", str(row.port)) for word in argv)]
@@ -236,9 +236,9 @@ class Workers:
     def _await_ready(self, row: WorkerRow, child: Child) -> None:
         limit = self._options.spawn_timeout
         with self._hive.clock.limit(limit, lambda: self.force(row, "no port"), "spawn") as timer:
-            said = child.read_ready(self._hive.clock.activity)
-        if said is not None:
-            row.port = _port_said(said) or row.port
+            ready_line = child.read_ready(self._hive.clock.activity)
+        if ready_line is not None:
+            row.port = _port_in(ready_line) or row.port
             return
         self._await_real_end(child, _REAP_LIMIT)
         if timer.fired:
@@ -247,22 +247,22 @@ class Workers:
 
     def _crashed(self, row: WorkerRow, child: Child) -> RbeeError:
         status = child.status
-        how = f"exit code {status.exit_code}" if status.signal is None else f"signal {status.signal}"
-        return RbeeError("WORKER_CRASHED", f"worker {row.worker_id} (pid {child.pid}) ended while starting: {how}", _details(child))
+        outcome = f"exit code {status.exit_code}" if status.signal is None else f"signal {status.signal}"
+        return RbeeError("WORKER_CRASHED", f"worker {row.worker_id} (pid {child.pid}) ended while starting: {outcome}", _details(child))
 
     # --- after the end ---
 
     def _ended(self, row: WorkerRow, child: Child) -> None:
         details = _details(child)
-        how = child.status.as_fields()
-        self._hive.journal.record("process_exited", worker_id=row.worker_id, child=child.pid, **how)
-        self._drop(row)  # before the end is reported: who knows of it may start the worker again
+        exit_fields = child.status.as_fields()
+        self._hive.journal.record("process_exited", worker_id=row.worker_id, child=child.pid, **exit_fields)
+        self._drop(row)  # before the end is reported: a client that learns of it may start the worker again
         if self._hive.control is not None:
             self._hive.control.report("child-exited", pid=child.pid, code=child.code)
         reason = row.reason or ("exited" if child.code == 0 else "crashed")
         if reason == "crashed":
             self._hive.journal.record("worker_crashed", worker_id=row.worker_id, **details)
-            self._hive.log(f"worker {row.worker_id} (pid {child.pid}) crashed: exit code {how['exit_code']}, signal {how['signal']}")
+            self._hive.log(f"worker {row.worker_id} (pid {child.pid}) crashed: exit code {exit_fields['exit_code']}, signal {exit_fields['signal']}")
         self._hive.journal.record("worker_removed", reason=reason, worker_id=row.worker_id, **details)
         self._hive.log(f"worker {row.worker_id} (pid {child.pid}) removed: {reason}")
         self._on_removed(row, reason)
@@ -302,7 +302,7 @@ class Workers:
 
         Args:
             row: of the worker.
-            grace: seconds of the run's clock; without any, SIGKILL comes at once.
+            grace: seconds of the run's clock; with 0, SIGKILL is sent at once.
             reason: for journal and log.
         """
         assert row.child is not None
@@ -314,7 +314,7 @@ class Workers:
         self._await_end(row.child, None)
 
     def force(self, row: WorkerRow, reason: str) -> None:
-        """Sends SIGKILL to a worker, with a record and a log line that say to which one and why."""
+        """Sends SIGKILL to a worker; journal and log name the worker and the reason."""
         assert row.child is not None
         self._hive.journal.record("force_kill", worker_id=row.worker_id, pid=row.child.pid, reason=reason, signal=int(signal.SIGKILL))
         self._hive.log(f"worker {row.worker_id} (pid {row.child.pid}) gets SIGKILL: {reason}")
@@ -343,7 +343,7 @@ class Workers:
         return self._hive.clock.wait(child.ended, None if limit is None else self._hive.clock.now() + limit, timer)
 
     def _await_real_end(self, child: Child, limit: float) -> bool:
-        # A program that ends for itself needs no time of the run's clock for it.
+        # A process needs real time to end; the run's clock may stand still.
         return self._hive.real_clock.wait(child.ended, self._hive.real_clock.now() + limit)
 
 
@@ -352,15 +352,15 @@ def _details(child: Child) -> dict[str, Any]:
     return {"pid": child.pid, **child.status.as_fields()}
 
 
-def _not_started(row: WorkerRow, why: str) -> RbeeError:
-    nothing = {"pid": None, "exit_code": None, "signal": None}
-    return RbeeError("WORKER_CRASHED", f"worker {row.worker_id} could not be started: {why}", nothing)
+def _not_started(row: WorkerRow, reason: str) -> RbeeError:
+    no_process = {"pid": None, "exit_code": None, "signal": None}
+    return RbeeError("WORKER_CRASHED", f"worker {row.worker_id} could not be started: {reason}", no_process)
 
 
-def _port_said(line: str) -> int | None:
-    """The port in a ready line; a program that bound port 0 is the only one that knows it."""
+def _port_in(ready_line: str) -> int | None:
+    """The port in a ready line, or None; only the program itself knows it if it bound port 0."""
     try:
-        port = json.loads(line).get("port")
+        port = json.loads(ready_line).get("port")
     except (ValueError, AttributeError):
         return None
     return port if isinstance(port, int) else None

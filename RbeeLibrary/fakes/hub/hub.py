@@ -1,4 +1,4 @@
-"""fake-hub: a model hub, a subset of Hugging Face's that its own client library works with (contract 9.2)."""
+"""fake-hub: a model hub with the part of Hugging Face's API that its client library needs (contract 9.2)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _HUGE = 1 << 50
 
 
 class Hub(Service):
-    """A model hub: says which files a repository has, and serves them, whole or in parts."""
+    """A model hub: lists the files of a repository and serves them, whole or in parts."""
 
     def __init__(self, options: HubOptions, listener: socket.socket | None):
         self.options: HubOptions = options
@@ -57,36 +57,43 @@ class Hub(Service):
         return self.serve(request, org, repo, name)
 
     def serve(self, request: Request, org: str, repo: str, name: str) -> Reply:
-        """A file, or the rest of it from `Range: bytes=N-` on."""
+        """GET or HEAD of a file, or of the part that `Range: bytes=N-` or `bytes=N-M` asks for.
+
+        Args:
+            request: the request.
+            org: organization, the first part of the repository's name.
+            repo: second part of the name.
+            name: of the file.
+        """
         file = self._find(request, f"{org}/{repo}", name)
         headers = {**self._headers(file, request), "Content-Type": "application/octet-stream", "Accept-Ranges": "bytes"}
         start, end = 0, file.size
-        asked = _RANGE.match(request.headers.get("Range", ""))
-        if asked is not None:
-            start, end = int(asked[1]), min(file.size, int(asked[2]) + 1 if asked[2] else file.size)
+        byte_range = _RANGE.match(request.headers.get("Range", ""))
+        if byte_range is not None:
+            start, end = int(byte_range[1]), min(file.size, int(byte_range[2]) + 1 if byte_range[2] else file.size)
             if start >= file.size:
                 return Reply(416, None, {**headers, "Content-Range": f"bytes */{file.size}", "Content-Length": "0"})
             headers["Content-Range"] = f"bytes {start}-{end - 1}/{file.size}"
         headers["Content-Length"] = str(self._declared(end - start, request))
-        status = 206 if asked is not None else 200
+        status = 206 if byte_range is not None else 200
         if request.method == "HEAD":
             return Reply(status, None, headers)
         return Reply(status, request.stream.carries(self._bytes(file, start, end, request.stream)), headers)
 
-    # --- inside ---
+    # --- files ---
 
     def _files_of(self, request: Request, repository: str) -> list[HubFile]:
         files = self._files.of(repository)
         if files is None:
             raise RbeeError("NOT_FOUND", f"repository {repository[:80]} not found", headers={"X-Error-Code": "RepoNotFound"})
-        if repository in self.options.gated and not self._may_enter(request):
+        if repository in self.options.gated and not self._has_access(request):
             message = f"access to model {repository} is restricted: send the token of an account that may read it"
             raise RbeeError("MODEL_ACCESS_DENIED", message, headers={"X-Error-Code": "GatedRepo"})
         return files
 
-    def _may_enter(self, request: Request) -> bool:
-        said = request.headers.get("Authorization", "")
-        return bool(self.options.token) and hmac.compare_digest(said.encode(), f"Bearer {self.options.token}".encode())
+    def _has_access(self, request: Request) -> bool:
+        authorization = request.headers.get("Authorization", "")
+        return bool(self.options.token) and hmac.compare_digest(authorization.encode(), f"Bearer {self.options.token}".encode())
 
     def _find(self, request: Request, repository: str, name: str) -> HubFile:
         self._files_of(request, repository)
@@ -115,7 +122,7 @@ class Hub(Service):
             if self.options.rate:
                 due += min(len(piece), left) / self.options.rate
                 for _ in stream.pause(due, "rate"):
-                    continue  # there are no comments in a file
+                    continue  # a file has no comments, so keep-alives are not sent
             if stream.client_gone or not left:
                 return
             yield piece[:left]

@@ -1,4 +1,4 @@
-"""The files of a model hub: valid GGUF headers, then bytes that depend on nothing but their position (contract 9.2)."""
+"""The files of a model hub: a valid GGUF header, then filler bytes that depend only on their position (contract 9.2)."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from ...protocol.units import ByteSize
 
 BLOCK = 65536
 _STAMP = 16
-_FILLING = hashlib.shake_128(b"rbee").digest(BLOCK - _STAMP)
-_HASHED = 256 * 1048576
-"""A larger file is served without a checksum: to make one would take seconds."""
+_FILLER = hashlib.shake_128(b"rbee").digest(BLOCK - _STAMP)
+_MOST_HASHED = 256 * 1048576
+"""Bytes; a larger file is served without a checksum, which would take seconds to compute."""
 
 
 class HubFile:
@@ -38,7 +38,7 @@ class HubFile:
     @property
     def sha256(self) -> str | None:
         """Checksum of the content; None for a file that is too large to have one."""
-        if self.size > _HASHED:
+        if self.size > _MOST_HASHED:
             return None
         with self._lock:
             if self._sha256 is None:
@@ -50,14 +50,14 @@ class HubFile:
 
     @property
     def etag(self) -> str:
-        """Changes with the content."""
+        """ETag of the file, which changes with its content."""
         return self.sha256 or hashlib.sha1(f"{self.repository}/{self.name} {self.size}".encode()).hexdigest()
 
     def pieces(self, start: int) -> Iterator[bytes]:
         """The content from a position on, in pieces of up to 64 KiB."""
         while start < self.size:
             number, skipped = divmod(start, BLOCK)
-            block = f"{number:016d}".encode() + _FILLING
+            block = f"{number:016d}".encode() + _FILLER
             if number * BLOCK < len(self._header):
                 head = self._header[number * BLOCK : (number + 1) * BLOCK]
                 block = head + block[len(head) :]
@@ -90,5 +90,5 @@ class HubFiles:
         return None if found is None else [found[name] for name in sorted(found)]
 
     def find(self, repository: str, name: str) -> HubFile | None:
-        """One file."""
+        """The file of a repository with this name, or None."""
         return self._files.get(repository, {}).get(name)

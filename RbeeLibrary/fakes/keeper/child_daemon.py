@@ -1,4 +1,4 @@
-"""What an ephemeral keeper starts, it ends: its queen or hive is its child (contract 7.5)."""
+"""A queen or hive that an ephemeral keeper starts as its child and ends (contract 7.5)."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from ...protocol.error_codes import RbeeError
 from ...run import environment
 from ..runtime.program import Program
 
-_LOOK = 0.1
-_PROBE = 1.0
+_POLL = 0.1
+_PROBE_LIMIT = 1.0
 
 
 class ChildDaemon:
     """A daemon that was started for one command.
 
     Args:
-        keeper: who starts it.
+        keeper: the keeper.
         role: `queen` or `hive`.
-        program: its program; None = the fake one of this package.
-        port: where it shall serve; 0 = the system picks (only a fake can tell which one it is).
+        program: path of its program; None = the fake of this package.
+        port: TCP port to serve on; 0 = one that the system chooses, which only a fake reports.
     """
 
     def __init__(self, keeper: Program, role: str, program: str | None, port: int):
@@ -40,16 +40,16 @@ class ChildDaemon:
         outputs = os.environ.get(environment.OUTPUTS)
         out, err = (os.path.join(outputs, f"{role}.{kind}") if outputs else None for kind in ("stdout", "stderr"))
         words = ["--port", str(port)]
-        planned = (
+        spec = (
             ProgramSpec(role, command=[program, *words], port=None, stdout=out, stderr=err)
             if program
             else ProgramSpec(role, module=f"RbeeLibrary.fakes.{role}", argv=[*words, "--die-with-parent", "on"], port=None, stdout=out, stderr=err)
         )
         try:
-            self._child: Child = start_executed(planned)
+            self._child: Child = start_executed(spec)
         except SpawnFailed as error:
             raise RbeeError("INTERNAL", f"the {role} could not be started: {error}") from None
-        keeper.journal.record("process_started", role=role, child=self._child.pid, argv=planned.words(port))
+        keeper.journal.record("process_started", role=role, child=self._child.pid, argv=spec.words(port))
         if keeper.control is not None:
             keeper.control.report("child-started", pid=self._child.pid, ppid=os.getpid(), name=role, role=role, port=port or None)
         Reaper(keeper.clock.activity).watch(self._child, self._ended)
@@ -62,21 +62,21 @@ class ChildDaemon:
         self._ready.set()
 
     def _read_ready(self) -> None:
-        said = self._child.read_ready(self._keeper.clock.activity)
-        if said is not None:
-            self._port = int(json.loads(said).get("port", self._port))
+        ready_line = self._child.read_ready(self._keeper.clock.activity)
+        if ready_line is not None:
+            self._port = int(json.loads(ready_line).get("port", self._port))
             self._ready.set()
 
     @property
     def url(self) -> str:
-        """Where it serves."""
+        """URL on which it serves."""
         return f"http://127.0.0.1:{self._port}"
 
     def await_serving(self, limit: float) -> None:
-        """Waits until it says that it serves, or answers its health; raises if it ends before or takes too long."""
+        """Waits until the daemon reports that it serves or answers its health check; raises if it ends or takes more than `limit` seconds."""
         clock = self._keeper.clock
         deadline = clock.now() + limit
-        while not clock.wait(self._ready, clock.now() + _LOOK, f"{self._role}-start"):
+        while not clock.wait(self._ready, clock.now() + _POLL, f"{self._role}-start"):
             if self._port and serves(self._keeper, self.url):
                 return
             if clock.now() >= deadline:
@@ -85,7 +85,7 @@ class ChildDaemon:
             raise RbeeError("INTERNAL", f"the {self._role} ended while starting, exit code {self._child.code}")
 
     def end(self, limit: float) -> None:
-        """SIGTERM, and SIGKILL after a limit; returns when it is gone, whoever began to end it."""
+        """Sends SIGTERM, and SIGKILL after `limit` seconds; returns when the daemon has ended. A second caller only waits."""
         clock = self._keeper.clock
         with self._lock:
             first, self._ending = not self._ending, True
@@ -97,13 +97,13 @@ class ChildDaemon:
 
 
 def serves(keeper: Program, url: str) -> bool:
-    """Whether a queen or hive answers its health there."""
+    """Whether a queen or hive answers its health check at this URL."""
     try:
-        return keeper.client.call("GET", f"{url}/health", limit=_PROBE, timer="start-probe").ok
+        return keeper.client.call("GET", f"{url}/health", limit=_PROBE_LIMIT, timer="start-probe").ok
     except HttpFailure:
         return False
 
 
 def port_of(url: str, default: int) -> int:
-    """The port of a URL."""
+    """The port of a URL, or the default if it has none."""
     return urlsplit(url).port or default

@@ -40,7 +40,7 @@ _USAGE = 2
 
 @dataclasses.dataclass(frozen=True)
 class Command:
-    """One command: its words, its options, and what carries it out."""
+    """One command: its words, its options, and the method that runs it."""
 
     words: str
     options: type[Any]
@@ -72,7 +72,7 @@ COMMANDS = (
 
 
 class Running(Protocol):
-    """A command under way."""
+    """A running command."""
 
     def run(self) -> int: ...  # noqa: D102
 
@@ -80,7 +80,7 @@ class Running(Protocol):
 
 
 class Keeper(Program):
-    """One command as a program of the run: it waits on the run's clock, keeps a journal, and hears Ctrl+C."""
+    """One command as a program of the run, with clock, journal and Ctrl+C."""
 
     def __init__(self, command: Command, options: KeeperOptions):
         super().__init__("fake-keeper", journal=options.journal, api_key=options.api_key)
@@ -88,7 +88,7 @@ class Keeper(Program):
         self._options = options
 
     def run(self) -> NoReturn:
-        """Carries the command out; never returns."""
+        """Runs the command and exits; never returns."""
         self.handle_signals()
         if self.control is not None:
             self.control.on("state", lambda _: "busy")
@@ -110,14 +110,14 @@ class Keeper(Program):
                 self.request_shutdown(event)
 
         self.spawn(work, running.run, "done", name=self._command.words)
-        what = self.next_event()
-        if what.startswith("SIG"):
+        first_event = self.next_event()
+        if first_event.startswith("SIG"):
             codes.clear()
             self.spawn(work, running.interrupt, "interrupted", name="interrupt")
             while (again := self.next_event()) != "interrupted":
                 if again.startswith("SIG"):
                     break
-            exit_now(INTERRUPTED if what == "SIGINT" else _TERMINATED)
+            exit_now(INTERRUPTED if first_event == "SIGINT" else _TERMINATED)
         exit_now(codes[0])
 
 
@@ -131,7 +131,7 @@ def main(argv: list[str] | None = None, listener: socket.socket | None = None) -
         return 0
     command, rest = _command(words)
     if command is None:
-        return _tell_usage(words)
+        return _print_usage(words)
     if argv is None:
         set_proctitle(["fake-keeper", *masked(given, command.options)])
     if command.options is PoolOptions:
@@ -142,12 +142,12 @@ def main(argv: list[str] | None = None, listener: socket.socket | None = None) -
     if isinstance(options, InferOptions) and not (options.node or options.hive_url or options.ephemeral_hive):
         print(f"{PROGRAM} infer: error: --node is required, unless --hive-url or --ephemeral-hive says where the hive is", file=sys.stderr)
         return _USAGE
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})  # until there are handlers
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})  # until handlers are set
     return Keeper(command, options).run()
 
 
 def _command(words: list[str]) -> tuple[Command | None, list[str]]:
-    """The command that the words begin with, and all other words; flags may stand before it."""
+    """The command at the start of the words, and all other words; flags may precede it."""
     first: list[str] = []
     rest = list(words)
     while rest and rest[0].startswith("-") and rest[0] not in ("-h", "--help"):
@@ -163,7 +163,7 @@ def _command(words: list[str]) -> tuple[Command | None, list[str]]:
 
 
 def _pool(command: Command, rest: list[str], env: dict[str, str]) -> int:
-    """`pool`: flags of its own wherever they stand, everything else goes to the hive."""
+    """Runs a `pool` command: takes its own flags from any position and passes all other words to the hive."""
     own: list[str] = []
     passed: list[str] = []
     words = iter(rest)
@@ -178,19 +178,19 @@ def _pool(command: Command, rest: list[str], env: dict[str, str]) -> int:
     return pool(options.host, [*command.words.split()[1:], *passed], options.root, Console())
 
 
-def _tell_usage(words: Sequence[str]) -> int:
-    """Shows the commands; exit code 0 for who asked for help."""
-    asked = not words or any(word in ("-h", "--help") for word in words)
+def _print_usage(words: Sequence[str]) -> int:
+    """Prints the commands; returns exit code 0 for a request for help, else 2."""
+    wants_help = not words or any(word in ("-h", "--help") for word in words)
     group = next((word for word in words if not word.startswith("-")), "")
     shown = [command for command in COMMANDS if command.words.split()[0] == group] or list(COMMANDS)
-    out = sys.stdout if asked else sys.stderr
-    if not asked:
+    out = sys.stdout if wants_help else sys.stderr
+    if not wants_help:
         print(f"{PROGRAM}: there is no command {' '.join(word for word in words if not word.startswith('-'))[:60]!r}", file=out)
     print(f"usage: {PROGRAM} COMMAND [flags]\n\ncommands:", file=out)
     for command in shown:
         print(f"  {command.words:18} {command.help}", file=out)
     print(f"\n{PROGRAM} COMMAND --help shows the flags of a command.", file=out)
-    return 0 if asked and words else _USAGE
+    return 0 if wants_help and words else _USAGE
 
 
 if __name__ == "__main__":

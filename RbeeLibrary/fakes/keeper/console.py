@@ -1,4 +1,4 @@
-"""What a keeper shows: tokens on standard output, everything else beside them; bars on a terminal, plain lines elsewhere (contract 7.2, 7.3)."""
+"""Output of a keeper: results and tokens on standard output, progress and errors on standard error (contract 7.2, 7.3)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _RED, _PLAIN, _ERASE = "\x1b[31m", "\x1b[0m", "\r\x1b[K"
 
 
 class Console:
-    """Standard output and standard error of one command, from any thread."""
+    """Standard output and standard error of one command; any thread may write."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -24,23 +24,23 @@ class Console:
         self.silent = False
 
     def say(self, text: str) -> None:
-        """A line on standard output."""
+        """Writes a line to standard output."""
         self._write(1, f"{text}\n")
 
     def token(self, text: str) -> None:
-        """A token on standard output, at once."""
+        """Writes a token to standard output, without delay."""
         self._write(1, text)
 
-    def tell(self, text: str) -> None:
-        """A line on standard error."""
+    def report(self, text: str) -> None:
+        """Writes a line to standard error."""
         self._write(2, f"{text}\n")
 
     def error(self, text: str) -> None:
-        """A line on standard error that says what failed."""
+        """Writes the line of an error to standard error, in red on a terminal."""
         self._write(2, f"{_RED}{text}{_PLAIN}\n" if self._coloured else f"{text}\n")
 
     def progress(self, event: dict[str, Any]) -> None:
-        """Shows an event of a download, of a load, or of connecting."""
+        """Shows a progress event of a download, of a loading model, or of a connection."""
         stage = event.get("stage")
         if stage == "downloading":
             self._show_share(event.get("bytes_downloaded", 0), event.get("bytes_total", 0), f"{_megabytes(event)}, {event.get('speed_mbps', 0)} MB/s")
@@ -48,19 +48,19 @@ class Console:
             loaded, total = event.get("layers_loaded", 0), event.get("layers_total", 0)
             self._show_share(loaded, total, f"{loaded}/{total} layers")
         elif stage == "retrying":
-            why = printable(str(event.get("error")))
+            reason = printable(str(event.get("error")))
             attempt = f"attempt {event.get('attempt')}/{event.get('max_attempts')}, delay {event.get('delay_ms')}ms"
-            self.tell(f"download failed: {why}; {attempt}")
+            self.report(f"download failed: {reason}; {attempt}")
         elif stage == "connecting":
             delay = f", delay {event.get('delay_ms')}ms" if event.get("delay_ms") else ""
             where = f"{event.get('target')}, timeout {event.get('timeout_s', 0):g}s{delay}"
-            self.tell(f"Attempt {event.get('attempt')}/{event.get('max_attempts')}: {where}: no connection")
+            self.report(f"Attempt {event.get('attempt')}/{event.get('max_attempts')}: {where}: no connection")
 
     def _show_share(self, part: float, whole: float, text: str) -> None:
         share = part / whole if whole else 0.0
         line = f"{share:4.0%} {text}"
         if not self._terminal:
-            self.tell(line.strip())
+            self.report(line.strip())
             return
         filled = round(_BAR * share)
         self._write(2, f"{_ERASE}[{'=' * filled}{' ' * (_BAR - filled)}] {line}", bar=True)

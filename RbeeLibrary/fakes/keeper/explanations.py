@@ -1,4 +1,4 @@
-"""How a keeper explains a failure: the code, what it means, and what to do (contract 7.3)."""
+"""Explains a failure to the user: its code, details, and a hint (contract 7.3)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _RESOURCES = ("VRAM_EXHAUSTED",)
 
 @dataclass
 class Failure:
-    """An error as its answer had it."""
+    """Code, message and details of an error."""
 
     code: str
     message: str
@@ -23,19 +23,19 @@ class Failure:
 
     @classmethod
     def of(cls, error: RbeeError) -> Failure:
-        """The failure that an exception stands for, be it own or passed on."""
-        said = error.envelope()["error"]
-        details = said.get("details")
-        return cls(str(said.get("code")), printable(str(said.get("message", ""))), details if isinstance(details, dict) else {})
+        """The failure of an exception, from its envelope."""
+        payload = error.envelope()["error"]
+        details = payload.get("details")
+        return cls(str(payload.get("code")), printable(str(payload.get("message", ""))), details if isinstance(details, dict) else {})
 
 
 def explain(failure: Failure, node: str, host: str) -> list[str]:
-    """Lines that a person understands; the first one has the code.
+    """Lines for the user; the first one has the code.
 
     Args:
-        failure: what happened.
-        node: the node that was asked for.
-        host: who answered, as HOST:PORT.
+        failure: the failure.
+        node: name of the requested node.
+        host: HOST:PORT of the program that answered.
     """
     lines = [f"{failure.code}: {failure.message}"]
     details = failure.details
@@ -76,7 +76,7 @@ def _hint(failure: Failure, node: str) -> str | None:
 
 
 def in_words(seconds: float) -> str:
-    """Whole minutes as minutes, everything else as seconds."""
+    """Formats a duration: two or more whole minutes as minutes, everything else as seconds."""
     number, unit = (seconds / 60, "minute") if seconds >= 60 and seconds % 60 == 0 and seconds != 60 else (seconds, "second")
     return f"{number:g} {unit}{'' if number == 1 else 's'}"
 

@@ -1,4 +1,4 @@
-"""`rbee-keeper infer`: from the prompt to the last token, by way of the queen or directly (contract 3, 7.2, 7.4, 7.5)."""
+"""`rbee-keeper infer`: runs one inference, by way of the queen or directly (contract 3, 7.2, 7.4, 7.5)."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ class _Broken(Exception):
 
 
 class _Stalled(Exception):
-    """Nothing came for too long; the argument says how long that was."""
+    """The stream sent nothing for too long; the argument is the limit in words."""
 
 
 class Infer:
-    """One inference.
+    """The command `infer`: one inference.
 
     Args:
-        keeper: the program.
+        keeper: the keeper.
         options: of the command.
-        console: where everything is shown.
+        console: for all output.
     """
 
     def __init__(self, keeper: Program, options: InferOptions, console: Console):
@@ -54,7 +54,7 @@ class Infer:
         self._hive_url = (options.hive_url or "").rstrip("/")
         self._asks_queen = not (options.direct or options.hive_url or options.ephemeral_hive)
         self._worker: FoundWorker | None = None
-        self._answering = ""
+        self._answering_url = ""
         self._cancelled = Event()
         self._tokens: list[str] = []
         self._owned: list[ChildDaemon] = []
@@ -80,28 +80,28 @@ class Infer:
             self._cancelled,
         )
 
-    # --- life of the command ---
+    # --- lifecycle ---
 
     def run(self) -> int:
-        """Runs it; returns the exit code."""
+        """Runs the command; returns the exit code."""
         try:
             try:
-                self._start_own()
+                self._start_daemons()
                 stream = self._answer()
             except RbeeError as error:
                 return self._fail(Failure.of(error), error.headers.get("X-Hive-Url"))
             return self._read(stream)
         finally:
-            self._end_own()
+            self._end_daemons()
 
     def interrupt(self) -> int:
-        """Ctrl+C: cancels what runs, ends what was started; returns the exit code."""
+        """Handles Ctrl+C: cancels the inference and ends the daemons of this command; returns the exit code."""
         self._cancelled.set()
-        self._console.tell("")
-        self._console.tell("Canceled.")
+        self._console.report("")
+        self._console.report("Canceled.")
         self._console.silent = True
         self._cancel()
-        self._end_own()
+        self._end_daemons()
         return INTERRUPTED
 
     def _cancel(self) -> None:
@@ -115,34 +115,34 @@ class Infer:
         with contextlib.suppress(HttpFailure):
             self._keeper.client.call("DELETE", url, limit=options.cancel_timeout, timer="cancel")
 
-    # --- what an ephemeral command owns (7.5) ---
+    # --- daemons of an ephemeral command (7.5) ---
 
-    def _start_own(self) -> None:
+    def _start_daemons(self) -> None:
         options = self._options
         if options.ephemeral_hive:
             port = port_of(self._hive_url, _HIVE_PORT) if self._hive_url or options.hive_program else 0
-            self._hive_url = self._own("hive", options.hive_program, port)
+            self._hive_url = self._start_daemon("hive", options.hive_program, port)
         elif options.ephemeral:
             if serves(self._keeper, self._queen_url):
-                self._console.tell(f"a queen is already running at {self._queen_url}; it is used, and left alone")
+                self._console.report(f"a queen is already running at {self._queen_url}; it is used, and left alone")
             else:
-                self._own("queen", options.queen_program, port_of(self._queen_url, 80))
+                self._start_daemon("queen", options.queen_program, port_of(self._queen_url, 80))
 
-    def _own(self, role: str, program: str | None, port: int) -> str:
-        owned = ChildDaemon(self._keeper, role, program, port)
-        self._owned.append(owned)
-        self._console.tell(f"starting a {role} for this command")
-        owned.await_serving(self._options.start_timeout)
-        return owned.url
+    def _start_daemon(self, role: str, program: str | None, port: int) -> str:
+        daemon = ChildDaemon(self._keeper, role, program, port)
+        self._owned.append(daemon)
+        self._console.report(f"starting a {role} for this command")
+        daemon.await_serving(self._options.start_timeout)
+        return daemon.url
 
-    def _end_own(self) -> None:
+    def _end_daemons(self) -> None:
         for child in self._owned:
             child.end(self._options.stop_timeout)
 
-    # --- asking ---
+    # --- request ---
 
     def _answer(self) -> Stream:
-        """The stream of a worker; a busy one is asked again, as often as there are pauses."""
+        """The stream of a worker; a request to a busy one is repeated, as often as there are pauses."""
         pauses = [0.0, *split_durations(self._options.busy_delays)]
         for attempt in attempts(self._keeper.clock, pauses, "busy-retry", self._cancelled):
             try:
@@ -151,9 +151,9 @@ class Infer:
                 if Failure.of(error).code != "ALL_SLOTS_BUSY":
                     raise
                 if attempt == len(pauses):
-                    self._console.tell(f"the worker is still busy after {attempt - 1} retries")
+                    self._console.report(f"the worker is still busy after {attempt - 1} retries")
                     raise
-                self._console.tell(f"all slots are busy, retrying in {in_words(pauses[attempt])}")
+                self._console.report(f"all slots are busy, retrying in {in_words(pauses[attempt])}")
         raise AssertionError("the last attempt returns or raises")
 
     def _ask(self) -> Stream:
@@ -163,14 +163,14 @@ class Infer:
             if not self._hive_url:
                 self._hive_url = self._find_hive()
             wanted = Wanted(self._options.model, self._options.backend, self._options.device)
-            self._answering = self._hive_url
+            self._answering_url = self._hive_url
             self._worker = self._client.find_worker(self._hive_url, wanted)
-        self._answering = self._worker.url
+        self._answering_url = self._worker.url
         return self._client.infer(self._worker, self._body("job_id"))
 
     def _ask_queen(self) -> Stream:
         options = self._options
-        self._answering = self._queen_url
+        self._answering_url = self._queen_url
         progress = self._keeper.spawn(self._follow_progress, name="progress")
         body = {**self._body(), "node": options.node, "model": options.model, "backend": options.backend, "device": options.device}
         body = {name: value for name, value in body.items() if value is not None and name != "stream"}
@@ -181,11 +181,11 @@ class Infer:
 
     def _find_hive(self) -> str:
         body = {"node": self._options.node, "model": self._options.model, "prompt": self._options.prompt, "direct": True}
-        self._answering = self._queen_url
-        said = self._client.object("POST", f"{self._queen_url}/v2/tasks", body, limit=self._options.answer_timeout)
-        if "hive_url" not in said:
+        self._answering_url = self._queen_url
+        payload = self._client.object("POST", f"{self._queen_url}/v2/tasks", body, limit=self._options.answer_timeout)
+        if "hive_url" not in payload:
             raise RbeeError("HIVE_ERROR", "the queen did not say where the hive is")
-        return str(said["hive_url"])
+        return str(payload["hive_url"])
 
     def _body(self, *ids: str) -> dict[str, Any]:
         options = self._options
@@ -213,7 +213,7 @@ class Infer:
             raise
         raise RbeeError("HIVE_ERROR", f"the inference was answered with {answer.status}")
 
-    # --- what a user sees meanwhile ---
+    # --- progress ---
 
     def _show(self, event: dict[str, Any]) -> None:
         if not self._cancelled.is_set():
@@ -224,7 +224,7 @@ class Infer:
             for event in self._client.events(f"{self._queen_url}/v2/tasks/{self._id}/progress", None):
                 self._show(event)
         except RbeeError:
-            return  # the answer to the task itself says what is wrong
+            return  # the answer to the task itself has the error
 
     # --- tokens (7.2, 7.4) ---
 
@@ -248,17 +248,17 @@ class Infer:
         end = clock.now() + options.timeout
         silent = clock.now() + options.stall_timeout
         while True:
-            limit, what = min((silent - clock.now(), options.stall_timeout), (end - clock.now(), options.timeout))
+            limit, exceeded = min((silent - clock.now(), options.stall_timeout), (end - clock.now(), options.timeout))
             with clock.limit(max(0.0, limit), stream.cut, "stall") as timer:
                 try:
                     chunk = next(chunks, None)
                 except NoAnswer as error:
                     if timer.fired:
-                        raise _Stalled(in_words(what)) from error
+                        raise _Stalled(in_words(exceeded)) from error
                     raise _Broken(str(error)) from error
             if chunk is None:
                 if timer.fired:
-                    raise _Stalled(in_words(what))
+                    raise _Stalled(in_words(exceeded))
                 raise _Broken("it ended without [DONE]")
             for event in parser.feed(chunk):
                 silent = clock.now() + options.stall_timeout
@@ -266,10 +266,10 @@ class Infer:
                     return
                 self._take(event.json() or {})
 
-    def _take(self, said: dict[str, Any]) -> None:
-        if said.get("type") == "error" or "error" in said:
-            raise _Broken(f"the worker reported {said.get('code') or said.get('error')}: {said.get('message', '')}")
-        text = sse.token_text(said)
+    def _take(self, payload: dict[str, Any]) -> None:
+        if payload.get("type") == "error" or "error" in payload:
+            raise _Broken(f"the worker reported {payload.get('code') or payload.get('error')}: {payload.get('message', '')}")
+        text = sse.token_text(payload)
         if text is not None and not self._cancelled.is_set():
             self._tokens.append(text)
             self._console.token(text)
@@ -283,16 +283,16 @@ class Infer:
             kept = f"what came is in {path}"
         except OSError as error:
             kept = f"what came could not be written to {path}: {error.strerror}"
-        self._console.tell("")
+        self._console.report("")
         self._console.error(f"ERROR: {lines[0]}")
-        self._console.tell(f"  Tokens generated: {len(self._tokens)} / {self._options.max_tokens}")
-        self._console.tell(f"  {kept}")
+        self._console.report(f"  Tokens generated: {len(self._tokens)} / {self._options.max_tokens}")
+        self._console.report(f"  {kept}")
         return 1
 
     def _fail(self, failure: Failure, hive_url: str | None) -> int:
-        host = host_of(hive_url or self._answering)
+        host = host_of(hive_url or self._answering_url)
         first, *more = explain(failure, self._options.node or host, host)
         self._console.error(f"ERROR: {first}")
         for line in more:
-            self._console.tell(line)
+            self._console.report(line)
         return 1

@@ -1,4 +1,4 @@
-"""What a keeper does with files: installing, looking its config up, and running a hive's commands over ssh (contract 11)."""
+"""Commands of a keeper without the queen: installation, config files, and commands of a hive over ssh (contract 11)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _ENTRY = re.compile(r'([A-Za-z0-9_-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|\'([^\']*)\'
 
 @dataclass(frozen=True)
 class Places:
-    """Where things are installed."""
+    """Paths of an installation."""
 
     binaries: Path
     config: Path
@@ -45,13 +45,13 @@ class Places:
 
     @classmethod
     def of_user(cls) -> Places:
-        """Below the home folder."""
+        """Paths of a user, below the home folder."""
         home = Path.home()
         return cls(home / ".local/bin", home / ".config/rbee/config.toml", home / ".local/share/rbee/models", home / ".rbee/models.db")
 
     @classmethod
     def of_system(cls, root: str) -> Places:
-        """For all users; `root` stands before every path."""
+        """Paths for all users; `root` is put before every path."""
         base = Path(root or "/")
         return cls(base / "usr/local/bin", base / "etc/rbee/config.toml", base / "var/lib/rbee/models", base / "var/lib/rbee/models.db")
 
@@ -60,7 +60,7 @@ class Places:
 
 
 def install(options: InstallOptions, console: Console) -> int:
-    """Copies the programs, makes the folders, writes a config unless there is one; returns the exit code."""
+    """Creates the folders, copies the programs and writes a config unless there is one; returns the exit code."""
     places = Places.of_system(options.root) if options.system else Places.of_user()
     source = Path(options.from_dir) if options.from_dir else Path(sys.argv[0]).resolve().parent
     folders = (places.binaries, places.config.parent, places.models)
@@ -92,30 +92,30 @@ def install(options: InstallOptions, console: Console) -> int:
 
 
 def _obstacle(folder: Path) -> str | None:
-    """Why a folder cannot be made or written to; looked at before anything is changed."""
-    there = folder
-    while not there.exists():
-        there = there.parent
-    if not there.is_dir():
-        return f"{there} is in the way"
-    return None if os.access(there, os.W_OK) else f"no right to write to {there}"
+    """The reason why a folder cannot be created or written to, or None; checked before anything is changed."""
+    existing = folder
+    while not existing.exists():
+        existing = existing.parent
+    if not existing.is_dir():
+        return f"{existing} is in the way"
+    return None if os.access(existing, os.W_OK) else f"no right to write to {existing}"
 
 
 # --- config (11.2) ---
 
 
 def find_config(root: str) -> Path | None:
-    """The file of `RBEE_CONFIG`, else the user's, else the system's: the first that exists is used alone."""
-    asked = os.environ.get("RBEE_CONFIG")
-    candidates = [*([Path(asked)] if asked else []), Places.of_user().config, Places.of_system(root).config]
+    """The config file: that of `RBEE_CONFIG`, else the user's, else the system's. Only the first that exists is used."""
+    configured = os.environ.get("RBEE_CONFIG")
+    candidates = [*([Path(configured)] if configured else []), Places.of_user().config, Places.of_system(root).config]
     return next((path for path in candidates if path.is_file()), None)
 
 
 def read_config(path: Path) -> dict[str, dict[str, str]]:
-    """Sections of a config file: tables of strings, numbers and truth values, which is all that rbee writes.
+    """Sections of a config file; values are strings, numbers or booleans, as rbee writes them.
 
     Raises:
-        BadConfig: a line is none of these.
+        BadConfig: a line is neither a section nor such a value.
     """
     sections: dict[str, dict[str, str]] = {}
     section: dict[str, str] = {}
@@ -137,7 +137,14 @@ def read_config(path: Path) -> dict[str, dict[str, str]]:
 
 
 def pool(host: str, words: list[str], root: str, console: Console) -> int:
-    """Runs a command of a hive over ssh; returns 0 or 1."""
+    """Runs a command of a hive over ssh; returns the exit code, 0 or 1.
+
+    Args:
+        host: for ssh.
+        words: of the command.
+        root: put before the path of the system's config file.
+        console: for all output.
+    """
     try:
         path = find_config(root)
         remote = read_config(path).get("remote", {}) if path else {}

@@ -1,4 +1,4 @@
-"""The keeper's short commands: what it asks the queen, and how the answers are shown (contract 7.1, 7.3)."""
+"""Commands of a keeper that are requests to the queen: nodes, workers and logs (contract 7.1, 7.3)."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ from .infer import CONNECT_PAUSE, INTERRUPTED
 
 
 class QueenCommand:
-    """One command that asks the queen.
+    """One command that sends requests to the queen.
 
     Args:
-        keeper: the program.
+        keeper: the keeper.
         options: of the command.
-        console: where everything is shown.
-        command: the method that carries it out.
+        console: for all output.
+        command: the method that runs the command.
     """
 
     def __init__(self, keeper: Program, options: Any, console: Console, command: Callable[..., int]):
@@ -50,28 +50,28 @@ class QueenCommand:
         self._cancelled = Event()
         self._stream: Stream | None = None
         limits = Limits(connect=options.connect_timeout, connect_pauses=doubling(options.retry, CONNECT_PAUSE))
-        self._client = RbeeClient(keeper.client, self._beside, keeper.clock, limits, {}, progress=console.progress, cancelled=self._cancelled)
+        self._client = RbeeClient(keeper.client, self._in_background, keeper.clock, limits, {}, progress=console.progress, cancelled=self._cancelled)
 
     def run(self) -> int:
-        """Runs it; returns the exit code."""
+        """Runs the command; returns the exit code."""
         try:
             return self._command(self, self._options)
         except RbeeError as error:
             first, *more = explain(Failure.of(error), getattr(self._options, "node", None) or "?", host_of(self._queen))
             for line in more:
-                self._console.tell(line)
+                self._console.report(line)
             self._console.error(f"Error: {first}")
             return 1
 
     def interrupt(self) -> int:
-        """Ctrl+C: lets go of what is being read."""
+        """Handles Ctrl+C: cuts the stream that is being read; returns the exit code."""
         self._cancelled.set()
         if self._stream is not None:
             self._stream.cut()
         return INTERRUPTED
 
-    def _beside(self, job: Callable[..., object], *args: Any) -> None:
-        self._keeper.spawn(job, *args, name="beside")
+    def _in_background(self, job: Callable[..., object], *args: Any) -> None:
+        self._keeper.spawn(job, *args, name="background")
 
     def _ask(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
         return self._client.object(method, f"{self._queen}{path}", body, limit=self._options.request_timeout)
@@ -99,7 +99,7 @@ class QueenCommand:
         try:
             self._ask("POST", "/v2/registry/beehives/add", body)
         except RbeeError as error:
-            return self._tell_not_added(options, Failure.of(error), key)
+            return self._report_not_added(options, Failure.of(error), key)
         self._console.say(f"[queen-rbee] node '{options.name}' registered in registry")
         return 0
 
@@ -107,7 +107,7 @@ class QueenCommand:
         """`setup update-node`."""
         return self.add_node(options, update=True)
 
-    def _tell_not_added(self, options: AddNodeOptions, failure: Failure, key: str | None) -> int:
+    def _report_not_added(self, options: AddNodeOptions, failure: Failure, key: str | None) -> int:
         attempts = failure.details.get("attempts", 1)
         if isinstance(attempts, int) and attempts > 1:
             for number in range(1, attempts + 1):
@@ -147,19 +147,19 @@ class QueenCommand:
         try:
             for chunk in stream.chunks():
                 for event in parser.feed(chunk):
-                    said = event.json() or {}
+                    payload = event.json() or {}
                     if event.is_done:
-                        return 0 if last.get("stage") == "done" else self._tell_not_installed(last)
-                    last = said
-                    if said.get("stage") in ("cloning", "building", "done"):
-                        self._console.say(f"[queen-rbee] {options.node}: {said['stage']}")
+                        return 0 if last.get("stage") == "done" else self._report_not_installed(last)
+                    last = payload
+                    if payload.get("stage") in ("cloning", "building", "done"):
+                        self._console.say(f"[queen-rbee] {options.node}: {payload['stage']}")
         except NoAnswer as error:
             raise RbeeError("HIVE_ERROR", f"the installation broke off: {error}") from error
         finally:
             stream.close()
-        return self._tell_not_installed(last)
+        return self._report_not_installed(last)
 
-    def _tell_not_installed(self, last: dict[str, Any]) -> int:
+    def _report_not_installed(self, last: dict[str, Any]) -> int:
         self._console.error(f"Error: the installation failed: {last.get('code', '')} {last.get('message', 'it ended early')}")
         return 1
 

@@ -1,4 +1,4 @@
-"""The hives that a queen knows, starts over ssh, and ends with it (contract 3.1, 8.3, 16)."""
+"""The hives of a queen: finds them, starts them over ssh, and shuts them down at its end (contract 3.1, 8.3, 16)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class _Owned:
 
 
 class HiveUrls:
-    """Where hives are, as the queen's options say.
+    """URLs of hives from the options of a queen.
 
     Attributes:
         known: node -> URL of its hive, for nodes that need no registration.
@@ -57,12 +57,12 @@ def _urls(flag: str, texts: list[str]) -> dict[str, str]:
 
 
 class Hives:
-    """The hives of a queen: where they are, which have answered in this run, and which it has started.
+    """The hives of a queen: their URLs, those that have answered, and those that the queen has started.
 
     Args:
-        queen: whose hives they are.
+        queen: the queen.
         options: of the queen.
-        urls: where they are.
+        urls: of hives, from the options.
         nodes: the registry of nodes.
         ssh: runs commands on nodes.
     """
@@ -78,19 +78,19 @@ class Hives:
         self._owned: dict[str, _Owned] = {}
 
     def add(self, node: str, url: str) -> None:
-        """Makes a node and its hive known; it needs no row."""
+        """Sets the URL of a node's hive; the node needs no row in the registry."""
         self._urls[node] = url.rstrip("/")
 
     def place(self, node: str, url: str) -> None:
-        """Says where the hive of a node is, once the node is registered."""
+        """Sets the URL of a node's hive that is used once the node is registered."""
         self._places[node] = url.rstrip("/")
 
     def knows(self, node: str) -> bool:
-        """Whether the node itself is known."""
+        """Whether the node has a URL or a row in the registry."""
         return node in self._urls or self._nodes.find(node) is not None
 
     def only_node(self) -> str:
-        """The node, if there is just one, else an empty text."""
+        """The name of the only node, or an empty text if there are none or several."""
         nodes = {node for node in self._urls if node != EVERY_NODE} | {str(row["node_name"]) for row in self._nodes.all()}
         return nodes.pop() if len(nodes) == 1 else ""
 
@@ -111,7 +111,7 @@ class Hives:
     # --- starting (3.1, step 4) ---
 
     def reach(self, node: str) -> str:
-        """URL of a node's hive, which is started over ssh if it does not accept and the node is registered."""
+        """URL of a node's hive; starts the hive over ssh if it refuses connections and the node is registered."""
         url = self.url_of(node)
         row = self._nodes.find(node)
         if row is None or mock_ssh():
@@ -125,9 +125,9 @@ class Hives:
         self._nodes.note_reached(node, int(self._queen.clock.wall()))
         return url
 
-    def note_unreached(self, node: str, why: str) -> None:
-        """The hive of a node did not answer after all."""
-        self._nodes.note_unreached(node, why)
+    def note_unreached(self, node: str, reason: str) -> None:
+        """Records that the hive of a node did not answer."""
+        self._nodes.note_unreached(node, reason)
 
     def _accepts(self, url: str, limit: float) -> bool:
         host, _, port = url.rpartition("//")[2].rpartition(":")
@@ -143,8 +143,8 @@ class Hives:
         result = self._ssh.run(row, self._start_command(row, url.rpartition(":")[2]), self._key)
         if result.exit_code in _NOT_INSTALLED:
             last = result.stderr.strip().splitlines()[-1:] or ["command not found"]
-            said = last[0] if "command not found" in last[0] else f"command not found: {last[0]}"
-            raise RbeeError("HIVE_NOT_INSTALLED", f"rbee-hive cannot be started on {node}: {said}; install it with: rbee-keeper setup install --node {node}")
+            problem = last[0] if "command not found" in last[0] else f"command not found: {last[0]}"
+            raise RbeeError("HIVE_NOT_INSTALLED", f"rbee-hive cannot be started on {node}: {problem}; install it with: rbee-keeper setup install --node {node}")
         if not result.ok:
             failure = result.failure()
             raise RbeeError(failure.code, f"{row['ssh_host']}: {failure.message}")
@@ -156,18 +156,18 @@ class Hives:
 
     @property
     def _key(self) -> str | None:
-        """The key of the hives: what they are started with, and what they are sent."""
+        """API key of the hives: they are started with it, and requests to them carry it."""
         return self._options.hive_api_key or self._options.api_key
 
     def _start_command(self, row: dict[str, Any], port: str) -> str:
         env = {"RBEE_QUEEN_URL": self._queen.url, "RBEE_NODE_NAME": str(row["node_name"])}
         key = "IFS= read -r RBEE_API_KEY; export RBEE_API_KEY; " if self._key else ""
-        words = " ".join(f"{name}={shlex.quote(value)}" for name, value in env.items())
+        assignments = " ".join(f"{name}={shlex.quote(value)}" for name, value in env.items())
         return (
             f"{key}cd {remote_path(str(row['install_path']))} || exit 2; "
             "if [ -x ./rbee-hive ]; then hive=./rbee-hive; elif [ -x ./target/release/rbee-hive ]; then hive=./target/release/rbee-hive; "
             "else echo 'rbee-hive: command not found' >&2; exit 127; fi; mkdir -p ~/.rbee/logs; "
-            f'{words} nohup "$hive" daemon --addr 127.0.0.1:{port} >> ~/.rbee/logs/rbee-hive.log 2>&1 < /dev/null & echo $!'
+            f'{assignments} nohup "$hive" daemon --addr 127.0.0.1:{port} >> ~/.rbee/logs/rbee-hive.log 2>&1 < /dev/null & echo $!'
         )
 
     def _await_start(self, node: str, url: str) -> None:
@@ -183,15 +183,15 @@ class Hives:
     # --- ending (16) ---
 
     def note_answer(self, url: str) -> None:
-        """Remembers a hive that was asked: it ends with the queen."""
+        """Remembers a hive that gets requests; it is shut down with the queen."""
         self._answered.add(url)
 
     def forget_answer(self, url: str) -> None:
-        """It did not answer after all."""
+        """Forgets a hive that did not answer."""
         self._answered.discard(url)
 
     def end_all(self) -> None:
-        """Ends the hives that `--cascade` names, in parallel; returns when they are gone or the limit is reached."""
+        """Shuts down the hives that `--cascade` selects, in parallel; returns when they have ended or the limit is reached."""
         urls = {"all": self._answered | set(self._owned), "owned": set(self._owned), "none": set()}[self._options.cascade]
         for job in [self._queen.spawn(self._end, url, name="cascade") for url in sorted(urls)]:
             job.join()
@@ -200,10 +200,10 @@ class Hives:
         host, _, port = url.rpartition("//")[2].rpartition(":")
         owned = self._owned.get(url)
         try:
-            # Kept open: the hive's end of it closes when the hive has ended.
+            # This connection stays open: the hive closes it by ending.
             with self._queen.client.connect(host, int(port), _SHUTDOWN_LIMIT) as watch:
                 self._queen.log(f"asking the hive at {url} to shut down")
-                self._ask(url, owned)
+                self._request_shutdown(url, owned)
                 if self._queen.faults.find("hasty-end") is not None:
                     return
                 with self._queen.clock.limit(self._options.cascade_timeout, watch.cut, "cascade") as timer:
@@ -214,7 +214,7 @@ class Hives:
         except (OSError, HttpFailure, ValueError, RbeeError) as error:
             self._queen.log(f"the hive at {url} could not be shut down: {error}")
 
-    def _ask(self, url: str, owned: _Owned | None) -> None:
+    def _request_shutdown(self, url: str, owned: _Owned | None) -> None:
         if owned is not None and owned.pid:
             self._ssh.run(owned.node, f"kill -TERM {owned.pid}")
             return

@@ -1,4 +1,4 @@
-"""The nodes that a queen knows: `beehives.db` (contract 10.1)."""
+"""The node registry of a queen: `beehives.db` (contract 10.1)."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _COLUMNS = ("node_name", "ssh_host", "ssh_port", "ssh_user", "ssh_key_path", "gi
 
 
 class NodeRegistry:
-    """Rows by node name; they survive a restart of the queen."""
+    """The table of nodes, by name; it survives a restart of the queen."""
 
     def __init__(self, path: str):
         self._database = Database(path, _SCHEMA)
 
-    def put(self, said: NodeRegistration, now: int) -> None:
-        """Writes the row of a node that was reached just now."""
-        values = [getattr(said, name) for name in _COLUMNS]
+    def put(self, registration: NodeRegistration, now: int) -> None:
+        """Writes the row of a node that has just been reached; `now` is in seconds since 1970."""
+        values = [getattr(registration, name) for name in _COLUMNS]
         columns = ", ".join(_COLUMNS)
         marks = ", ".join("?" * len(_COLUMNS))
         self._database.change(
@@ -43,7 +43,7 @@ class NodeRegistry:
         )
 
     def find(self, node: str) -> dict[str, Any] | None:
-        """The row of a node."""
+        """The row of a node, or None."""
         rows = self._database.rows("SELECT * FROM beehives WHERE node_name = ?", (node,))
         return rows[0] if rows else None
 
@@ -52,13 +52,13 @@ class NodeRegistry:
         return self._database.rows("SELECT * FROM beehives ORDER BY node_name")
 
     def remove(self, node: str) -> bool:
-        """Drops a row; whether there was one."""
+        """Deletes a row; returns whether there was one."""
         return self._database.change("DELETE FROM beehives WHERE node_name = ?", (node,)) > 0
 
     def note_reached(self, node: str, now: int) -> None:
-        """The node's hive answers."""
+        """Marks a node as reachable; `now` is in seconds since 1970."""
         self._database.change("UPDATE beehives SET last_connected_unix = ?, last_error = NULL, status = 'reachable' WHERE node_name = ?", (now, node))
 
-    def note_unreached(self, node: str, why: str) -> None:
-        """The node could not be reached."""
-        self._database.change("UPDATE beehives SET last_error = ?, status = 'unreachable' WHERE node_name = ?", (why, node))
+    def note_unreached(self, node: str, reason: str) -> None:
+        """Marks a node as unreachable."""
+        self._database.change("UPDATE beehives SET last_error = ?, status = 'unreachable' WHERE node_name = ?", (reason, node))

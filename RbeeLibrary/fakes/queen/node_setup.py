@@ -1,4 +1,4 @@
-"""The setup of nodes: adding, listing, removing, installing (contract 4.2, 8)."""
+"""Routes for the setup of nodes: add, list, remove, install (contract 4.2, 8)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _FIRST_PAUSE = 0.2
 
 
 def mock_ssh() -> bool:
-    """Whether `MOCK_SSH` is there; its mere presence counts (8.2)."""
+    """Whether `MOCK_SSH` is set, to any value (8.2)."""
     return "MOCK_SSH" in os.environ
 
 
@@ -33,7 +33,7 @@ class NodeSetup:
     """The routes below `/v2/registry/beehives/`.
 
     Args:
-        queen: whose routes they are.
+        queen: the queen.
         options: of the queen.
         nodes: the registry.
         ssh: runs commands on nodes.
@@ -46,29 +46,30 @@ class NodeSetup:
         self._ssh = ssh
 
     def add_routes(self) -> None:
-        """Lets the queen serve the routes."""
+        """Registers the routes with the queen."""
         self._queen.route("POST", "/v2/registry/beehives/add", self.add)
         self._queen.route("GET", "/v2/registry/beehives/list", self.list)
         self._queen.route("POST", "/v2/registry/beehives/remove", self.remove)
         self._queen.route("POST", "/v2/registry/beehives/install", self.install)
 
     def add(self, request: Request) -> dict[str, Any]:
-        """POST /v2/registry/beehives/add: a row after one good probe, and only then."""
-        said = read(NodeRegistration, request.body)
+        """POST /v2/registry/beehives/add: registers a node after a successful probe."""
+        registration = read(NodeRegistration, request.body)
         try:
-            known = self._nodes.find(said.node_name)
-            if known is not None and self._options.node_conflict == "refuse" and not said.update:
-                raise RbeeError("NODE_ALREADY_EXISTS", f"node {said.node_name} exists already: change it with update-node, or take it out with remove-node")
-            self._probe(vars(said))
-            self._nodes.put(said, int(self._queen.clock.wall()))
+            known = self._nodes.find(registration.node_name)
+            if known is not None and self._options.node_conflict == "refuse" and not registration.update:
+                message = f"node {registration.node_name} exists already: change it with update-node, or take it out with remove-node"
+                raise RbeeError("NODE_ALREADY_EXISTS", message)
+            self._probe(vars(registration))
+            self._nodes.put(registration, int(self._queen.clock.wall()))
         except RbeeError as error:
             if error.code != "NODE_ALREADY_EXISTS":
                 error.status = 400
-            error.top = {"success": False, "message": error.message, "node_name": said.node_name}
+            error.top = {"success": False, "message": error.message, "node_name": registration.node_name}
             raise
         except sqlite3.Error as error:
             raise RbeeError("INTERNAL", f"the node registry cannot be written: {error}") from error
-        return {"success": True, "message": f"node '{said.node_name}' is registered", "node_name": said.node_name}
+        return {"success": True, "message": f"node '{registration.node_name}' is registered", "node_name": registration.node_name}
 
     def list(self, request: Request) -> dict[str, Any]:
         """GET /v2/registry/beehives/list."""
@@ -86,14 +87,14 @@ class NodeSetup:
         return {"success": True, "message": f"node '{node}' removed from registry"}
 
     def install(self, request: Request) -> Reply:
-        """POST /v2/registry/beehives/install: clones and builds on the node, and says how far it is."""
+        """POST /v2/registry/beehives/install: clones and builds on the node, and streams the stages."""
         node = read(NodeName, request.body).node_name
         row = self._nodes.find(node)
         if row is None:
             raise RbeeError("NODE_NOT_FOUND", f"node {node[:80]!r} is not in the registry")
         return Reply(200, request.stream.carries(self._install(row)))
 
-    # --- inside ---
+    # --- ssh ---
 
     def _probe(self, node: dict[str, Any]) -> None:
         if mock_ssh():
@@ -115,10 +116,10 @@ class NodeSetup:
         yield sse.event({"stage": "cloning"})
         result: SshResult | None = None
         try:
-            for said in self._ssh.run_script(row, install_script(row)):
-                if isinstance(said, SshResult):
-                    result = said
-                elif said == _BUILDING:
+            for output in self._ssh.run_script(row, install_script(row)):
+                if isinstance(output, SshResult):
+                    result = output
+                elif output == _BUILDING:
                     yield sse.event({"stage": "building"})
             assert result is not None
             if not result.ok:
@@ -131,7 +132,7 @@ class NodeSetup:
 
 
 def install_script(row: dict[str, Any]) -> str:
-    """What is run on a node to install rbee there, in the order of 8.5."""
+    """Shell script that installs rbee on a node, in the order of 8.5."""
     return "\n".join(
         (
             "set -e",
@@ -147,5 +148,5 @@ def install_script(row: dict[str, Any]) -> str:
 
 
 def remote_path(path: str) -> str:
-    """A path as the shell of a node has to read it: quoted, but for a leading `~/`, which is the node's home."""
+    """Quotes a path for the shell of a node, except a leading `~/`, which is the home folder there."""
     return f"~/{shlex.quote(path[2:])}" if path.startswith("~/") else shlex.quote(path)

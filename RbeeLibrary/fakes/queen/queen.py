@@ -90,41 +90,41 @@ class Queen(Service):
         return {"workers": [row.as_dict() for row in self._registry.rows()]}
 
     def workers_health(self, request: Request) -> dict[str, Any]:
-        """GET /v2/workers/health: asks each worker, all at once."""
+        """GET /v2/workers/health: asks all workers in parallel."""
         node = request.query.get("node")
         rows = [row for row in self._registry.rows() if node is None or row.node == node]
         if node is not None and not rows and not self._hives.knows(node):
             raise self._hives.unknown(node)
         found: dict[str, dict[str, Any]] = {}
 
-        def look(row: QueenRow) -> None:
+        def probe(row: QueenRow) -> None:
             try:
-                said = self.prober.call("GET", f"{row.url}/v1/ready", limit=self.options.health_timeout, headers=self._key_for(request)).object()
-                found[row.worker_id] = {"worker_id": row.worker_id, "state": said.get("state", "unreachable"), "ready": said.get("ready") is True}
+                payload = self.prober.call("GET", f"{row.url}/v1/ready", limit=self.options.health_timeout, headers=self._key_for(request)).object()
+                found[row.worker_id] = {"worker_id": row.worker_id, "state": payload.get("state", "unreachable"), "ready": payload.get("ready") is True}
             except HttpFailure:
                 found[row.worker_id] = {"worker_id": row.worker_id, "state": "unreachable", "ready": False}
 
-        for job in [self.spawn(look, row, name="health") for row in rows]:
+        for job in [self.spawn(probe, row, name="health") for row in rows]:
             job.join()
         return {"status": "ok", "workers": [found[row.worker_id] for row in rows]}
 
     def worker_ready(self, request: Request) -> dict[str, Any]:
         """POST /v2/workers/ready."""
-        said = read(QueenReadyCallback, request.body)
+        callback = read(QueenReadyCallback, request.body)
         self._registry.put(
             QueenRow(
-                said.worker_id,
-                said.node or self._hives.only_node(),
-                said.state,
-                said.model_ref,
-                said.url,
-                said.backend,
-                said.device,
-                said.slots_total,
-                said.slots_available or 0,
+                callback.worker_id,
+                callback.node or self._hives.only_node(),
+                callback.state,
+                callback.model_ref,
+                callback.url,
+                callback.backend,
+                callback.device,
+                callback.slots_total,
+                callback.slots_available or 0,
             )
         )
-        return {"success": True, "message": f"worker {said.worker_id} is registered"}
+        return {"success": True, "message": f"worker {callback.worker_id} is registered"}
 
     def register_worker(self, request: Request) -> dict[str, Any]:
         """POST /v2/workers/register."""
@@ -133,7 +133,7 @@ class Queen(Service):
         return {"success": True, "message": f"worker {row.worker_id} is registered", "worker_id": row.worker_id}
 
     def create_worker(self, request: Request) -> Reply:
-        """POST /v1/workers/register: creates only."""
+        """POST /v1/workers/register: refuses a worker that is registered already."""
         row = self._row_of(read(WorkerRegistration, request.body))
         self._registry.create(row)
         return Reply(201, {"success": True, "message": f"worker {row.worker_id} is registered", "worker_id": row.worker_id})
@@ -150,9 +150,9 @@ class Queen(Service):
 
     def worker_removed(self, request: Request) -> dict[str, Any]:
         """POST /v2/workers/removed."""
-        said = read(WorkerRemoved, request.body)
-        self._registry.drop(said.worker_id)
-        self.log(f"worker {said.worker_id} was removed: {said.reason}")
+        removal = read(WorkerRemoved, request.body)
+        self._registry.drop(removal.worker_id)
+        self.log(f"worker {removal.worker_id} was removed: {removal.reason}")
         return {"success": True}
 
     def shutdown_worker(self, request: Request) -> dict[str, Any]:
@@ -164,27 +164,27 @@ class Queen(Service):
             if not answer.ok:
                 raise RbeeError("WORKER_UNREACHABLE", f"worker {worker_id} answered {answer.status}")
         except HttpFailure as error:
-            raise self._old_shape(RbeeError("WORKER_UNREACHABLE", f"worker {worker_id} did not answer: {error}")) from error
+            raise self._with_success_field(RbeeError("WORKER_UNREACHABLE", f"worker {worker_id} did not answer: {error}")) from error
         except RbeeError as error:
-            raise self._old_shape(error) from error
+            raise self._with_success_field(error) from error
         row.state = "draining"
         return {"success": True, "message": f"worker {worker_id} is shutting down"}
 
-    def _old_shape(self, error: RbeeError) -> RbeeError:
+    def _with_success_field(self, error: RbeeError) -> RbeeError:
         error.top = {"success": False, "message": error.message}
         return error
 
-    def _row_of(self, said: WorkerRegistration) -> QueenRow:
+    def _row_of(self, registration: WorkerRegistration) -> QueenRow:
         return QueenRow(
-            said.worker_id,
-            said.node_name or self._hives.only_node(),
+            registration.worker_id,
+            registration.node_name or self._hives.only_node(),
             "idle",
-            said.model_ref,
-            said.url,
-            said.backend,
-            said.device,
-            said.slots_total,
-            said.slots_total,
+            registration.model_ref,
+            registration.url,
+            registration.backend,
+            registration.device,
+            registration.slots_total,
+            registration.slots_total,
         )
 
     def _sweep(self) -> None:
@@ -205,34 +205,34 @@ class Queen(Service):
     # --- tasks (3.1, 4.2) ---
 
     def task(self, request: Request) -> Reply:
-        """POST /v2/tasks: the worker's status, headers and bytes become the answer."""
-        asked = read(TaskRequest, request.body)
-        check_model_reference(asked.model)
+        """POST /v2/tasks: finds or starts a worker and relays its answer."""
+        task_request = read(TaskRequest, request.body)
+        check_model_reference(task_request.model)
         if self._ending:
             raise RbeeError("SHUTTING_DOWN", "the queen is shutting down")
-        request_id = asked.request_id or f"req-{uuid.uuid4().hex[:12]}"
+        request_id = task_request.request_id or f"req-{uuid.uuid4().hex[:12]}"
         request.recorder.request_id = request_id
         task = self._begin_task(request_id)
         request.stream.on_gone(task.cancelled.set)
         hive_url = ""
         try:
-            hive_url = self._hives.reach(asked.node)
-            if asked.direct:
+            hive_url = self._hives.reach(task_request.node)
+            if task_request.direct:
                 self._end_progress(task)
                 self._forget_task(task)
-                return Reply(200, {"node": asked.node, "hive_url": hive_url})
+                return Reply(200, {"node": task_request.node, "hive_url": hive_url})
             client = self._client_for(request, task)
             self._hives.note_answer(hive_url)
-            task.worker = client.find_worker(hive_url, Wanted(asked.model, asked.backend, asked.device), self._registry.takes_requests)
+            task.worker = client.find_worker(hive_url, Wanted(task_request.model, task_request.backend, task_request.device), self._registry.takes_requests)
             if task.cancelled.is_set():
                 raise RbeeError(CANCELLED, "the request was cancelled")
-            stream = client.infer(task.worker, inference_body(asked, request_id))
+            stream = client.infer(task.worker, inference_body(task_request, request_id))
         except RbeeError as error:
             if hive_url:
                 error.headers["X-Hive-Url"] = hive_url
             if error.code == "CONNECTION_TIMEOUT" and task.worker is None:
                 self._hives.forget_answer(hive_url)
-                self._hives.note_unreached(asked.node, error.message)
+                self._hives.note_unreached(task_request.node, error.message)
             self._end_progress(task)
             self._forget_task(task)
             raise
@@ -270,7 +270,7 @@ class Queen(Service):
             raise Abort from error
 
     def task_progress(self, request: Request, request_id: str) -> Reply:
-        """GET /v2/tasks/<request_id>/progress: waits for an id that is not known yet."""
+        """GET /v2/tasks/<request_id>/progress: waits for the task if its id is not known yet."""
         deadline = self.clock.now() + self.options.task_wait
         while True:
             with self._lock:
@@ -283,7 +283,7 @@ class Queen(Service):
         return Reply(200, request.stream.carries(task.progress.read(request.stream)))
 
     def cancel_task(self, request: Request, request_id: str) -> Reply:
-        """DELETE /v2/tasks/<request_id>: 204, also again and for unknown ids."""
+        """DELETE /v2/tasks/<request_id>: 204, also for repeated requests and unknown ids."""
         with self._lock:
             task = self._tasks.get(request_id)
         if task is not None and self.faults.find("swallow-cancel") is None:

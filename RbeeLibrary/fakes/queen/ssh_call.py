@@ -1,4 +1,4 @@
-"""How a queen runs `ssh`: one argv, hard limits in real time, and what each outcome means (contract 8.1, 8.4)."""
+"""Runs `ssh` for a queen: argv, limits in real time, and the error of each outcome (contract 8.1, 8.4)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SECRETS = tuple(
     if field.metadata["secret"]
     for name in field.metadata["env"]
 )
-"""What ssh does not carry to another machine, and nobody between here and there needs."""
+"""Variables with secrets; ssh starts without them."""
 _REASONS = (
     ("timed out", "Connection timeout", "SSH_TIMEOUT"),
     ("Permission denied", "Permission denied (publickey)", "SSH_AUTH_FAILED"),
@@ -37,7 +37,7 @@ _LINE = 4096
 
 @dataclass(frozen=True)
 class SshResult:
-    """How one call ended; `exit_code` is None if it had to be killed."""
+    """Outcome of one call; `exit_code` is None if ssh was killed at the limit."""
 
     exit_code: int | None
     stdout: str
@@ -49,21 +49,21 @@ class SshResult:
         return self.exit_code == 0
 
     def failure(self) -> RbeeError:
-        """What the caller is told (8.4)."""
+        """The error for the caller (8.4)."""
         if self.exit_code is None:
             return RbeeError("SSH_TIMEOUT", "Connection timeout")
         if self.exit_code == _SSH_ITSELF:
-            for sign, why, code in _REASONS:
+            for sign, message, code in _REASONS:
                 if sign in self.stderr:
-                    return RbeeError(code, why)
+                    return RbeeError(code, message)
         return RbeeError("SSH_FAILED", f"ssh failed with exit code {self.exit_code}")
 
 
 class Ssh:
-    """Runs commands on nodes.
+    """Runs commands on nodes over ssh.
 
     Args:
-        queen: whose calls they are.
+        queen: the queen.
         options: of the queen.
     """
 
@@ -75,11 +75,11 @@ class Ssh:
         """Runs one command; raises SSH_FAILED if there is no ssh program.
 
         Args:
-            node: its row in the registry.
+            node: row of the node in the registry.
             command: for the node's shell.
-            secret: what the command reads from standard input: argv is seen by everybody, and recorded.
+            secret: line for its standard input; argv would be visible to all users and recorded.
         """
-        process = self._begun(self._argv(node, command), subprocess.DEVNULL if secret is None else subprocess.PIPE)
+        process = self._start(self._argv(node, command), subprocess.DEVNULL if secret is None else subprocess.PIPE)
         with process, self._queen.real_clock.limit(self._options.ssh_timeout, lambda: _end_group(process), "ssh") as timer:
             out, err = process.communicate(None if secret is None else f"{secret}\n".encode())
         result = SshResult(None if timer.fired else process.returncode, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"))
@@ -87,15 +87,15 @@ class Ssh:
         return result
 
     def run_script(self, node: dict[str, Any], script: str) -> Iterator[str | SshResult]:
-        """Runs a script from standard input; yields the lines that it prints, and last the result."""
-        with self._begun(self._argv(node, None), subprocess.PIPE) as process:
+        """Runs a script from standard input; yields each line of its output, then the result."""
+        with self._start(self._argv(node, None), subprocess.PIPE) as process:
             assert process.stdin is not None and process.stdout is not None and process.stderr is not None
             with self._queen.real_clock.limit(self._options.install_timeout, lambda: _end_group(process), "install") as timer:
                 try:
                     process.stdin.write(script.encode())
                     process.stdin.close()
                 except OSError:
-                    pass  # it ended without reading: its exit code tells
+                    pass  # ssh ended without reading; its exit code shows the reason
                 lines: list[str] = []
                 for line in process.stdout:
                     lines.append(line.decode("utf-8", "replace").rstrip("\n")[:_LINE])
@@ -113,7 +113,7 @@ class Ssh:
         target = f"{node['ssh_user']}@{node['ssh_host']}"
         return [self._options.ssh_program, *key, *words, "-p", str(node["ssh_port"]), target, *([command] if command is not None else [])]
 
-    def _begun(self, argv: list[str], stdin: int) -> subprocess.Popen[bytes]:
+    def _start(self, argv: list[str], stdin: int) -> subprocess.Popen[bytes]:
         env = {name: value for name, value in environment.for_children().items() if name not in _SECRETS}
         try:
             return subprocess.Popen(argv, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, **OWN_GROUP)
@@ -125,6 +125,6 @@ class Ssh:
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:
-    # With all that it has started: whoever lives on would hold its output open.
+    # The whole group: a child that survives would keep the output pipe open.
     with contextlib.suppress(OSError):
         os.killpg(process.pid, signal.SIGKILL)

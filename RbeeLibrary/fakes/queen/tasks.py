@@ -1,4 +1,4 @@
-"""What the queen knows of a task (contract 3.1, 4.2)."""
+"""A task of the queen (contract 3.1, 4.2)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..runtime.event_stream import Broadcast
 
 
 class Task:
-    """One `/v2/tasks` request: its progress, its worker, and whether anybody still wants it."""
+    """One `/v2/tasks` request: its progress, its worker, and whether it has been cancelled."""
 
     def __init__(self, request_id: str):
         self.id = request_id
@@ -20,10 +20,10 @@ class Task:
         self.worker: FoundWorker | None = None
 
 
-def inference_body(asked: TaskRequest, request_id: str) -> dict[str, Any]:
-    """What a worker is asked for it (6.5)."""
-    body: dict[str, Any] = {"request_id": request_id, "job_id": request_id, "prompt": asked.prompt, "stream": True}
+def inference_body(task_request: TaskRequest, request_id: str) -> dict[str, Any]:
+    """Body of the inference request to the worker (6.5)."""
+    body: dict[str, Any] = {"request_id": request_id, "job_id": request_id, "prompt": task_request.prompt, "stream": True}
     for name in ("max_tokens", "temperature", "seed"):
-        if getattr(asked, name) is not None:
-            body[name] = getattr(asked, name)
+        if getattr(task_request, name) is not None:
+            body[name] = getattr(task_request, name)
     return body

@@ -1,4 +1,4 @@
-"""The queen's list of workers: in memory, lost on restart (contract 4.3)."""
+"""The worker registry of a queen, in memory and lost on restart (contract 4.3)."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any
 from ...protocol.error_codes import RbeeError
 
 _FINEST = 1e-6
-"""Seconds; an age that differs by less from its limit is the limit."""
+"""Seconds; an age that differs from a limit by less than this counts as equal."""
 
 
 class Swept(Enum):
-    """What the sweep does with a worker that has sent no heartbeat for too long, in words for log and journal."""
+    """Action of the sweep on a worker without recent heartbeat; the value is the reason for log and journal."""
 
     MARKED = "no heartbeat while busy"
     SILENT = "no heartbeat"
@@ -24,7 +24,7 @@ class Swept(Enum):
 
 @dataclass
 class QueenRow:
-    """One worker as the queen sees it, in the order of the list."""
+    """The queen's row of one worker; its fields are in the order of the list."""
 
     worker_id: str
     node: str
@@ -38,16 +38,16 @@ class QueenRow:
     last_heartbeat_unix: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """A row of the list."""
+        """The row as the list shows it."""
         return dict(vars(self))
 
 
 class WorkerRegistry:
-    """Rows by worker id; the last write wins, but only one creation does.
+    """The rows of all workers. A later write replaces an earlier one, but an id can be created only once.
 
     Args:
-        now: the clock that ages heartbeats.
-        wall: its date, in seconds since 1970.
+        now: time of the run's clock, for the age of heartbeats.
+        wall: date of the run's clock in seconds since 1970.
         heartbeat_timeout: seconds after which a heartbeat is stale.
         stale_busy_timeout: seconds that a stale but busy worker stays listed.
     """
@@ -64,7 +64,7 @@ class WorkerRegistry:
         self._relays: dict[str, int] = {}
 
     def rows(self) -> list[QueenRow]:
-        """All rows in order of registration."""
+        """All rows, in order of registration."""
         with self._lock:
             return list(self._rows.values())
 
@@ -74,7 +74,7 @@ class WorkerRegistry:
             return self._row(worker_id)
 
     def put(self, row: QueenRow) -> None:
-        """Registers or overwrites; of two callbacks at once, the node is known from the one that says it."""
+        """Registers or overwrites a worker; keeps the known node if the new row has none."""
         with self._lock:
             known = self._rows.get(row.worker_id)
             if known is not None:
@@ -84,7 +84,7 @@ class WorkerRegistry:
             self._stale_since.pop(row.worker_id, None)
 
     def create(self, row: QueenRow) -> None:
-        """Registers; raises WORKER_ALREADY_REGISTERED if the id is known. Of several at once exactly one wins."""
+        """Registers a worker; raises WORKER_ALREADY_REGISTERED if the id is known. Of concurrent calls exactly one succeeds."""
         with self._lock:
             if row.worker_id in self._rows:
                 raise RbeeError("WORKER_ALREADY_REGISTERED", f"worker {row.worker_id} is registered already")
@@ -100,7 +100,7 @@ class WorkerRegistry:
             return row
 
     def heartbeat(self, worker_id: str, state: str | None) -> None:
-        """Renews a heartbeat; a stale worker is a normal one again."""
+        """Records a heartbeat, and the state if it has one; a stale worker becomes busy again."""
         with self._lock:
             row = self._row(worker_id)
             self._beat(row)
@@ -116,13 +116,13 @@ class WorkerRegistry:
             self._forget(worker_id)
 
     def takes_requests(self, worker_id: str) -> bool:
-        """Whether a request may go there as far as is known here; of a worker that is not listed nothing is."""
+        """Whether a request may be sent to a worker; true for workers that are not listed."""
         with self._lock:
             row = self._rows.get(worker_id)
             return row is None or row.state not in ("draining", "stale-but-busy")
 
     def relay_begins(self, worker_id: str) -> None:
-        """Counts a relayed request; the worker is busy when its slots are taken by them."""
+        """Counts a relayed request; the worker is busy when these take all its slots."""
         with self._lock:
             self._relays[worker_id] = self._relays.get(worker_id, 0) + 1
             row = self._rows.get(worker_id)
@@ -130,7 +130,7 @@ class WorkerRegistry:
                 self._show_relays(row)
 
     def relay_ends(self, worker_id: str) -> bool:
-        """Counts it down; a stale worker is removed when its request ends: then the answer is true."""
+        """Counts the end of a relayed request; returns whether this removed a stale worker."""
         with self._lock:
             self._relays[worker_id] = max(0, self._relays.get(worker_id, 0) - 1)
             row = self._rows.get(worker_id)
@@ -142,12 +142,12 @@ class WorkerRegistry:
             return False
 
     def stale(self) -> list[str]:
-        """Those that the sweep has something to do with at this moment."""
+        """Ids of the workers that the sweep has to mark or remove now."""
         with self._lock:
             return [worker_id for worker_id in self._rows if self._due(worker_id) is not None]
 
     def sweep(self, worker_id: str) -> Swept | None:
-        """Removes one that is still stale, or marks it where it is busy; None if it has been heard of since."""
+        """Removes a stale worker, or marks a busy one as stale; returns None if a heartbeat has come meanwhile."""
         with self._lock:
             due = self._due(worker_id)
             if due is Swept.MARKED:

@@ -1,4 +1,4 @@
-"""A fake that says what its contract does not is a broken fake: it finds out itself, before it says so, and tells its journal."""
+"""Checks each request and answer of a fake against the contract. A deviation is recorded before the answer leaves."""
 
 from __future__ import annotations
 
@@ -15,66 +15,87 @@ from ...protocol.schema.routes import Events, Raw, Route
 from ...protocol.sse import ServerSentEvent
 
 _PLAIN_TOKEN = b'data: {"t":"'
-"""How the event begins that is written most: the token of an inference in its plain shape, which nothing else follows but more of them."""
+"""Start of the most frequent event: a token in the plain shape. Only more of these follow the first one."""
 _DATA = len(b"data: ")
 
 
 class ContractCheck:
-    """Judges requests and answers by `protocol/routes.py`, faults left out.
+    """Checks requests and answers against `protocol/schema/routes.py`, as they are before faults change them.
 
     Args:
         journal: takes an `off_contract` record for each finding.
-        log: takes a line as well.
+        log: writes a log line for each finding.
     """
 
     def __init__(self, journal: Journal, log: Callable[[str], object]):
         self._journal = journal
         self._log = log
 
-    def answer(self, route: Route, asked: dict[str, Any], status: int, body: Any) -> None:
-        """An answer that is complete."""
+    def answer(self, route: Route, request_body: dict[str, Any], status: int, body: Any) -> None:
+        """Checks a complete answer, and its request if the answer is a good one.
+
+        Args:
+            route: of the request.
+            request_body: JSON object of the request.
+            status: of the answer.
+            body: of the answer; None for an empty one.
+        """
         if isinstance(body, dict) or body is None:
-            self._tell(route, status, wrong_answer(route, status, body))
+            self._report(route, status, wrong_answer(route, status, body))
         elif status not in route.answers:
-            self._tell(route, status, [f"status {status} is not in the contract"])
+            self._report(route, status, [f"status {status} is not in the contract"])
         if status < 400:
-            self.request(route, asked, status)
+            self.request(route, request_body, status)
 
     def broke(self, route: Route) -> None:
-        """A handler has raised what it should not; also where the contract knows INTERNAL, which means a database there."""
-        self._tell(route, 500, ["the program met an error of its own, see its output"])
+        """Reports a handler that raised an unexpected exception, even where the contract allows INTERNAL, which stands for database errors."""
+        self._report(route, 500, ["the program met an error of its own, see its output"])
 
-    def request(self, route: Route, asked: dict[str, Any], status: int) -> None:
-        """A request that was taken."""
+    def request(self, route: Route, request_body: dict[str, Any], status: int) -> None:
+        """Checks a request that was accepted.
+
+        Args:
+            route: of the request.
+            request_body: JSON object of the request.
+            status: of the answer.
+        """
         if route.takes is not None:
             try:
-                read(route.takes, asked)
+                read(route.takes, request_body)
             except RbeeError as error:
-                self._tell(route, status, [f"took a request that it has to refuse: {error.message}"])
+                self._report(route, status, [f"took a request that it has to refuse: {error.message}"])
 
     def events(self, route: Route, status: int, events: Iterator[bytes]) -> Iterator[bytes]:
-        """An answer under way, event by event; what is passed on is judged where it was made."""
+        """Checks an answer event by event while it is sent; the events pass unchanged.
+
+        Relayed answers are left out: the program that made them checks them.
+
+        Args:
+            route: of the request.
+            status: of the answer.
+            events: of the answer, as bytes.
+        """
         described = route.answers.get(status)
         if route.relays or isinstance(described, Raw):
             return events
         if isinstance(described, Events):
-            return chain.from_iterable(self._judged(route, status, events, described))
-        return self._judged_whole(route, status, events)
+            return chain.from_iterable(self._checked_events(route, status, events, described))
+        return self._checked_body(route, status, events)
 
-    def _judged(self, route: Route, status: int, events: Iterator[bytes], described: Events) -> Iterator[Iterable[bytes]]:
+    def _checked_events(self, route: Route, status: int, events: Iterator[bytes], described: Events) -> Iterator[Iterable[bytes]]:
         for event in events:
             if not is_end(event):
-                self._tell(route, status, wrong_event(described, ServerSentEvent(event[_DATA:-2].decode("utf-8", "replace"))))
+                self._report(route, status, wrong_event(described, ServerSentEvent(event[_DATA:-2].decode("utf-8", "replace"))))
             yield (event,)
             if event.startswith(_PLAIN_TOKEN):
-                yield events  # what follows comes from the same line of code, a thousand times a second
+                yield events  # later tokens come from the same line of code, a thousand times a second: no check for each
 
-    def _judged_whole(self, route: Route, status: int, events: Iterator[bytes]) -> Iterator[bytes]:
+    def _checked_body(self, route: Route, status: int, events: Iterator[bytes]) -> Iterator[bytes]:
         for body in events:
-            self._tell(route, status, wrong_answer(route, status, json.loads(body)))
+            self._report(route, status, wrong_answer(route, status, json.loads(body)))
             yield body
 
-    def _tell(self, route: Route, status: int, problems: list[str]) -> None:
+    def _report(self, route: Route, status: int, problems: list[str]) -> None:
         for problem in problems:
             self._journal.record("off_contract", method=route.method, path=route.path, status=status, problem=problem)
             self._log(f"off contract: {route} {status}: {problem}")

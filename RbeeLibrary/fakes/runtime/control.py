@@ -1,4 +1,4 @@
-"""How the library talks to its fakes: over the run's socket, so it also works while a port refuses, is taken or is silent."""
+"""Orders of the library to a fake. They come over the run's socket, so they work while the port of the fake refuses, is taken or is silent."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def open_control(address: str | None, activity: Activity) -> Control | None:
     """The control connection of this process, or None outside a run.
 
     Raises:
-        RunIsFull: the run has no room for it; without it nobody could tell this process what to do.
+        RunIsFull: the run has no room for another connection; a fake that cannot receive orders must not run.
     """
     if address is None:
         return None

@@ -1,4 +1,4 @@
-"""A fake as a program: flags, exit codes, the name in `ps`."""
+"""Runs a fake from its command line to its exit code."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ def launch(
     """Runs a fake as a program: flags, exit codes and the name in `ps` (contract 1.4).
 
     Args:
-        kind: the fake; made with its options and the listener.
-        options: its options.
+        kind: class of the fake; called with its options and the listener.
+        options: class of its options.
         program: its name.
         argv: words of the command line; None = those of this process.
         listener: a socket that listens already, for programs that were forked.
-        title: name in `ps`, where it is another one.
+        title: name in `ps`, if it differs from `program`.
         words: bare words that are accepted and ignored.
     """
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})  # until there are handlers: neither lost nor deadly before
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})  # until handlers are set: an early signal is neither lost nor fatal
     given = sys.argv[1:] if argv is None else argv
     parsed = parse(options, program, given, os.environ, words=words)
     share_heaps()

@@ -1,4 +1,4 @@
-"""Answers that are written event by event."""
+"""Answers that are written event by event, and events for several readers."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from ...protocol import sse
 
 
 class Abort(Cut):
-    """Ends the connection in the middle of the body, so that nobody takes what was sent for complete."""
+    """Ends the connection in the middle of the body, so that no client takes a partial answer for a complete one."""
 
 
 class EventStream:
-    """One answer under way: what it still waits for, and whether there is anybody who reads it.
+    """An answer that is being sent event by event: its waits, and whether its client is still connected.
 
     Args:
-        clock: the deadlines count on it.
+        clock: measures the waits.
         keep_alive: seconds of silence after which a comment line is sent.
     """
 
@@ -31,35 +31,35 @@ class EventStream:
         self._on_gone: list[Callable[[], None]] = []
         self._closed = False
         self.wake = Event()
-        """Set by whoever wants the stream to look up from its wait: a client that left, a cancellation, news to send."""
+        """Set to end the current wait: the client has left, the request was cancelled, or there are events to send."""
         self.client_gone = False
 
     def carries(self, events: Iterator[bytes]) -> EventStream:
-        """Says what the stream sends."""
+        """Sets the events of the answer; returns the stream."""
         self._events = events
         return self
 
     def changed_by(self, change: Callable[[Iterator[bytes]], Iterator[bytes]]) -> None:
-        """Puts something between the stream and its client."""
+        """Passes the events through a filter before they are sent."""
         self._events = change(self._events)
 
     def on_close(self, action: Callable[[], None]) -> None:
-        """Runs an action at the end of the answer, also when it never began."""
+        """Registers an action for the end of the answer; it runs even if the answer never began."""
         self._on_close.append(action)
 
     def on_gone(self, action: Callable[[], None]) -> None:
-        """Runs an action, which must be short, at the moment the client leaves."""
+        """Registers an action for the moment when the client leaves; it must be short."""
         self._on_gone.append(action)
 
     def gone(self) -> None:
-        """Called when the client has left."""
+        """Marks the client as gone and runs the actions registered for it."""
         self.client_gone = True
         self.wake.set()
         for action in self._on_gone:
             action()
 
     def pause(self, until: float | None, name: str = "stream") -> Iterator[bytes]:
-        """Waits until a time of the clock, or until `wake` is set; keeps the connection alive meanwhile."""
+        """Waits until a time of the clock, or until `wake` is set; yields comments that keep the connection alive."""
         while not self.wake.is_set():
             alive = self._clock.now() + self._keep_alive
             if until is not None and until <= alive:
@@ -72,7 +72,7 @@ class EventStream:
         return self._events
 
     def close(self) -> None:
-        """Called by the server after the answer."""
+        """Closes the events and runs the actions for the end, once; called by the server after the answer."""
         if self._closed:
             return
         self._closed = True
@@ -84,7 +84,7 @@ class EventStream:
 
 
 class StreamBody:
-    """Lets a stream end its connection in the middle without a traceback."""
+    """Body of a stream for the server; turns an intended break into a closed connection without a traceback."""
 
     def __init__(self, stream: EventStream):
         self._stream = stream
@@ -95,25 +95,25 @@ class StreamBody:
             yield from self._stream
             self._ended = True
         except Cut:
-            # What is written still goes out; the final chunk does not: the client sees a body that broke off.
+            # Bytes written so far still go out, the final chunk does not: the client sees a body that broke off.
             self._ended = True
             raise CutConnection from None
         finally:
             self.close()
 
     def close(self) -> None:
-        """Called by the server after the answer; before its end only if nobody reads it any more."""
+        """Closes the stream; called by the server after the answer, or earlier if the client has left."""
         if not self._ended and not self._stream.client_gone:
             self._stream.gone()
         self._stream.close()
 
 
 class CutConnection(OSError):
-    """waitress takes an OSError as the end of the connection and logs nothing."""
+    """Closes the connection: waitress takes an OSError for a lost connection and logs nothing."""
 
 
 class Broadcast:
-    """Events for any number of readers; one who comes late first gets the latest event."""
+    """Events for any number of readers; a late reader starts with the latest event."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -123,12 +123,12 @@ class Broadcast:
 
     @property
     def latest(self) -> dict[str, Any] | None:
-        """The last event."""
+        """The latest event, or None before the first one."""
         with self._lock:
             return self._events[-1] if self._events else None
 
     def publish(self, event: dict[str, Any]) -> None:
-        """Gives an event to all readers."""
+        """Sends an event to all readers."""
         with self._lock:
             self._events.append(event)
             self._wake()
@@ -140,20 +140,20 @@ class Broadcast:
             self._wake()
 
     def read(self, stream: EventStream) -> Iterator[bytes]:
-        """What one reader gets: the latest event, all that follow, the end marker."""
+        """Events for one reader: the latest one, all that follow, then the end marker."""
         with self._lock:
             self._readers.add(stream.wake)
             position = max(0, len(self._events) - 1)
             nothing_yet = not self._events and not self._ended
         try:
             if nothing_yet:
-                yield sse.COMMENT  # status and headers leave now, not with the first event
+                yield sse.COMMENT  # sends status and headers now, not with the first event
             while not stream.client_gone:
                 stream.wake.clear()
                 with self._lock:
-                    news, ended = self._events[position:], self._ended
-                position += len(news)
-                for event in news:
+                    new_events, ended = self._events[position:], self._ended
+                position += len(new_events)
+                for event in new_events:
                     yield sse.event(event)
                 if ended:
                     yield sse.DONE

@@ -1,4 +1,4 @@
-"""The front of a fake: routes, authentication, bodies, errors in the envelope, the journal's entry for every request, and the faults of answers."""
+"""The WSGI application of a fake: routes, keys, bodies, errors in the envelope, journal records, and the faults of answers."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Request:
 
 @dataclass
 class Reply:
-    """An answer that is more than 200 and JSON."""
+    """An answer with its own status, body or headers."""
 
     status: int = 200
     body: Any = None
@@ -58,12 +58,12 @@ class HttpApp:
     """The WSGI application of a fake.
 
     Args:
-        options: with the key that protects routes.
-        clock: for start and end of requests.
-        journal: gets a record of every request.
-        faults: act on requests, answers and streams.
-        log: takes the lines of the access log.
-        service: whose routes of the contract it serves.
+        options: of the program, with the key that protects routes.
+        clock: stamps start and end of requests.
+        journal: gets the records of every request.
+        faults: applied to requests, answers and streams.
+        log: writes the lines of the access log.
+        service: part of the contract whose routes it serves: queen, hive, worker or hub.
     """
 
     def __init__(self, options: DaemonOptions, clock: Clock, journal: Journal, faults: FaultSet, log: Callable[[str], object], service: str):
@@ -79,44 +79,45 @@ class HttpApp:
         self._routes = {(route.method, route.path): route for route in SERVICES.get(service, ())}
 
     def route(self, method: str, path: str, handler: Handler, *, protected: bool | None = None) -> None:
-        """Lets a handler answer a route of the contract and its aliases; it returns a dictionary, a `Reply` or an `EventStream`.
+        """Registers the handler of a route and its aliases; it returns a dictionary, a `Reply` or an `EventStream`.
 
         Args:
-            method: of HTTP.
-            path: as `protocol/routes.py` has it.
+            method: HTTP method.
+            path: as written in `protocol/schema/routes.py`.
             handler: gets the request, and the variable parts of the path by name.
-            protected: whether it needs a key, where that differs from the contract's default.
+            protected: whether the route needs a key; None = as in the contract.
         """
         route = self._routes[method, path]
         needs_key = route.protected if protected is None else protected
-        for one in route.paths:
-            rule = one.replace("{", "<").replace("}", ":path>" if route.greedy else ">")
+        for path_or_alias in route.paths:
+            rule = path_or_alias.replace("{", "<").replace("}", ":path>" if route.greedy else ">")
             self.app.route(rule, method, lambda **parts: self._serve(route, handler, parts, needs_key))
 
     def _serve(self, route: Route, handler: Handler, parts: dict[str, str], protected: bool) -> Any:
-        asked = bottle.request
-        channel = asked.environ[CHANNEL]
-        headers = {name.title(): value for name, value in asked.headers.items()}
-        recorder = RequestRecorder(self._journal, self._clock, self._log, asked.method, asked.path, asked.query_string, headers)
+        http_request = bottle.request
+        channel = http_request.environ[CHANNEL]
+        headers = {name.title(): value for name, value in http_request.headers.items()}
+        recorder = RequestRecorder(self._journal, self._clock, self._log, http_request.method, http_request.path, http_request.query_string, headers)
         correlation.set(recorder.correlation_id)
-        self._clock.activity.name_job(f"{asked.method} {asked.path}")
+        self._clock.activity.name_job(f"{http_request.method} {http_request.path}")
         stream = EventStream(self._clock, self._options.keep_alive)
         channel.when_gone(stream.gone)
-        stream.on_close(lambda: recorder.ended(gone=stream.client_gone))  # first of all: what follows from the end may be the end of this process
+        stream.on_close(lambda: recorder.ended(gone=stream.client_gone))  # must be the first action: a later one may end this process
         stream.on_close(lambda: channel.forget(stream.gone))
-        request = Request(asked.method, asked.path, {}, dict(parse_qsl(asked.query_string, keep_blank_values=True)), headers, stream, recorder)
+        query = dict(parse_qsl(http_request.query_string, keep_blank_values=True))
+        request = Request(http_request.method, http_request.path, {}, query, headers, stream, recorder)
         key = headers.get("X-Request-Id") or recorder.correlation_id
-        context = FaultContext(asked.path, key, wake=stream.wake, gone=lambda: stream.client_gone, reset=channel.reset, is_token=_is_token)
+        context = FaultContext(http_request.path, key, wake=stream.wake, gone=lambda: stream.client_gone, reset=channel.reset, is_token=_is_token)
         try:
-            reply = self._judged(route, request, self._result(request, handler, parts, protected, context))
+            reply = self._checked(route, request, self._result(request, handler, parts, protected, context))
         except RbeeError as error:
-            reply = self._judged(route, request, Reply(error.status, error.envelope(), error.headers))
+            reply = self._checked(route, request, Reply(error.status, error.envelope(), error.headers))
         except ErrorAnswer as error:
             reply = Reply(error.status, RbeeError(error.code, "a fault of the test", status=error.status).envelope())
         except Cut:
             stream.close()
             raise CutConnection from None
-        except Exception:  # a fake never dies of a request; the traceback is in its output
+        except Exception:  # a request never ends a fake; the traceback is in its output
             traceback.print_exc()
             self._contract_check.broke(route)
             reply = Reply(500, RbeeError("INTERNAL", "the program met an error of its own, see its output").envelope())
@@ -134,7 +135,7 @@ class HttpApp:
         stream.close()
         return self._plain(reply, answer_headers, context)
 
-    def _judged(self, route: Route, request: Request, result: Any) -> Reply:
+    def _checked(self, route: Route, request: Request, result: Any) -> Reply:
         reply = result if isinstance(result, Reply) else Reply(200, result)
         if isinstance(reply.body, EventStream):
             self._contract_check.request(route, request.body, reply.status)

@@ -1,4 +1,4 @@
-"""waitress, told what a fake needs of it: threads as they are needed, clients that leave noticed at once, errors in the envelope."""
+"""waitress with additions for fakes: threads on demand, immediate notice of clients that leave, errors in the envelope."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ _HEADER_LIMIT = 65536
 _LOOP_TIMEOUT = 30.0
 _LOOP_LIMIT = 5.0
 _BACKLOG = 1024
-_RESET_LIMIT, _RESET_LOOK = 10.0, 0.001
+_RESET_LIMIT, _RESET_POLL = 10.0, 0.001
 
 
 class WaitressThreads(ThreadedTaskDispatcher):  # type: ignore[misc]
-    """Adds a thread whenever a request would have to wait for one: an open stream never delays another request."""
+    """A thread pool that grows when a request would have to wait, so that open streams never delay other requests."""
 
     def __init__(self, activity: Activity):
         super().__init__()
@@ -57,7 +57,7 @@ class WaitressThreads(ThreadedTaskDispatcher):  # type: ignore[misc]
 
 
 class WaitressTask(WSGITask):  # type: ignore[misc]
-    """Shows the application its channel."""
+    """A request; passes its channel to the application."""
 
     def get_environment(self) -> dict[str, Any]:
         environ: dict[str, Any] = super().get_environment()
@@ -66,7 +66,7 @@ class WaitressTask(WSGITask):  # type: ignore[misc]
 
 
 class WaitressErrorTask(ErrorTask):  # type: ignore[misc]
-    """What waitress itself refuses (broken request lines, bodies far over the limit) gets the envelope too."""
+    """A request that waitress itself refuses (broken request line, body far over the limit); answered in the envelope too."""
 
     def execute(self) -> None:
         status = int(self.request.error.code)
@@ -80,7 +80,7 @@ class WaitressErrorTask(ErrorTask):  # type: ignore[misc]
 
 
 class WaitressChannel(HTTPChannel):  # type: ignore[misc]
-    """One connection; says at once when its client has left."""
+    """One connection; calls its listeners as soon as the client has left."""
 
     task_class = WaitressTask
     error_task_class = WaitressErrorTask
@@ -95,7 +95,7 @@ class WaitressChannel(HTTPChannel):  # type: ignore[misc]
             super().__init__(server, connection, address, *args, **kwargs)
 
     def when_gone(self, listener: Callable[[], None]) -> None:
-        """Calls back when the client has left; at once if it has left already."""
+        """Registers a listener for the moment when the client leaves; calls it at once if that has happened."""
         with self._gone_lock:
             if not self._gone:
                 self._listeners.append(listener)
@@ -103,15 +103,15 @@ class WaitressChannel(HTTPChannel):  # type: ignore[misc]
         listener()
 
     def forget(self, listener: Callable[[], None]) -> None:
-        """Takes a listener back."""
+        """Unregisters a listener."""
         with self._gone_lock, contextlib.suppress(ValueError):
             self._listeners.remove(listener)
 
     def reset(self) -> None:
-        """Ends the connection with a RST, once what was written has arrived: a RST throws unsent bytes away."""
+        """Ends the connection with a RST after the written bytes have arrived, because a RST discards unsent bytes."""
         deadline = time.monotonic() + _RESET_LIMIT
         while time.monotonic() < deadline and (self.total_outbufs_len or _unsent(self.socket)):
-            select.select([], [], [], _RESET_LOOK)  # the kernel has no event for an empty send queue
+            select.select([], [], [], _RESET_POLL)  # the kernel has no event for an empty send queue
         with contextlib.suppress(OSError):
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.will_close = True
@@ -129,7 +129,7 @@ class WaitressChannel(HTTPChannel):  # type: ignore[misc]
             super().handle_read()
             if not self.connected:
                 self._activity.end_link(self._link)
-                self._leave()
+                self._notify_gone()
 
     def handle_write(self) -> None:
         with self._activity.job("http"):
@@ -151,15 +151,15 @@ class WaitressChannel(HTTPChannel):  # type: ignore[misc]
             if self.close_when_flushed or self.will_close:
                 self._activity.end_link(self._link)
             if not self.connected:
-                self.server.pull_trigger()  # nothing else would close it
+                self.server.pull_trigger()  # no event of the socket would close it
 
     def handle_close(self) -> None:
         with self._activity.job("http"):
             super().handle_close()
             self._activity.end_link(self._link)
-            self._leave()
+            self._notify_gone()
 
-    def _leave(self) -> None:
+    def _notify_gone(self) -> None:
         with self._gone_lock:
             self._gone = True
             listeners, self._listeners = self._listeners, []
@@ -170,14 +170,20 @@ class WaitressChannel(HTTPChannel):  # type: ignore[misc]
 def _unsent(connection: socket.socket) -> int:
     queue = array.array("i", [0])
     try:
-        fcntl.ioctl(connection, termios.TIOCOUTQ, queue, True)  # SIOCOUTQ by its other name
+        fcntl.ioctl(connection, termios.TIOCOUTQ, queue, True)  # another name of SIOCOUTQ
     except OSError:
         return 0
     return queue[0]
 
 
 class HttpServer:
-    """Serves an application on a socket that already listens, in one thread for the sockets and more for requests."""
+    """Serves an application on a socket that already listens, in one thread for the sockets and more for requests.
+
+    Args:
+        application: WSGI application.
+        listener: the socket.
+        activity: of this process; counts connections and jobs.
+    """
 
     def __init__(self, application: Callable[..., Any], listener: socket.socket, activity: Activity):
         self._map: dict[int, Any] = {}
@@ -202,16 +208,16 @@ class HttpServer:
         self._deadline: float | None = None
 
     def start(self) -> None:
-        """Begins to serve and returns when the server really does."""
+        """Starts to serve; returns when the server loop runs."""
         threading.Thread(target=self._serve, name="http", daemon=True).start()
         self._serving.wait(10)
 
     def refuse(self) -> None:
-        """Closes the port: connections are refused from now on, those that are open go on."""
+        """Closes the port: new connections are refused, open ones continue."""
         self._in_loop(self._close_port)
 
     def accept(self) -> None:
-        """Opens the port again; nobody else can have taken it."""
+        """Opens the port again; it stayed bound, so no other program has taken it."""
         self._in_loop(self._open_port)
 
     def _close_port(self) -> None:
@@ -235,7 +241,7 @@ class HttpServer:
         done.wait(_LOOP_LIMIT)
 
     def finish(self, limit: float) -> None:
-        """Takes no more connections, lets what is written reach the clients, closes; at most `limit` seconds of real time."""
+        """Accepts no more connections, sends what is written, then closes; takes at most `limit` seconds of real time."""
         self._deadline = time.monotonic() + limit
         self._server.pull_trigger()
         self._finished.wait(limit + 0.5)

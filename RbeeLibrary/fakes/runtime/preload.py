@@ -1,4 +1,4 @@
-"""What a nursery makes once, so that none of the fakes that it forks has to: the parsers of their command lines."""
+"""Builds the command line parsers once in the nursery, so that the fakes it forks need not build them."""
 
 from ...protocol.options import parser_of
 from ...protocol.program_options import HiveOptions, HubOptions, QueenOptions, RelayOptions, WorkerOptions

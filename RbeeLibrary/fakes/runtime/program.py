@@ -1,4 +1,4 @@
-"""What all programs of a run have in common: a name, the run's clock, a journal, signals, background jobs."""
+"""What all programs of a run share: name, clock, journal, signals and background jobs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,14 @@ from .formatting import iso_time, printable
 
 
 class Job:
-    """A background job in a thread of its own; `done` is set when it has ended."""
+    """A background job in a thread of its own; `done` is set when it has ended.
+
+    Args:
+        clock: its activity counts the job.
+        work: the function.
+        args: its arguments.
+        name: of the thread and of the job.
+    """
 
     def __init__(self, clock: Clock, work: Callable[..., object], args: tuple[Any, ...], name: str):
         self.done = Event()
@@ -38,7 +45,7 @@ class Job:
         threading.Thread(target=contextvars.copy_context().run, args=(self._run, work, args), name=name, daemon=True).start()
 
     def join(self, limit: float | None = None) -> bool:
-        """Waits for its end, at most so many seconds of the clock."""
+        """Waits for the end of the job, at most `limit` seconds of the clock; returns whether it has ended."""
         return self._clock.wait(self.done, None if limit is None else self._clock.now() + limit, self._name)
 
     def _run(self, work: Callable[..., object], args: tuple[Any, ...]) -> None:
@@ -50,22 +57,22 @@ class Job:
 
 
 class Program:
-    """A program of a run. It has joined the run when it is constructed; without a run it is on its own.
+    """A program of a run. Its constructor joins the run; outside a run the program works alone.
 
     Args:
         program: its name, for logs, journals and `User-Agent`.
-        port: on which it serves; 0 if it serves nothing.
-        journal: path of its journal; None = one of its own in the folder of the run.
+        port: TCP port on which it serves; 0 if it serves none.
+        journal: path of its journal; None = a file in the folder of the run.
         api_key: sent with its requests.
 
     Attributes:
-        name: under which the run knows it.
+        name: its name in the run.
         clock: the run's clock.
-        real_clock: the machine's clock, for the few waits that are real: for the operating system and for real programs.
+        real_clock: real time, for waits for the operating system and for real programs.
         control: orders of the library; None without a run.
-        journal: what it records.
-        client: sends its requests.
-        prober: the same with limits in real time as well, for requests that somebody waits for while the run's clock may stand still.
+        journal: takes its records.
+        client: sends its requests; limits count on the run's clock.
+        prober: sends requests whose limits are real time as well, because they must end while the run's clock stands still.
     """
 
     def __init__(self, program: str, *, port: int = 0, journal: str | None = None, api_key: str | None = None):
@@ -103,7 +110,7 @@ class Program:
     # --- for subclasses ---
 
     def spawn(self, job: Callable[..., object], *args: Any, name: str) -> Job:
-        """Runs a job in a thread, under the present correlation id.
+        """Runs a job in a thread, with the current correlation id.
 
         Args:
             job: the function.
@@ -119,7 +126,7 @@ class Program:
             interval: seconds of the clock between two starts.
             job: the function.
             name: of the timer.
-            at_once: whether it runs at once as well.
+            at_once: whether the first run is now instead of after one interval.
         """
 
         def repeat() -> None:
@@ -134,7 +141,7 @@ class Program:
     def write_line(self, text: str) -> str:
         """Writes one line to standard error, with the time; returns the line."""
         line = f"{iso_time(time.time())} {printable(text)}"
-        with contextlib.suppress(OSError):  # a disk that is full: the journal tells
+        with contextlib.suppress(OSError):  # the disk may be full; the journal reports that
             os.write(2, f"{line}\n".encode("utf-8", "replace"))
         return line
 
@@ -148,7 +155,7 @@ class Program:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT})
 
     def request_shutdown(self, reason: str) -> None:
-        """Makes a reason for shutdown the next event."""
+        """Requests shutdown with this reason; `next_event` returns it."""
         self._events.put((reason, 0))
         self._main.end()
         os.write(self._waker, b"w")
@@ -169,12 +176,12 @@ class Program:
                 self._main.end()
 
     def _on_signal(self, number: int, _: object) -> None:
-        # In the main thread, maybe in the middle of anything: nothing here takes a lock.
+        # Interrupts the main thread at any point, so it must not take a lock.
         self._events.put((signal.Signals(number).name, number))
 
-    def _end_without_journal(self, why: str) -> None:
-        # Whatever is checked against a journal with gaps proves nothing: better no program than one that cannot say what it did.
-        self.write_line(f"{why}; {self.program} ends, because nobody could tell what it does: free some room, or give it another file")
+    def _end_without_journal(self, reason: str) -> None:
+        # A check against a journal with gaps proves nothing, so a program that cannot record must not go on.
+        self.write_line(f"{reason}; {self.program} ends, because nobody could tell what it does: free some room, or give it another file")
         os._exit(1)
 
 

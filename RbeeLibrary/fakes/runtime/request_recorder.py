@@ -1,4 +1,4 @@
-"""One request under way: what journal and log are told of it, each before it is true outside of this process."""
+"""Journal records and access log of one request. Each is written before other processes can see what it describes."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _numbers = itertools.count(1)
 
 
 class RequestRecorder:
-    """A request from its arrival to the end of its answer.
+    """Records a request from its arrival to the end of its answer.
 
     Args:
-        journal: where it is recorded.
-        clock: for start and end.
-        log: takes the line of the access log.
+        journal: takes the records.
+        clock: stamps start and end.
+        log: writes the line of the access log.
         method: of the request.
         path: of the request.
-        query: of the request.
+        query: of the request, undecoded.
         headers: of the request, names in title case.
     """
 
@@ -31,7 +31,7 @@ class RequestRecorder:
         self.correlation_id = headers.get("X-Correlation-Id") or str(uuid.uuid4())
         self.request_id: str | None = None
         self.ends: int | None = None
-        """How many end markers have been sent; None for an answer that is no stream of events."""
+        """Number of end markers sent; None for an answer that is not an event stream."""
         self._journal = journal
         self._clock = clock
         self._log = log
@@ -48,25 +48,25 @@ class RequestRecorder:
         }
 
     def arrived(self, body: dict[str, Any]) -> None:
-        """The request is here, with its body."""
+        """Records the request with its body."""
         self._journal.record("request_in", n=self._number, **self._arrival, body=body)
 
     def answered(self, status: int, retry_after: str | None = None) -> None:
-        """The status is known; nothing has been sent yet."""
-        told = {} if retry_after is None else {"retry_after": float(retry_after)}
-        self._journal.record("answered", n=self._number, status=status, request_id=self.request_id, **told)
+        """Records the status; called before anything is sent."""
+        pause = {} if retry_after is None else {"retry_after": float(retry_after)}
+        self._journal.record("answered", n=self._number, status=status, request_id=self.request_id, **pause)
         self._log(f"{self._line} {status}")
 
     def counts_ends(self, events: Iterator[bytes]) -> Iterator[bytes]:
-        """A stream of events as it is; its end markers are counted."""
-        self.ends, kept = 0, b""
+        """Counts the end markers of an event stream; the events pass unchanged."""
+        self.ends, tail = 0, b""
         for event in events:
-            if b"]" in event:  # pieces of a stream that is passed on may be cut anywhere
-                self.ends += (kept + event).count(sse.DONE)
-            kept = event[-len(sse.DONE) + 1 :]
+            if b"]" in event:  # a relayed stream may be cut into pieces anywhere
+                self.ends += (tail + event).count(sse.DONE)
+            tail = event[-len(sse.DONE) + 1 :]
             yield event
 
     def ended(self, *, gone: bool = False) -> None:
-        """The answer is complete, or its client is gone."""
+        """Records the end of the answer, which is complete unless the client is gone."""
         stream = {} if self.ends is None else {"ends": self.ends, "gone": gone}
         self._journal.record("request_end", n=self._number, end=round(self._clock.now(), 6), **stream)

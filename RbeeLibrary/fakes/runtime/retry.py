@@ -1,4 +1,4 @@
-"""Repeated attempts with pauses between them: the one way in which fakes retry."""
+"""Retries of all fakes: attempts with pauses between them on the run's clock."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from ...clock.clock import Clock, Event
 
 
 def attempts(clock: Clock, pauses: Sequence[float], timer: str, wake: Event | None = None) -> Iterator[int]:
-    """Numbers of attempts, from 1 on; pauses before each of them.
+    """Yields attempt numbers from 1 on, after the pause before each attempt.
 
     Args:
-        clock: on which the pauses count.
+        clock: measures the pauses.
         pauses: seconds before each attempt; its length is the number of attempts.
-        timer: name of the timer, for those who look at what is armed.
-        wake: ends a pause early.
+        timer: name of the timer during a pause.
+        wake: ends a pause early when it is set.
     """
     for number, pause in enumerate(pauses, 1):
         if pause:
@@ -23,5 +23,5 @@ def attempts(clock: Clock, pauses: Sequence[float], timer: str, wake: Event | No
 
 
 def doubling(count: int, first: float) -> list[float]:
-    """Pauses before `count` attempts: none, then `first` seconds, then twice as long each time."""
+    """Pauses in seconds before `count` attempts: none, then `first`, then twice as long each time."""
     return [0.0, *(first * 2**number for number in range(count - 1))]

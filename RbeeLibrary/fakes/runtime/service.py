@@ -1,4 +1,4 @@
-"""What every fake is before it is a queen, a hive or a worker: routes, errors, authentication, journal, log, graceful stop."""
+"""A program that serves: its routes, faults and log, from its start to its graceful end."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _PARENT_GONE = "parent gone"
 
 
 class Serving(Protocol):
-    """What serves on the port of a program."""
+    """A server on the port of a program."""
 
     def start(self) -> None: ...  # noqa: D102
 
@@ -47,7 +47,7 @@ class Service(Program):
         program: its name, for logs, journals and `User-Agent`.
         options: its options.
         listener: a socket that listens already, or None to bind `--host` and `--port`.
-        service: whose routes it serves: queen, hive, worker or hub; empty for a program that speaks no HTTP.
+        service: part of the contract whose routes it serves: queen, hive, worker or hub; empty for a program without HTTP.
 
     Raises:
         OSError: the port cannot be had.
@@ -73,10 +73,10 @@ class Service(Program):
 
     @property
     def url(self) -> str:
-        """Where it serves."""
+        """URL on which it serves."""
         return f"http://{self.options.host}:{self.port}"
 
-    # --- what a fake says about itself ---
+    # --- hooks for subclasses ---
 
     def started(self) -> None:
         """Called once the server answers."""
@@ -85,12 +85,19 @@ class Service(Program):
         """Called on the first SIGTERM, SIGINT or shutdown request; returns when the process may end."""
 
     def abandon(self) -> None:
-        """Called on a second signal: the wait is over, whatever it was for."""
+        """Called on a second signal; ends what `drain` still waits for."""
 
-    # --- words for fakes ---
+    # --- for subclasses ---
 
     def route(self, method: str, path: str, handler: Handler, *, protected: bool | None = None) -> None:
-        """Lets a handler answer a route of the contract, see `HttpApp.route`."""
+        """Registers the handler of a route of the contract, see `HttpApp.route`.
+
+        Args:
+            method: HTTP method.
+            path: as written in `protocol/schema/routes.py`.
+            handler: gets the request, and the variable parts of the path by name.
+            protected: whether the route needs a key; None = as in the contract.
+        """
         self._http_app.route(method, path, handler, protected=protected)
 
     def log(self, text: str) -> None:
@@ -106,10 +113,10 @@ class Service(Program):
             self.journal.record("state", **{"from": self.state, "to": state})
             self.state = state
 
-    # --- life ---
+    # --- lifecycle ---
 
     def run(self) -> NoReturn:
-        """Serves until the program is told to end; never returns."""
+        """Serves until a signal or a shutdown request, then exits; never returns."""
         self.handle_signals()
         self.prepare()
         if self.control is not None:
@@ -128,18 +135,18 @@ class Service(Program):
             self._die_with_parent()
         if self.options.max_lifetime:
             self.clock.call_at(self.clock.now() + self.options.max_lifetime, lambda: self.request_shutdown("--max-lifetime"), "max-lifetime")
-        self._say_ready()
+        self._report_ready()
         self.started()
-        drained = self._live()
+        drained = self._await_end()
         self._server.finish(_FLUSH_LIMIT if drained else 0)
         self.log("ended")
         exit_now(0)
 
-    def _live(self) -> bool:
-        """Waits for the end; says whether it was an orderly one."""
-        while (why := self.next_event()) == "SIGTERM" and self.faults.find("ignore-sigterm"):
+    def _await_end(self) -> bool:
+        """Waits for shutdown and drains; returns whether the drain was completed."""
+        while (reason := self.next_event()) == "SIGTERM" and self.faults.find("ignore-sigterm"):
             self.log("SIGTERM ignored")
-        self.log(f"{why}: ending")
+        self.log(f"{reason}: ending")
         self.set_state("draining")
 
         def drain() -> None:
@@ -151,14 +158,14 @@ class Service(Program):
                 self.request_shutdown("drained")
 
         self.spawn(drain, name="drain")
-        signals = why.startswith("SIG")
-        while (what := self.next_event()) != "drained":
-            if what.startswith("SIG"):
-                if signals:
-                    self.log(f"{what} again: ending at once")
+        signalled = reason.startswith("SIG")
+        while (event := self.next_event()) != "drained":
+            if event.startswith("SIG"):
+                if signalled:
+                    self.log(f"{event} again: ending at once")
                     self.abandon()
                     return False
-                signals = True  # the first one, after a shutdown request
+                signalled = True  # the first signal, after a shutdown request
         return True
 
     def _arm(self, order: dict[str, Any]) -> None:
@@ -167,13 +174,13 @@ class Service(Program):
             self.faults.at("port", FaultContext(refuse=self._server.refuse, accept=self._server.accept))
 
     def make_server(self) -> Serving:
-        """What serves on the port; a program that speaks no HTTP has another one."""
+        """Creates the server on the port; a program without HTTP overrides this."""
         return HttpServer(self._http_app.app, self.listener, self.clock.activity)
 
     def prepare(self) -> None:
         """Called before the first request is served."""
 
-    def _say_ready(self) -> None:
+    def _report_ready(self) -> None:
         self.clock.activity.served = True
         fd = os.environ.pop(environment.READY_FD, None)
         if fd is not None:
@@ -183,19 +190,19 @@ class Service(Program):
     def _die_with_parent(self) -> None:
         parent = os.getppid()
 
-        def look(*_: object) -> None:
+        def check(*_: object) -> None:
             if os.getppid() != parent:
                 self._events.put((_PARENT_GONE, 0))
 
-        # Not SIGTERM: the kernel signals once for every thread of the parent that had the child for a while, and a second SIGTERM ends the waiting.
-        signal.signal(signal.SIGCONT, look)
+        # Not SIGTERM: the kernel may signal once for each thread of the parent, and a second SIGTERM would end the drain.
+        signal.signal(signal.SIGCONT, check)
         signal_at_parents_end(signal.SIGCONT)
         if os.getppid() != parent:
             self.request_shutdown(_PARENT_GONE)
         if portable():
-            self.spawn(self._await_end_of, parent, name="parent")
+            self.spawn(self._await_parents_end, parent, name="parent")
 
-    def _await_end_of(self, parent: int) -> None:
+    def _await_parents_end(self, parent: int) -> None:
         import psutil
 
         with self.clock.activity.parked(), contextlib.suppress(psutil.Error):

@@ -1,1 +1,1 @@
-"""fake-ssh and fake-sshd: the ssh client of a test, and an SSH server on loopback (contract 8.6)."""
+"""fake-ssh and fake-sshd: a scripted ssh client for tests, and an SSH server on loopback (contract 8.6)."""

@@ -1,6 +1,6 @@
-"""fake-ssh: stands in for OpenSSH's client, first on PATH (contract 8.6).
+"""fake-ssh: stands in for OpenSSH's client when it is first on PATH (contract 8.6).
 
-It imports nothing of this package: it starts as fast as an interpreter does, and whatever it is told to run gets its environment unchanged.
+It imports nothing of this package, so that it starts quickly and passes its environment on to the commands unchanged.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ import time
 from typing import Any
 
 _OPTIONS = "1246ab:c:e:fgi:kl:m:no:p:qstvxAB:CD:E:F:GI:J:KL:MNO:P:Q:R:S:TVw:W:XYy"
-"""As OpenSSH has them: a letter with a colon takes a value."""
+"""Options of OpenSSH for getopt: a letter with a colon takes a value."""
 _SSH_FAILED = 255
 _NOT_FOUND = 127
 
 
 class BadArguments(Exception):
-    """argv that ssh would not take."""
+    """The command line is one that ssh would refuse."""
 
 
 class Call:
-    """What argv asks for.
+    """One call of ssh: host, port, user and command from argv.
 
     Raises:
-        BadArguments: it names no host, or an option lacks its value.
+        BadArguments: argv names no host, or an option lacks its value.
     """
 
     def __init__(self, argv: list[str]):
@@ -40,7 +40,7 @@ class Call:
         user, at, host = words.pop(0).rpartition("@")
         self.host = host
         self.user = user if at else self.user
-        command = " ".join(self._take_options(words))  # options may stand behind the host as well, but not behind the command
+        command = " ".join(self._take_options(words))  # options may follow the host, but not the command
         self.command = command or None
 
     def _take_options(self, argv: list[str]) -> list[str]:
@@ -62,23 +62,23 @@ class Call:
 
 
 class Host:
-    """How a host behaves: as told in the file of `FAKE_SSH_HOSTS`, else as its name says."""
+    """Behaviour of a host: from the file of `FAKE_SSH_HOSTS`, else derived from its name."""
 
     def __init__(self, name: str):
         path = os.environ.get("FAKE_SSH_HOSTS")
-        told: dict[str, Any] = {}
+        rules: dict[str, Any] = {}
         if path and os.path.exists(path):
             with open(path, encoding="utf-8") as file:
-                told = json.load(file).get(name, {})
-        guess = "timeout" if "unreachable" in name else "unresolved" if name.endswith(".invalid") else "ok"
-        self.outcome = told.get("outcome", guess)
-        self.delay = float(told.get("delay", 0))
-        self.env: dict[str, str] = told.get("env", {})
-        self.client: list[str] = told.get("client", [])
+                rules = json.load(file).get(name, {})
+        default = "timeout" if "unreachable" in name else "unresolved" if name.endswith(".invalid") else "ok"
+        self.outcome = rules.get("outcome", default)
+        self.delay = float(rules.get("delay", 0))
+        self.env: dict[str, str] = rules.get("env", {})
+        self.client: list[str] = rules.get("client", [])
 
 
 def run(argv: list[str]) -> int:
-    """Behaves as the host is told to; returns the exit code."""
+    """Carries out a call as the rules of its host say; returns the exit code."""
     began = time.time()
     try:
         call = Call(argv)
@@ -86,23 +86,21 @@ def run(argv: list[str]) -> int:
         print(error, file=sys.stderr)
         return _SSH_FAILED
     host = Host(call.host)
-    told: bytes | None = None
+    script: bytes | None = None
     if call.command is None and host.outcome in ("ok", "missing"):
-        told = sys.stdin.buffer.read()
-    code = _outcome(call, host, told, argv)
-    _log(
-        {"argv": argv, "host": call.host, "stdin": told.decode("utf-8", "replace") if told is not None else None, "outcome": host.outcome, "exit_code": code},
-        began,
-    )
+        script = sys.stdin.buffer.read()
+    code = _outcome(call, host, script, argv)
+    stdin = script.decode("utf-8", "replace") if script is not None else None
+    _log({"argv": argv, "host": call.host, "stdin": stdin, "outcome": host.outcome, "exit_code": code}, began)
     return code
 
 
-def _outcome(call: Call, host: Host, told: bytes | None, argv: list[str]) -> int:
-    where = f"ssh: connect to host {call.host} port {call.port}"
+def _outcome(call: Call, host: Host, script: bytes | None, argv: list[str]) -> int:
+    prefix = f"ssh: connect to host {call.host} port {call.port}"
     denied = f"{call.user}@{call.host}: Permission denied (publickey)."
     refusals = {
-        "timeout": f"{where}: Connection timed out",
-        "refused": f"{where}: Connection refused",
+        "timeout": f"{prefix}: Connection timed out",
+        "refused": f"{prefix}: Connection refused",
         "denied": denied,
         "bad-key": f"@ WARNING: UNPROTECTED PRIVATE KEY FILE! @\nPermissions for the key are too open.\n{denied}",
         "unresolved": f"ssh: Could not resolve hostname {call.host}: Name or service not known",
@@ -120,7 +118,7 @@ def _outcome(call: Call, host: Host, told: bytes | None, argv: list[str]) -> int
     env = {**os.environ, **host.env}
     home = env.get("HOME", "/")
     command = ["sh", "-c", call.command] if call.command is not None else ["sh", "-s"]
-    return subprocess.run(command, input=told, env=env, cwd=home if os.path.isdir(home) else "/").returncode
+    return subprocess.run(command, input=script, env=env, cwd=home if os.path.isdir(home) else "/").returncode
 
 
 def _log(entry: dict[str, Any], began: float) -> None:

@@ -17,7 +17,13 @@ from ...run.lifeline import hold_on, run_address
 
 
 async def serve(listener: socket.socket, options: argparse.Namespace, ready: str | None) -> None:
-    """Serves until SIGTERM: whoever has the right key may run commands, in the node's environment."""
+    """Serves until SIGTERM: clients with an authorized key may run commands in the environment of the node.
+
+    Args:
+        listener: socket that listens already.
+        options: of the command line.
+        ready: descriptor that gets the ready line; None = none is written.
+    """
     import asyncssh
 
     class NodeServer(asyncssh.SSHServer):
@@ -75,7 +81,7 @@ def main(argv: list[str] | None = None, listener: socket.socket | None = None) -
         except RunIsOver as error:
             print(error, file=sys.stderr)
             return 1
-    ready = os.environ.pop(environment.READY_FD, None)  # describes this process, and nobody that it starts
+    ready = os.environ.pop(environment.READY_FD, None)  # describes this process, not its children
     held = os.environ.pop(environment.LISTEN_FD, None)
     if listener is None:
         listener = socket.socket(fileno=int(held)) if held else socket.create_server(("127.0.0.1", options.port))

@@ -1,4 +1,4 @@
-"""What a worker tells queen and hive of its own accord: that it is ready, and that it lives (contract 6.4, 15)."""
+"""Ready callbacks and heartbeats of a worker to queen and hive (contract 6.4, 15)."""
 
 from __future__ import annotations
 
@@ -20,51 +20,51 @@ _SKIPPED_CALLBACK = "localhost:9999"
 
 
 class Callbacks:
-    """A worker's line to queen and hive.
+    """Sends the ready callbacks and heartbeats of a worker.
 
     Args:
-        worker: whose line it is.
-        options: whom to tell.
-        said: what is said at a moment.
+        worker: the worker that sends them.
+        options: of the worker, with the URLs of queen and hive.
+        payload: builds the payload of a callback when it is sent.
     """
 
-    def __init__(self, worker: Service, options: WorkerOptions, said: Callable[[], ReadyCallback]):
+    def __init__(self, worker: Service, options: WorkerOptions, payload: Callable[[], ReadyCallback]):
         self._worker = worker
         self._options = options
-        self._said = said
+        self._payload = payload
         self._beating = False
 
     def call_back(self) -> list[Job]:
-        """Tells queen and hive that the worker serves, each on its own."""
+        """Sends the ready callback to queen and hive in parallel; returns the jobs that send it."""
         if self._options.callback_delay:
             self._worker.clock.pause(self._options.callback_delay, "callback-delay")
-        begun = []
+        jobs = []
         if self._options.queen_url:
-            begun.append(self._worker.spawn(self._tell_queen_ready, f"{self._options.queen_url.rstrip('/')}/v2/workers/ready", name="callback"))
+            jobs.append(self._worker.spawn(self._notify_queen, f"{self._options.queen_url.rstrip('/')}/v2/workers/ready", name="callback"))
         if self._options.callback_url and _SKIPPED_CALLBACK not in self._options.callback_url:
-            begun.append(self._worker.spawn(self._tell_ready, self._options.callback_url, name="callback"))
-        return begun
+            jobs.append(self._worker.spawn(self._notify, self._options.callback_url, name="callback"))
+        return jobs
 
-    def _tell_queen_ready(self, target: str) -> None:
-        self._tell_ready(target)
+    def _notify_queen(self, target: str) -> None:
+        self._notify(target)
         if self._options.heartbeat and not self._beating:
             self._beating = True
             self._worker.every(self._options.heartbeat, self._heartbeat, "heartbeat", at_once=True)
 
-    def _tell_ready(self, target: str) -> None:
+    def _notify(self, target: str) -> None:
         if self._worker.faults.find("lost-callback") is not None:
             return
         if (late := self._worker.faults.find("late-callback")) is not None:
             self._worker.clock.pause(late.delay if late.delay is not None else 1.0, "late-callback")
-        self._try_to_tell(target)
+        self._send(target)
         if self._worker.faults.find("double-callback") is not None:
-            self._try_to_tell(target)
+            self._send(target)
 
-    def _try_to_tell(self, target: str) -> None:
+    def _send(self, target: str) -> None:
         pauses = [0.0, *split_durations(self._options.callback_delays)]
         for attempt in attempts(self._worker.clock, pauses, "callback-retry"):
             try:
-                answer = self._worker.client.call("POST", target, as_dict(self._said()), limit=self._options.callback_timeout, timer="callback-limit")
+                answer = self._worker.client.call("POST", target, as_dict(self._payload()), limit=self._options.callback_timeout, timer="callback-limit")
             except HttpFailure as error:
                 failure, final = str(error), False
             else:
@@ -82,23 +82,29 @@ class Callbacks:
 
     def _heartbeat(self) -> None:
         if self._options.queen_url and self._worker.faults.find("lost-heartbeat") is None:
-            self.tell_once(
+            self.post_once(
                 f"{self._options.queen_url.rstrip('/')}/v1/workers/{self._options.worker_id}/heartbeat",
                 {"timestamp": iso_time(self._worker.clock.wall()), "state": self._worker.state},
                 _HEARTBEAT_LIMIT,
             )
 
     def hive_heartbeat(self) -> None:
-        """One heartbeat to the hive."""
+        """Sends one heartbeat to the hive."""
         if self._worker.faults.find("lost-heartbeat") is not None:
             return
         target = (self._options.callback_url or "").rpartition("/v1/")[0] + "/v1/heartbeat"
-        self.tell_once(
+        self.post_once(
             target, {"worker_id": self._options.worker_id, "timestamp": iso_time(self._worker.clock.wall()), "health_status": "healthy"}, _HEARTBEAT_LIMIT
         )
 
-    def tell_once(self, target: str, body: dict[str, Any], limit: float) -> None:
-        """One attempt; a failure is only logged."""
+    def post_once(self, target: str, body: dict[str, Any], limit: float) -> None:
+        """Sends one POST request without retries; a failure is only logged.
+
+        Args:
+            target: URL.
+            body: of the request.
+            limit: seconds for the answer.
+        """
         try:
             self._worker.client.call("POST", target, body, limit=limit)
         except HttpFailure as error:

@@ -1,4 +1,4 @@
-"""The model file of a worker, as far as a fake looks into it (contract 6.7)."""
+"""Reads the header of a worker's model file (contract 6.7)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def read_model(path: str) -> Model:
     """Reads the header of a model file.
 
     Raises:
-        BadModel: it is not there, or no model; the message names path and reason.
+        BadModel: the file is missing or not a model; the message names path and reason.
     """
     if not os.path.isfile(path):
         raise BadModel(f"model file {path} is not there")

@@ -1,4 +1,4 @@
-"""The process that holds a worker's port and answers there when the worker is gone: what the fault `leave-listener` leaves behind (contract 19)."""
+"""A process that holds a worker's port and answers there after the worker has ended: the effect of the fault `leave-listener` (contract 19)."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from ..runtime.program import exit_now
 from ..runtime.service import Service
 
 _MODULE = "RbeeLibrary.fakes.worker.orphan_listener"
-_WELL = b"w"
+_GRACEFUL = b"w"
 _END_LIMIT = 5.0
 
 
 @dataclass
 class OrphanListenerOptions(DaemonOptions):
-    """Options of the process."""
+    """Options of the listener process."""
 
     guards: int = option(-1, "descriptor that ends when the worker has ended", "19")
 
@@ -36,38 +36,38 @@ class OrphanListener(Service):
         self.route("GET", "/v1/health", self.health)
 
     def prepare(self) -> None:
-        self._say_ready()
+        self._report_ready()
         with self.clock.activity.parked():
-            if os.read(self.options.guards, 1) == _WELL:
+            if os.read(self.options.guards, 1) == _GRACEFUL:
                 exit_now(0)
         self.set_state("idle")
 
     def health(self, request: Request) -> dict[str, str]:
-        """GET /v1/health: as a worker that is well."""
+        """GET /v1/health: the answer of a healthy worker."""
         return {"status": "healthy", "state": "idle"}
 
 
 class OrphanListenerHandle:
-    """The process, as its worker sees it."""
+    """The worker's handle of the listener process."""
 
     def __init__(self, process: subprocess.Popen[bytes], guard: int):
         self._process = process
         self._guard = guard
 
     def release(self) -> None:
-        """Ends the process: the worker ends well and leaves nothing behind."""
-        os.write(self._guard, _WELL)
+        """Ends the process, because the worker ends gracefully and leaves no process behind."""
+        os.write(self._guard, _GRACEFUL)
         self._process.wait(_END_LIMIT)
 
 
 def leave_listener(listener: socket.socket, name: str) -> OrphanListenerHandle:
-    """Starts the process for the worker that calls, and returns when it holds the port.
+    """Starts the listener process of the calling worker; returns when it holds the port.
 
     Args:
         listener: the worker's listening socket.
         name: of the worker.
     """
-    guard, kept = os.pipe()  # the worker keeps its end for as long as it lives
+    guard, workers_end = os.pipe()  # the worker keeps its end open until it ends
     ready, ready_in_child = os.pipe()
     env = {**os.environ, environment.NAME: f"{name}-listener", environment.LISTEN_FD: str(listener.fileno()), environment.READY_FD: str(ready_in_child)}
     process = subprocess.Popen(
@@ -80,11 +80,11 @@ def leave_listener(listener: socket.socket, name: str) -> OrphanListenerHandle:
     os.close(ready_in_child)
     os.read(ready, 1)
     os.close(ready)
-    return OrphanListenerHandle(process, kept)
+    return OrphanListenerHandle(process, workers_end)
 
 
 def main(argv: list[str] | None = None, listener: socket.socket | None = None) -> int:
-    """The process itself."""
+    """The program `fake-worker-listener`."""
     launch(OrphanListener, OrphanListenerOptions, "fake-worker-listener", argv, listener)
 
 

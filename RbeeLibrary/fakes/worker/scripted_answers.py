@@ -1,4 +1,4 @@
-"""What a worker answers, token by token, and where its engine would end (contract 6.1, 6.5)."""
+"""The tokens that a worker generates, and where its engine stops (contract 6.1, 6.5)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...protocol.tokens import DEFAULT_TOKENS, generated, split_answer
 
 
 class ScriptedAnswers:
-    """The answers of one worker: those that were given, else the words of the contract.
+    """The answers of one worker: scripted ones, else the default tokens of the contract.
 
     Raises:
         ValueError: `--answers` or `--token-ids` cannot be read.
@@ -21,35 +21,36 @@ class ScriptedAnswers:
     """
 
     def __init__(self, options: WorkerOptions):
-        self._given: list[tuple[str | None, str]] = []
+        self._scripted: list[tuple[str | None, str]] = []
         if options.answers is not None:
             with open(options.answers, encoding="utf-8") as file:
                 table = json.load(file)
             if not isinstance(table, dict) or not all(isinstance(text, str) for text in table.values()):
                 raise ValueError(f"--answers {options.answers}: expected a JSON object of prompt or pattern -> text")
-            self._given += list(table.items())
+            self._scripted += list(table.items())
         if options.answer is not None:
-            self._given.append((None, options.answer))
+            self._scripted.append((None, options.answer))
         try:
             self._ids = [int(word) for word in (options.token_ids or "").split(",") if word.strip()]
         except ValueError:
             raise ValueError(f"--token-ids {options.token_ids}: expected numbers such as 5,17,2,9") from None
 
     def put_first(self, prompt: str | None, text: str) -> None:
-        """From now on a prompt, or every prompt, is answered with a text."""
-        self._given.insert(0, (prompt, text))
+        """Scripts the answer to a prompt or pattern, or to every prompt (None); it takes precedence over earlier ones."""
+        self._scripted.insert(0, (prompt, text))
 
-    def tokens(self, asked: InferenceRequest) -> Iterator[str]:
-        """The tokens for a request."""
-        answer = next((text for pattern, text in self._given if pattern is None or pattern == asked.prompt or _matches(pattern, asked.prompt)), None)
+    def tokens(self, inference_request: InferenceRequest) -> Iterator[str]:
+        """Tokens of the answer to a request."""
+        prompt, max_tokens = inference_request.prompt, inference_request.max_tokens
+        answer = next((text for pattern, text in self._scripted if pattern is None or pattern == prompt or _matches(pattern, prompt)), None)
         if answer is not None:
-            return iter(split_answer(answer)[: asked.max_tokens])
-        if asked.max_tokens is None:
+            return iter(split_answer(answer)[:max_tokens])
+        if max_tokens is None:
             return iter(DEFAULT_TOKENS)
-        return generated(asked.prompt, asked.seed, asked.max_tokens)
+        return generated(prompt, inference_request.seed, max_tokens)
 
     def ends_at(self, index: int, model: Model | None) -> bool:
-        """Whether the engine produces the end-of-sequence id of its model there, instead of a token."""
+        """Whether the engine generates the model's end-of-sequence id at this index, instead of a token."""
         return model is not None and index < len(self._ids) and self._ids[index] == model.eos_token_id
 
 

@@ -11,7 +11,13 @@ from ..runtime.formatting import iso_time
 
 
 class PlainEvents:
-    """`{"t": ...}`: the shape of the origin."""
+    """Plain shape: `{"t": ...}` for each token.
+
+    Args:
+        request_id: of the inference.
+        model_ref: reference of the model.
+        clock: stamps the events.
+    """
 
     def __init__(self, request_id: str, model_ref: str, clock: Clock):
         self._request_id = request_id
@@ -21,15 +27,15 @@ class PlainEvents:
         self.matched: str | None = None
 
     def start(self) -> Iterator[bytes]:
-        """What comes before the tokens."""
+        """Events before the first token."""
         return iter(())
 
     def token(self, text: str, index: int) -> bytes:
-        """One token."""
+        """Event of one token."""
         return sse.event({"t": text})
 
     def end(self, count: int, stop_reason: str) -> Iterator[bytes]:
-        """What comes after the tokens, before the end marker."""
+        """Events after the last token, before the end marker."""
         return iter(())
 
     def _milliseconds(self) -> int:
@@ -37,7 +43,7 @@ class PlainEvents:
 
 
 class IndexedEvents(PlainEvents):
-    """`{"token": ..., "index": ...}` and a done event."""
+    """Indexed shape: `{"token": ..., "index": ...}` for each token, and a done event."""
 
     def token(self, text: str, index: int) -> bytes:
         return sse.event({"token": text, "index": index})
@@ -47,7 +53,7 @@ class IndexedEvents(PlainEvents):
 
 
 class TypedEvents(PlainEvents):
-    """`{"type": ...}` with a start and an end event."""
+    """Typed shape: `{"type": ...}` in every event, with a start and an end event."""
 
     def start(self) -> Iterator[bytes]:
         yield sse.event({"type": "started", "job_id": self._request_id, "model": self._model_ref, "started_at": iso_time(self._clock.wall())})

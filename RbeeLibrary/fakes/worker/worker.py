@@ -34,13 +34,13 @@ from .orphan_listener import OrphanListenerHandle, leave_listener
 from .scripted_answers import ScriptedAnswers
 from .token_events import SHAPES, PlainEvents
 
-_LAST_WORD_LIMIT = 1.0
+_REMOVAL_LIMIT = 1.0
 _RETRY_AFTER = "1"
 """Seconds; the first pause of rbee's own retries."""
 
 
 class InferenceRun:
-    """One request that runs: its slot, and whether somebody has cancelled it."""
+    """A running inference, which takes a slot until it is released."""
 
     def __init__(self, request_id: str, stream: EventStream):
         self.id = request_id
@@ -50,18 +50,18 @@ class InferenceRun:
         self.released = False
 
     def cancel(self) -> None:
-        """No further token; the stream ends with its end marker."""
+        """Stops after the current token; the stream ends with its end marker."""
         self.cancelled = True
         self.stream.wake.set()
 
     def stop(self) -> None:
-        """No further byte: the connection breaks off."""
+        """Breaks the connection off without an end marker."""
         self.cut = True
         self.stream.wake.set()
 
 
 class Worker(Service):
-    """A worker: loads, takes requests into its slots, answers them token by token, drains, ends."""
+    """A worker: loads its model, takes requests into slots, streams tokens, and drains before it ends."""
 
     def __init__(self, options: WorkerOptions, listener: socket.socket | None):
         self.options: WorkerOptions = options
@@ -76,7 +76,7 @@ class Worker(Service):
         self._layers = 0 if options.load_time else options.layers
         self._loading = Broadcast()
         self._last_activity = self.clock.wall()
-        self._callbacks = Callbacks(self, options, self._said_of_itself)
+        self._callbacks = Callbacks(self, options, self._ready_callback)
         self.route("GET", "/v1/health", self.health)
         self.route("GET", "/v1/ready", self.ready)
         self.route("GET", "/v1/status", self.status)
@@ -103,21 +103,21 @@ class Worker(Service):
         for kind in ("exit", "kill-at-start"):
             if (spec := self.faults.find(kind)) is not None:
                 if spec.delay is None:
-                    self._leave(spec)
-                self.clock.call_at(self.clock.now() + (spec.delay or 0), partial(self._leave, spec), kind)
+                    self._end_by_fault(spec)
+                self.clock.call_at(self.clock.now() + (spec.delay or 0), partial(self._end_by_fault, spec), kind)
         if self.faults.find("leave-listener") is not None:
             self._orphan_listener = leave_listener(self.listener, self.name)
         if self.faults.find("early-callback") is not None and not self._never_ready:
             self.listener = closed(self.listener)
-            for told in self._callbacks.call_back():
-                told.join()
+            for callback in self._callbacks.call_back():
+                callback.join()
             self._called_back = True
             self.listener.listen()
         if self.control is not None:
             self.control.on("set-answer", lambda order: self._answers.put_first(order["prompt"], order["text"]))
 
-    def _leave(self, spec: FaultSpec) -> None:
-        self.log(f"leaving because of the fault {spec.kind}")
+    def _end_by_fault(self, spec: FaultSpec) -> None:
+        self.log(f"ending because of the fault {spec.kind}")
         if spec.kind == "exit":
             exit_now(spec.status if spec.status is not None else 1)
         os.kill(os.getpid(), signal.SIGKILL)
@@ -137,15 +137,15 @@ class Worker(Service):
             self.every(self.options.hive_heartbeat, self._callbacks.hive_heartbeat, "hive-heartbeat", at_once=True)
 
     def _load(self) -> None:
-        begun = self.clock.now()
+        start = self.clock.now()
         for layer in range(1, self.options.layers + 1):
-            self.clock.wait(None, begun + self.options.load_time * layer / self.options.layers, "load")
+            self.clock.wait(None, start + self.options.load_time * layer / self.options.layers, "load")
             with self._slots:
                 self._layers = layer
-            here = FaultContext(layer=layer)
-            if (leave := self.faults.find("exit", here) or self.faults.find("kill", here)) is not None:
-                self._leave(leave)
-            stuck = self.faults.find("stick", here) is not None
+            context = FaultContext(layer=layer)
+            if (ending := self.faults.find("exit", context) or self.faults.find("kill", context)) is not None:
+                self._end_by_fault(ending)
+            stuck = self.faults.find("stick", context) is not None
             if stuck or layer % self.options.layer_step == 0 and layer < self.options.layers:
                 self._loading.publish({"stage": "loading_to_vram", "layers_loaded": layer, "layers_total": self.options.layers, "vram_mb": self._vram()})
             if stuck:
@@ -162,7 +162,7 @@ class Worker(Service):
             return self._model.size_bytes // 1048576
         return self._layers * 512 // 3
 
-    # --- what it says of itself (6.2) ---
+    # --- state (6.2) ---
 
     def health(self, request: Request) -> dict[str, Any]:
         """GET /v1/health."""
@@ -200,11 +200,11 @@ class Worker(Service):
             }
 
     def loading_progress(self, request: Request) -> Reply:
-        """GET /v1/loading/progress: the layers as they are loaded."""
+        """GET /v1/loading/progress: an event for each step of loaded layers."""
         return Reply(200, request.stream.carries(self._loading.read(request.stream)))
 
-    def _said_of_itself(self) -> ReadyCallback:
-        # What it was at the change that is told (6.4), also when a first request is faster than the callback: else the queen would think it busy for ever.
+    def _ready_callback(self) -> ReadyCallback:
+        # The state right after loading (6.4). A request that came before the callback must not show here: the queen would list the worker as busy for ever.
         options = self.options
         state, available = ("loading", 0) if self.state == "loading" else ("idle", options.slots)
         return ReadyCallback(options.worker_id, self.url, options.model_ref, state, options.backend, options.device, options.slots, available)
@@ -247,13 +247,13 @@ class Worker(Service):
 
     def inference(self, request: Request) -> Reply:
         """POST /v1/inference."""
-        asked = read(InferenceRequest, request.body)
-        request_id = asked.request_id or f"req-{uuid.uuid4().hex[:12]}"
+        inference_request = read(InferenceRequest, request.body)
+        request_id = inference_request.request_id or f"req-{uuid.uuid4().hex[:12]}"
         request.recorder.request_id = request_id
         inference = self._take_slot(request_id, request.stream)
         request.stream.on_close(lambda: self._end(inference))
         events = SHAPES[self.options.event_shape](inference.id, self.options.model_ref, self.clock)
-        return Reply(200, request.stream.carries(self._stream(asked, inference, events)), {"X-Request-Id": request_id})
+        return Reply(200, request.stream.carries(self._stream(inference_request, inference, events)), {"X-Request-Id": request_id})
 
     def _end(self, inference: InferenceRun) -> None:
         if inference.stream.client_gone and not inference.released:
@@ -261,15 +261,15 @@ class Worker(Service):
             self.log(f"client of {inference.id} is gone")
         self._free_slot(inference)
 
-    def _stream(self, asked: InferenceRequest, inference: InferenceRun, events: PlainEvents) -> Iterator[bytes]:
+    def _stream(self, inference_request: InferenceRequest, inference: InferenceRun, events: PlainEvents) -> Iterator[bytes]:
         stream, delay = inference.stream, self.options.token_delay
         due = self.clock.now() + self.options.first_token_delay
         if self.options.first_token_delay:
-            yield sse.COMMENT  # the client sees status and id at once
+            yield sse.COMMENT  # sends status and id to the client at once
         yield from events.start()
         count, text, stop_reason = 0, "", "MAX_TOKENS"
         journal = self.journal.series("token", request_id=inference.id)
-        for token in self._answers.tokens(asked):
+        for token in self._answers.tokens(inference_request):
             if self._answers.ends_at(count, self._model):
                 stop_reason = "EOS"
                 break
@@ -280,7 +280,7 @@ class Worker(Service):
             journal(count)
             yield events.token(token, count)
             count, text = count + 1, text + token
-            if (stop := next((stop for stop in asked.stop if stop in text), None)) is not None:
+            if (stop := next((stop for stop in inference_request.stop if stop in text), None)) is not None:
                 stop_reason = "STOP_SEQUENCE"
                 events.matched = stop
                 break
@@ -298,7 +298,7 @@ class Worker(Service):
         yield sse.DONE
 
     def cancel(self, request: Request, request_id: str) -> Reply:
-        """DELETE /v1/inference/<request_id>: 204, also again and for unknown ids."""
+        """DELETE /v1/inference/<request_id>: 204, also for repeated requests and unknown ids."""
         with self._slots:
             inference = self._running.get(request_id)
         if inference is not None:
@@ -310,7 +310,7 @@ class Worker(Service):
 
     def shutdown(self, request: Request) -> Reply:
         """POST /v1/admin/shutdown."""
-        asked = read(ShutdownRequest, request.body)
+        shutdown_request = read(ShutdownRequest, request.body)
         if self.faults.find("silent-shutdown") is not None:
             self.clock.wait(request.stream.wake, None)
             raise Cut
@@ -318,9 +318,9 @@ class Worker(Service):
             return Reply(202, {"success": True, "message": "worker is shutting down", "state": "draining"})
         with self._slots:
             self.set_state("draining")
-        if asked.timeout_seconds is not None:
-            self.options.drain = type(self.options.drain)(min(self.options.drain, asked.timeout_seconds))
-        request.stream.on_close(lambda: self.request_shutdown("shutdown request") if asked.graceful else exit_now(0))
+        if shutdown_request.timeout_seconds is not None:
+            self.options.drain = type(self.options.drain)(min(self.options.drain, shutdown_request.timeout_seconds))
+        request.stream.on_close(lambda: self.request_shutdown("shutdown request") if shutdown_request.graceful else exit_now(0))
         accepted = sse.compact({"success": True, "message": "worker is shutting down", "state": "draining"}).encode()
         return Reply(202, request.stream.carries(iter((accepted,))), {"Content-Type": "application/json", "Content-Length": str(len(accepted))})
 
@@ -343,10 +343,10 @@ class Worker(Service):
         self.journal.record("model_unloaded", model_ref=self.options.model_ref)
         self.log("model unloaded")
         if self.options.queen_url:
-            self._callbacks.tell_once(
+            self._callbacks.post_once(
                 f"{self.options.queen_url.rstrip('/')}/v2/workers/removed",
                 {"worker_id": self.options.worker_id, "reason": "shutdown", "pid": os.getpid()},
-                _LAST_WORD_LIMIT,
+                _REMOVAL_LIMIT,
             )
 
     def _drained(self, drained: Event) -> None:

@@ -76,7 +76,8 @@ class Inference:
 
     def why(self) -> str:
         """What is known about a bad end, for messages."""
-        text = " ".join(part for part in (self.error_code, self.error_message) if part)
+        status = str(self.status) if self.state is InferenceState.refused and self.status is not None else ""
+        text = " ".join(part for part in (status, self.error_code, self.error_message) if part)
         return f" ({text})" if text else ""
 
     def await_change(self, condition: Callable[[], bool], limit: float) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import uuid
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -125,7 +126,7 @@ def token_gap(inference: Inference, statistic: Statistic) -> timedelta:
     return timedelta(seconds=gaps[min(len(gaps) - 1, math.ceil(position * len(gaps)) - 1 if position else 0)])
 
 
-def tokens_so_far(inference: Inference, count: int, limit: float) -> list[str]:
+def tokens_so_far(inference: Inference, count: int, limit: float, hint: Callable[[], str] = str) -> list[str]:
     """Waits until an inference has brought a number of tokens; returns the texts of all that have come.
 
     Raises:
@@ -136,11 +137,13 @@ def tokens_so_far(inference: Inference, count: int, limit: float) -> list[str]:
     inference.await_change(lambda: len(inference.tokens) >= count or inference.state in OVER, limit)
     texts = [token.text for token in inference.tokens]
     if len(texts) < count:
-        raise AssertionError(f"{inference} has brought {len(texts)} of {count} tokens and is {inference.state.value}{inference.why()}")
+        raise AssertionError(
+            f"{inference} has brought {len(texts)} of {count} tokens and is {inference.state.value}{inference.why()}{_unless_over(inference, hint)}"
+        )
     return texts
 
 
-def next_token(inference: Inference, limit: float) -> str:
+def next_token(inference: Inference, limit: float, hint: Callable[[], str] = str) -> str:
     """Waits for the next token that was not read yet.
 
     Raises:
@@ -149,17 +152,23 @@ def next_token(inference: Inference, limit: float) -> str:
     position = inference.read
     inference.await_change(lambda: len(inference.tokens) > position or inference.state in OVER, limit)
     if len(inference.tokens) <= position:
-        raise AssertionError(f"{inference} brought no token after the first {position} and is {inference.state.value}{inference.why()}")
+        raise AssertionError(
+            f"{inference} brought no token after the first {position} and is {inference.state.value}{inference.why()}{_unless_over(inference, hint)}"
+        )
     inference.read += 1
     return inference.tokens[position].text
 
 
-def await_end(inference: Inference, limit: float) -> InferenceState:
+def await_end(inference: Inference, limit: float, hint: Callable[[], str] = str) -> InferenceState:
     """Waits until an inference has ended, well or not; returns its state.
 
     Raises:
         AssertionError: it did not end within the limit.
     """
     if not inference.await_end(limit):
-        raise AssertionError(f"{inference} has not ended, it is {inference.state.value} after {len(inference.tokens)} tokens")
+        raise AssertionError(f"{inference} has not ended, it is {inference.state.value} after {len(inference.tokens)} tokens{_unless_over(inference, hint)}")
     return inference.state
+
+
+def _unless_over(inference: Inference, hint: Callable[[], str]) -> str:
+    return "" if inference.state in OVER else hint()

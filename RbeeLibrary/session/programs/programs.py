@@ -8,7 +8,7 @@ from typing import Any
 from ...errors import UsageError
 from ...fleet.supervisor import Process
 from ...net.http_client import Answer
-from ..run import Run
+from ..run import OWN_JOURNAL, Run
 from ..types import Daemon
 
 _PROBE_LIMIT = 2.0
@@ -36,7 +36,9 @@ class Programs:
         return daemon
 
     def check_free(self, name: str) -> None:
-        """Raises UsageError if a living program has this name."""
+        """Raises UsageError if a living program has this name, or no program may have it."""
+        if name == OWN_JOURNAL:
+            raise UsageError(f"no program can be called {name!r}: it is the name under which the journal of the test is read")
         process = self.process_or_none(name)
         if process is not None and process.alive:
             raise UsageError(f"{name!r} is running already (pid {process.pid}): stop it first, or give the new one another name with name=")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from ...protocol.keeper_options import KeeperOptions
 from ...protocol.options import split_options, take_secrets
 from ...protocol.program_options import HiveOptions, QueenOptions, WorkerOptions
 from ...run import environment
+from ..pending_faults import PendingFaults
 from ..run import Run
 from ..scoped_settings import ScopedSettings
 from ..types import Daemon, KeeperResult, StartedFleet, State
@@ -37,25 +40,49 @@ class Starter:
         stopper: ends what is restarted.
         outputs: reads what keepers print.
         nodes: what keepers need to find nodes.
+        faults: faults that wait for a program to start.
         settings: the limit of a start, where none is given.
 
     Attributes:
         recipes: pid of a queen -> the arguments of the `start_fleet` that started it.
     """
 
-    def __init__(self, run: Run, programs: Programs, launcher: Launcher, stopper: Stopper, outputs: Outputs, nodes: NodeDirectory, settings: ScopedSettings):
+    def __init__(
+        self,
+        run: Run,
+        programs: Programs,
+        launcher: Launcher,
+        stopper: Stopper,
+        outputs: Outputs,
+        nodes: NodeDirectory,
+        faults: PendingFaults,
+        settings: ScopedSettings,
+    ):
         self._run = run
         self._programs = programs
         self._launcher = launcher
         self._stopper = stopper
         self._outputs = outputs
         self._nodes = nodes
+        self._faults = faults
         self._settings = settings
         self.recipes: dict[int, dict[str, Any]] = {}
 
     def deadline(self, timeout: float | None) -> float:
         """Monotonic time at which a start that begins now must be done."""
         return time.monotonic() + (self._settings.now.timeout if timeout is None else timeout)
+
+    @contextlib.contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        """If the block fails, however it does, ends what it has started: the same names and faults can be used again."""
+        before = set(self._run.supervisor.processes())
+        faults = self._faults.copy()
+        try:
+            yield
+        except BaseException:
+            self._stopper.undo([process for process in self._run.supervisor.processes() if process not in before])
+            self._faults.restore(faults)
+            raise
 
     def fleet(
         self, *, hives: int = 1, workers: int = 0, slots: int | None = None, prefix: str = "", timeout: float | None = None, **options: Any
@@ -73,22 +100,23 @@ class Starter:
         Raises:
             AssertionError: a program did not start or did not become idle.
         """
-        deadline = self.deadline(timeout)
-        hive_options = split_options(options, HiveOptions)
-        worker_options = split_options({name: value for name, value in options.items() if name not in ("api_key", *_SPAWN_FIELDS)}, WorkerOptions)
-        request = {"slots": slots, **{name: options[name] for name in _SPAWN_FIELDS if name in options}}
-        queen = self._launcher.begin_queen(f"{prefix}queen", split_options({"api_key": options.get("api_key")}, QueenOptions), deadline)
-        names = [f"{prefix}hive"] if hives == 1 else [f"{prefix}hive-{number}" for number in range(1, hives + 1)]
-        begun = [self._launcher.begin_hive(name, queen.daemon, {**hive_options, **worker_options}, deadline) for name in names]
-        self._launcher.finish_all([queen, *begun], State.idle, deadline)
-        jobs = [(f"{prefix}worker-{number + 1}", begun[number % hives].daemon) for number in range(hives * workers)] if hives else []
-        with ThreadPoolExecutor(max_workers=max(1, min(_SPAWNS_AT_ONCE, len(jobs)))) as pool:
-            started = list(pool.map(lambda job: self._launcher.spawn_worker(job[0], job[1], worker_options, request, deadline), jobs))
-        self._launcher.await_all(started, State.idle, deadline)
-        self._list_in_order(begun, started)
-        fleet = StartedFleet(queen.daemon, [hive.daemon for hive in begun], started)
-        self.recipes[fleet.queen.pid] = {"hives": hives, "workers": workers, "slots": slots, "prefix": prefix, "timeout": timeout, **options}
-        return fleet
+        with self._all_or_nothing():
+            deadline = self.deadline(timeout)
+            hive_options = split_options(options, HiveOptions)
+            worker_options = split_options({name: value for name, value in options.items() if name not in ("api_key", *_SPAWN_FIELDS)}, WorkerOptions)
+            request = {"slots": slots, **{name: options[name] for name in _SPAWN_FIELDS if name in options}}
+            queen = self._launcher.begin_queen(f"{prefix}queen", split_options({"api_key": options.get("api_key")}, QueenOptions), deadline)
+            names = [f"{prefix}hive"] if hives == 1 else [f"{prefix}hive-{number}" for number in range(1, hives + 1)]
+            begun = [self._launcher.begin_hive(name, queen.daemon, {**hive_options, **worker_options}, deadline) for name in names]
+            self._launcher.finish_all([queen, *begun], State.idle, deadline)
+            jobs = [(f"{prefix}worker-{number + 1}", begun[number % hives].daemon) for number in range(hives * workers)] if hives else []
+            with ThreadPoolExecutor(max_workers=max(1, min(_SPAWNS_AT_ONCE, len(jobs)))) as pool:
+                started = list(pool.map(lambda job: self._launcher.spawn_worker(job[0], job[1], worker_options, request, deadline), jobs))
+            self._launcher.await_all(started, State.idle, deadline)
+            self._list_in_order(begun, started)
+            fleet = StartedFleet(queen.daemon, [hive.daemon for hive in begun], started)
+            self.recipes[fleet.queen.pid] = {"hives": hives, "workers": workers, "slots": slots, "prefix": prefix, "timeout": timeout, **options}
+            return fleet
 
     def _list_in_order(self, hives: list[Launching], workers: list[Daemon]) -> None:
         # Started at the same time, they would be listed by chance, and the first idle one gets the request.
@@ -108,8 +136,9 @@ class Starter:
         **options: Any,
     ) -> Daemon:
         """Starts a queen and waits until it is in a state."""
-        deadline = self.deadline(timeout)
-        return self._finish(self._launcher.begin_queen(name, options, deadline, env=env, program=program), until, deadline)
+        with self._all_or_nothing():
+            deadline = self.deadline(timeout)
+            return self._finish(self._launcher.begin_queen(name, options, deadline, env=env, program=program), until, deadline)
 
     def hive(
         self,
@@ -124,10 +153,11 @@ class Starter:
         **options: Any,
     ) -> Daemon:
         """Starts a hive and waits until it is in a state; a queen that does not run is left out."""
-        deadline = self.deadline(timeout)
-        running = queen is not None and (process := self._programs.process_or_none(queen)) is not None and process.alive
-        reports_to = self._programs.find(queen) if running and queen else None
-        return self._finish(self._launcher.begin_hive(name, reports_to, options, deadline, hub=hub, env=env, program=program), until, deadline)
+        with self._all_or_nothing():
+            deadline = self.deadline(timeout)
+            running = queen is not None and (process := self._programs.process_or_none(queen)) is not None and process.alive
+            reports_to = self._programs.find(queen) if running and queen else None
+            return self._finish(self._launcher.begin_hive(name, reports_to, options, deadline, hub=hub, env=env, program=program), until, deadline)
 
     def worker(
         self,
@@ -142,14 +172,15 @@ class Starter:
         **options: Any,
     ) -> Daemon:
         """Starts a worker, below a hive or alone, and waits until it is in a state."""
-        deadline = self.deadline(timeout)
-        if hive is None:
-            return self.daemon(name, "worker", until=until, deadline=deadline, env=env, program=program, **options, slots=slots, worker_id=name)
-        given = {key: value for key, value in options.items() if key != "api_key"}
-        request = {key: given.pop(key) for key in (*_SPAWN_FIELDS, "port") if key in given}
-        daemon = self._launcher.spawn_worker(name, self._programs.find(hive), given, {**request, "slots": slots}, deadline)
-        self._launcher.await_all([daemon], until, deadline)
-        return daemon
+        with self._all_or_nothing():
+            deadline = self.deadline(timeout)
+            if hive is None:
+                return self.daemon(name, "worker", until=until, deadline=deadline, env=env, program=program, **options, slots=slots, worker_id=name)
+            given = {key: value for key, value in options.items() if key != "api_key"}
+            request = {key: given.pop(key) for key in (*_SPAWN_FIELDS, "port") if key in given}
+            daemon = self._launcher.spawn_worker(name, self._programs.find(hive), given, {**request, "slots": slots}, deadline)
+            self._launcher.await_all([daemon], until, deadline)
+            return daemon
 
     def daemon(
         self,
@@ -163,7 +194,8 @@ class Starter:
         **options: Any,
     ) -> Daemon:
         """Starts a program of a role and waits until it is in a state."""
-        return self._finish(self._launcher.begin(name, role, options, deadline, env=env, program=program), until, deadline)
+        with self._all_or_nothing():
+            return self._finish(self._launcher.begin(name, role, options, deadline, env=env, program=program), until, deadline)
 
     def keeper(
         self,
@@ -185,23 +217,24 @@ class Starter:
             env: further environment variables.
             program: path of a real keeper instead of the fake.
         """
-        if not arguments:
-            raise UsageError("the keeper needs a command, such as: Run Keeper    workers    list")
-        home = Path(self._run.outputs()) / f"{name}-home"
-        home.mkdir(mode=0o700, exist_ok=True)
-        queen = self._programs.find("queen") if self._programs.process_or_none("queen") is not None else None
-        words, keys = take_secrets(arguments, KeeperOptions)
-        variables = {
-            "HOME": str(home),
-            "RBEE_HIVE_ARGS": "--worker-ports 0",
-            "RBEE_QUEEN_ARGS": shlex.join(word for url in self._nodes.urls() for word in ("--node-url", url)),
-            **({"RBEE_QUEEN_URL": queen.url} if queen is not None else {}),
-            **self._nodes.environment(),
-            **({environment.API_KEY: api_key} if api_key else {}),
-            **(env or {}),
-            **keys,
-        }
-        return self._launcher.begin_command(name, "keeper", words, variables, self.deadline(timeout), program=program)
+        with self._all_or_nothing():
+            if not arguments:
+                raise UsageError("the keeper needs a command, such as: Run Keeper    workers    list")
+            home = Path(self._run.outputs()) / f"{name}-home"
+            home.mkdir(mode=0o700, exist_ok=True)
+            queen = self._programs.find("queen") if self._programs.process_or_none("queen") is not None else None
+            words, keys = take_secrets(arguments, KeeperOptions)
+            variables = {
+                "HOME": str(home),
+                "RBEE_HIVE_ARGS": "--worker-ports 0",
+                "RBEE_QUEEN_ARGS": shlex.join(word for url in self._nodes.urls() for word in ("--node-url", url)),
+                **({"RBEE_QUEEN_URL": queen.url} if queen is not None else {}),
+                **self._nodes.environment(),
+                **({environment.API_KEY: api_key} if api_key else {}),
+                **(env or {}),
+                **keys,
+            }
+            return self._launcher.begin_command(name, "keeper", words, variables, self.deadline(timeout), program=program)
 
     def run_keeper(
         self, arguments: list[str], limit: float, *, api_key: str | None = None, env: dict[str, str] | None = None, program: str | None = None

@@ -53,7 +53,7 @@ class StateReader:
         if state in states:
             return state
         details = describe()
-        why = f"{hopeless or f'it is {state.value}'}" + (f"; its last lines:\n{details}" if details else "")
+        why = (hopeless or f"it is {state.value}{self._run.held_clock()}") + (f"; its last lines:\n{details}" if details else "")
         raise AssertionError(f"{name} did not reach {wanted} within {time.monotonic() - started:.1f} s: {why}")
 
     def check_hope(self, name: str | Daemon, state: State, seen_by: SeenBy) -> None:

@@ -133,6 +133,17 @@ class Stopper:
 
     # --- many processes ---
 
+    def undo(self, processes: list[Process]) -> None:
+        """Kills what a failed start has left; this is recorded as such, and is nobody's death."""
+        living = [process for process in processes if process.alive]
+        if not living:
+            return
+        self._run.note("start_undone", programs=[process.name for process in living], pids=[process.pid for process in living])
+        for process in living:
+            with contextlib.suppress(ProcessLookupError):
+                self._run.supervisor.signal(process, signal.SIGKILL)
+        await_gone(living, time.monotonic() + _FORCE_LIMIT)
+
     def end(self, processes: list[Process], limit: float) -> Ended:
         """Ends processes gracefully, owners first, who end what they have started; then by SIGKILL.
 

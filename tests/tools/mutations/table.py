@@ -72,8 +72,8 @@ MUTATIONS = [
     Mutation(
         "a token too few",
         "fakes/worker/scripted_answers.py",
-        "asked.seed, asked.max_tokens)",
-        "asked.seed, asked.max_tokens - 1)",
+        "inference_request.seed, max_tokens)",
+        "inference_request.seed, max_tokens - 1)",
         STREAMING,
         "Twenty Tokens Are Streamed One By One",
     ),
@@ -128,7 +128,7 @@ MUTATIONS = [
     Mutation(
         "list shows the last known state",
         "fakes/hive/hive.py",
-        '        row.state = said.get("state", row.state)\n',
+        '        row.state = payload.get("state", row.state)\n',
         "",
         SLOTS,
         "Health And List Answer While All Slots Are Busy",
@@ -184,7 +184,7 @@ MUTATIONS = [
     Mutation(
         "crash not noticed",
         "fakes/hive/workers.py",
-        "        self._drop(row)  # before the end is reported: who knows of it may start the worker again\n",
+        "        self._drop(row)  # before the end is reported: a client that learns of it may start the worker again\n",
         "",
         FAILURES,
         "Killed Worker Breaks The Stream And Leaves The List",
@@ -241,8 +241,8 @@ MUTATIONS = [
     Mutation(
         "SIGTERM ends with another code",
         "fakes/runtime/service.py",
-        "        exit_now(0)\n\n    def _live",
-        "        exit_now(3)\n\n    def _live",
+        "        exit_now(0)\n\n    def _await_end",
+        "        exit_now(3)\n\n    def _await_end",
         STOP,
         "SIGTERM To The Hive Ends All Workers",
     ),
@@ -273,7 +273,7 @@ MUTATIONS = [
     Mutation(
         "second signal ignored",
         "fakes/runtime/service.py",
-        '            if what.startswith("SIG"):',
+        '            if event.startswith("SIG"):',
         "            if False:",
         STOP,
         "Second Signal Ends The Waiting",
@@ -441,8 +441,8 @@ MUTATIONS = [
     Mutation(
         "key compared by ==",
         "fakes/hub/hub.py",
-        'hmac.compare_digest(said.encode(), f"Bearer {self.options.token}".encode())',
-        'said == f"Bearer {self.options.token}"',
+        'hmac.compare_digest(authorization.encode(), f"Bearer {self.options.token}".encode())',
+        'authorization == f"Bearer {self.options.token}"',
         SECURITY,
         "test_nothing_but_compare_digest_compares_a_secret",
     ),
@@ -884,7 +884,7 @@ MUTATIONS = [
     Mutation(
         "VRAM looked at without a GPU",
         "fakes/hive/models.py",
-        'path is not None and asked.backend != "cpu" and',
+        'path is not None and spawn_request.backend != "cpu" and',
         "path is not None and",
         FITS,
         "Too Little VRAM Stops The Spawn",
@@ -919,8 +919,8 @@ MUTATIONS = [
     Mutation(
         "row written before ssh succeeded",
         "fakes/queen/node_setup.py",
-        "            self._probe(vars(said))\n            self._nodes.put(said, int(self._queen.clock.wall()))\n",
-        "            self._nodes.put(said, int(self._queen.clock.wall()))\n            self._probe(vars(said))\n",
+        "            self._probe(vars(registration))\n            self._nodes.put(registration, int(self._queen.clock.wall()))\n",
+        "            self._nodes.put(registration, int(self._queen.clock.wall()))\n            self._probe(vars(registration))\n",
         REGISTRATION,
         "Registering An Unreachable Node Fails",
     ),
@@ -943,7 +943,7 @@ MUTATIONS = [
     Mutation(
         "second registration is never refused",
         "fakes/queen/node_setup.py",
-        'self._options.node_conflict == "refuse" and not said.update',
+        'self._options.node_conflict == "refuse" and not registration.update',
         "False",
         REGISTRATION,
         "Second Node With The Same Name Is Refused",
@@ -1059,8 +1059,8 @@ MUTATIONS = [
     Mutation(
         "exit code 0 after a broken stream",
         "fakes/keeper/infer.py",
-        '        self._console.tell(f"  {kept}")\n        return 1\n',
-        '        self._console.tell(f"  {kept}")\n        return 0\n',
+        '        self._console.report(f"  {kept}")\n        return 1\n',
+        '        self._console.report(f"  {kept}")\n        return 0\n',
         K_BROKEN,
         "Worker Death Mid-Stream Keeps The Partial Result Of A Direct Inference",
     ),
@@ -1263,7 +1263,7 @@ MUTATIONS = [
     Mutation(
         "failed installation is a success",
         "fakes/keeper/queen_commands.py",
-        'return 0 if last.get("stage") == "done" else self._tell_not_installed(last)',
+        'return 0 if last.get("stage") == "done" else self._report_not_installed(last)',
         "return 0",
         K_SETUP,
         "Installing On An Unreachable Node Fails",
@@ -1321,8 +1321,8 @@ MUTATIONS = [
     Mutation(
         "user's config before RBEE_CONFIG",
         "fakes/keeper/installation.py",
-        "[*([Path(asked)] if asked else []), Places.of_user().config, Places",
-        "[Places.of_user().config, *([Path(asked)] if asked else []), Places",
+        "[*([Path(configured)] if configured else []), Places.of_user().config, Places",
+        "[Places.of_user().config, *([Path(configured)] if configured else []), Places",
         K_FILES,
         "Config Files Are Looked Up In Order",
     ),
@@ -1427,7 +1427,7 @@ MUTATIONS = [
         "clock/in_flight.py",
         "if not server.ended and not server.held and",
         "if not server.ended and",
-        "suites/network/lines.robot",
+        LINES,
         "Long Request Does Not Hold Time Up",
     ),
     Mutation(
@@ -1475,7 +1475,7 @@ MUTATIONS = [
         "fakes/hive/workers.py",
         "            self._rows = {**first, **self._rows}",
         "            self._rows = {**dict(reversed(first.items())), **self._rows}",
-        "suites/startup/process_tree.robot",
+        "suites/lifecycle/process_tree.robot",
         "Workers Are Listed In The Order Of Their Numbers",
     ),
     # --- ends, one after the other and together ---
