@@ -22,6 +22,9 @@ Failed checks are `AssertionError`, as Robot Framework and pytest expect. Except
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Collection
+
 
 class RbeeLibraryError(Exception):
     """Root of all errors of this package."""
@@ -79,3 +82,20 @@ class BadModel(RbeeLibraryError, ValueError):
 
 class BadConfig(RbeeLibraryError):
     """A config file that cannot be read; the message has path and line."""
+
+
+def check_known(name: str, known: Collection[str], what: str) -> None:
+    """Checks a name that a user wrote.
+
+    Args:
+        name: the name.
+        known: all names that there are.
+        what: what it names, for the message.
+
+    Raises:
+        UsageError: it is none of them; the message has the nearest ones, or all.
+    """
+    if name not in known:
+        near = ", ".join(difflib.get_close_matches(name, known, 3))
+        advice = f"did you mean {near}?" if near else f"expected one of {', '.join(sorted(known))}"
+        raise UsageError(f"there is no {what} {name!r}, {advice}")

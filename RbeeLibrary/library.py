@@ -7,10 +7,11 @@ from typing import Any
 
 from robot.api import logger
 from robot.api.deco import library
-from robot.libraries.BuiltIn import BuiltIn
+from robot.libraries.BuiltIn import BuiltIn, RobotNotRunningError
 from robot.running.context import EXECUTION_CONTEXTS
 
 from . import __version__
+from .errors import UsageError
 from .keywords.argument_types import CONVERTERS, with_plain_defaults
 from .keywords.behaviour import BehaviourKeywords
 from .keywords.chaos import ChaosKeywords
@@ -134,17 +135,22 @@ class RbeeLibrary:
                 setattr(self, name, with_plain_defaults(method))
 
     def _artifact_folder(self) -> Path:
-        return self._artifacts or Path(BuiltIn().get_variable_value("${OUTPUT DIR}", ".")) / "rbee"
+        if self._artifacts is not None:
+            return self._artifacts
+        try:
+            return Path(BuiltIn().get_variable_value("${OUTPUT DIR}", ".")) / "rbee"
+        except RobotNotRunningError:
+            raise UsageError("outside Robot Framework the library needs artifacts=, a folder for output and journals; or use RbeeLibrary.Fleet") from None
 
     # --- listener ---
 
     def start_suite(self, data: Any, result: Any) -> None:
         """Opens the scope of a suite."""
-        self._listener.start_suite(data.name, data.test_count)
+        self._listener.guarded("start of a suite", lambda: self._listener.start_suite(data.name, data.test_count))
 
     def start_test(self, data: Any, result: Any) -> None:
         """Opens the scope of a test."""
-        self._listener.start_test(data.name)
+        self._listener.guarded("start of a test", lambda: self._listener.start_test(data.name))
 
     def start_body_item(self, data: Any, result: Any) -> None:
         """Tracks the depth of the current keyword."""
@@ -152,15 +158,16 @@ class RbeeLibrary:
 
     def end_body_item(self, data: Any, result: Any) -> None:
         """Collects evidence when the first keyword fails."""
-        self._listener.end_keyword(result)
+        self._listener.guarded("end of a keyword", lambda: self._listener.end_keyword(result))
 
     def end_test(self, data: Any, result: Any) -> None:
         """Logs the evidence of a failed test, then stops the programs that the test started."""
-        self._listener.end_test(result)
+        self._listener.guarded("end of a test", lambda: self._listener.end_test(result))
+        self._listener.report_own_failures(result)
 
     def end_suite(self, data: Any, result: Any) -> None:
         """Stops the programs that the suite started."""
-        self._listener.end_suite(result, self._artifact_folder())
+        self._listener.guarded("end of a suite", lambda: self._listener.end_suite(result, self._artifact_folder()))
 
     def close(self) -> None:
         """Ends all programs; called at the very end of the run, also after a second Ctrl+C."""

@@ -11,7 +11,6 @@ with Fleet(workers=2, token_delay="50ms") as fleet:
 
 from __future__ import annotations
 
-import difflib
 import logging
 import signal
 import tempfile
@@ -23,7 +22,7 @@ from types import TracebackType
 from typing import Any
 
 from .clock.coordinator import FiredTimer
-from .errors import UsageError
+from .errors import check_known
 from .faults.registry import KINDS
 from .journal.reader import RequestRecord, WantedRequest
 from .protocol.program_options import HiveOptions, HubOptions, QueenOptions, RelayOptions, WorkerOptions
@@ -241,9 +240,7 @@ class Rbee:
             arguments: as of `Inject Fault`: `path`, `after_tokens`, `times`, `delay`, `status`, ...
         """
         known = kind.replace(" ", "-").replace("_", "-")
-        if known not in KINDS:
-            near = difflib.get_close_matches(known, KINDS, 3) or sorted(KINDS)
-            raise UsageError(f"there is no fault {kind!r}, did you mean {', '.join(near)}?")
+        check_known(known, KINDS, "fault")
         if "delay" in arguments:
             arguments["delay"] = seconds(arguments["delay"])
         return self.session.faults.inject(str(name), known, **arguments)[0]

@@ -26,7 +26,7 @@ from ..clock.clock import Event
 from ..errors import SpawnFailed
 from ..run import environment
 from ..run.exit_status import ExitStatus
-from ..run.platform import portable, signal_at_parents_end
+from ..run.platform import has_pidfds, signal_at_parents_end
 from ..run.proctitle import set_proctitle
 from ..run.tcp_ports import PortTaken
 from . import kernel
@@ -259,7 +259,7 @@ class Reaper:
     def watch(self, child: Child, on_end: Callable[[Child], None]) -> None:
         """Calls `on_end` in the reaper's thread when the child has ended and its exit code is known."""
         child.activity = self._activity.child_started(child.pid)
-        if portable() or not hasattr(os, "pidfd_open"):
+        if not has_pidfds():
             threading.Thread(target=self._wait_for, args=(child, on_end), name=f"wait-{child.pid}", daemon=True).start()
             return
         fd = os.pidfd_open(child.pid)

@@ -9,7 +9,7 @@ import sys
 import time
 
 from ..run import environment
-from ..run.platform import portable, prctl
+from ..run.platform import has_pidfds, portable, prctl
 
 _SET_CHILD_SUBREAPER = 36
 
@@ -125,7 +125,7 @@ def kill(pid: int, number: int = signal.SIGKILL) -> None:
 
 def await_end(pid: int, limit: float) -> None:
     """Waits for the end of a process without polling, at most `limit` seconds; does not reap it. Returns immediately where there are no pidfds."""
-    if sys.platform != "linux":
+    if sys.platform != "linux" or not has_pidfds():
         return
     try:
         descriptor = os.pidfd_open(pid)

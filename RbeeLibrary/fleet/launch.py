@@ -13,6 +13,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ..run import environment
@@ -21,6 +22,11 @@ from ..run.proctitle import set_proctitle
 from ..run.tcp_ports import listen
 
 _CANNOT_EXEC = 127
+_PACKAGE_PARENT = str(Path(__file__).parent.parent.parent)
+_RUN_MODULE = (
+    "import sys; sys.path[:] = [path for path in sys.path if path]; _, parent, module, *words = sys.argv; "
+    "sys.path += [parent] if parent not in sys.path else []; sys.argv = [module, *words]; import runpy; runpy.run_module(module, run_name='__main__')"
+)
 
 
 @dataclass
@@ -59,7 +65,7 @@ class ProgramSpec:
 
     def words(self, port: int | None) -> list[str]:
         """Command line or arguments, with `{port}` replaced."""
-        return [word.replace("{port}", str(port)) for word in (self.argv if self.module else self.command or [])]
+        return [str(port) if word == "{port}" else word for word in (self.argv if self.module else self.command or [])]
 
 
 def fork(program: ProgramSpec, listener: socket.socket | None, ready: int, *, keep: set[int], before: Callable[[], None], die_with: int | None) -> int:
@@ -199,5 +205,8 @@ def close_all_but(keep: set[int]) -> None:
 
 
 def module_command(module: str, argv: list[str]) -> list[str]:
-    """Command line that runs a module of this package in a new interpreter."""
-    return [sys.executable, "-m", module, *argv]
+    """Command line that runs a module of this package in a new interpreter.
+
+    It finds this very package, installed or not, and no module of the working folder, whatever its name is.
+    """
+    return [sys.executable, "-c", _RUN_MODULE, _PACKAGE_PARENT, module, *argv]

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +21,7 @@ from ..errors import ControlFailed, NoRun, StartFailed
 from ..run import environment
 from ..run.exit_status import ExitStatus
 from ..run.json_channel import JsonChannel
-from ..run.platform import portable, require_supported
+from ..run.platform import has_pidfds, open_standard_streams, portable, require_supported
 from ..run.proctitle import ROOM
 from . import kernel
 from .launch import ProgramSpec, module_command, of_descriptors, private
@@ -77,19 +77,24 @@ class Supervisor:
     Args:
         preload: modules that the nursery imports before it forks.
         logs: folder for the output of warden and nursery.
+        environ: environment of all programs of the run.
 
     Raises:
         NoRun: there is no folder for its sockets, or the warden cannot be started.
     """
 
-    def __init__(self, preload: list[str], logs: str):
+    def __init__(self, preload: list[str], logs: str, environ: Mapping[str, str]):
         require_supported()
+        open_standard_streams()
+        self._owner = os.getpid()
+        self._environ = environ
         self.folder = socket_folder()
         self.address = os.path.join(self.folder, "run")
         self._changed = threading.Condition()
         self._processes: dict[int, Process] = {}
         self._starting: dict[int, tuple[ProgramSpec, str]] = {}
         self._replies: dict[int, dict[str, Any] | None] = {}
+        self._abandoned: set[int] = set()
         self._next = 0
         self._over = False
         self._closing = False
@@ -110,8 +115,8 @@ class Supervisor:
     def _start_warden(self, preload: list[str]) -> tuple[subprocess.Popen[bytes], JsonChannel]:
         ours, theirs = socket.socketpair()
         with theirs, open(self._log, "ab", opener=private) as log:
-            words = [sys.executable, "-m", "RbeeLibrary.fleet.warden", str(os.getpid()), str(theirs.fileno()), ",".join(preload), " " * ROOM]
-            env = {**os.environ, environment.RUN: self.address}
+            words = module_command("RbeeLibrary.fleet.warden", [str(os.getpid()), str(theirs.fileno()), ",".join(preload), " " * ROOM])
+            env = {**self._environ, environment.RUN: self.address}
             return subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[theirs.fileno()], env=env), JsonChannel(ours)
 
     # --- starting ---
@@ -144,6 +149,7 @@ class Supervisor:
             self._changed.wait_for(lambda: self._replies[ticket] is not None or self._over, deadline - time.monotonic())
             reply = self._replies.pop(ticket)
             if reply is None:
+                self._abandoned.add(ticket)
                 raise StartFailed(self._why_no_answer())
             if "error" in reply:
                 raise StartFailed(str(reply["error"]))
@@ -213,7 +219,7 @@ class Supervisor:
         Raises:
             ProcessLookupError: the process has ended.
         """
-        if not hasattr(os, "pidfd_open") or portable():
+        if not has_pidfds():
             if not process.alive:
                 raise ProcessLookupError(process.name)
             process.signals[number] = time.monotonic_ns()
@@ -270,7 +276,7 @@ class Supervisor:
 
     def close(self) -> None:
         """Ends the run with all its processes; returns when warden and nursery are gone."""
-        if self._closing:
+        if self._closing or os.getpid() != self._owner:  # a child that somebody forked has no say in it
             return
         self._closing = True
         atexit.unregister(self.close)
@@ -331,6 +337,10 @@ class Supervisor:
         starting = self._starting.pop(message["reply"], None)
         if starting is not None and "pid" in message:
             program, role = starting
+            if message["reply"] in self._abandoned:
+                self._abandoned.discard(message["reply"])
+                kernel.kill(message["pid"])  # nobody waits for it any more, and its name may be used again
+                return
             self._register(message["pid"], program.name, role, self._warden.pid, program, message["port"])
         if message["reply"] in self._replies:
             self._replies[message["reply"]] = message

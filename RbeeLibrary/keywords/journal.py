@@ -7,14 +7,16 @@ from robot.api import logger
 from robot.api.deco import keyword
 from robot.utils import DotDict
 
-from ..errors import UsageError
+from ..errors import UsageError, check_known
 from ..journal.reader import RequestRecord, WantedRequest, nearest
+from ..journal.record_kinds import RECORD_KINDS
+from ..protocol.schema.routes import SERVICES
 from ..session.assertions import Check, NotYet, repeat_until
 from ..session.journals import Gaps
 from ..session.run import OWN_JOURNAL
 from ..session.session import Session
 from ..session.types import Daemon, Mark
-from .argument_types import Default, RequestPath, Span, StatusCode
+from .argument_types import Default, RequestPath, Span, StatusCode, services_with
 from .option_arguments import asserting
 
 _TOLERANCE: Any = Default(timedelta(milliseconds=50))
@@ -175,11 +177,16 @@ class JournalKeywords:
         Returns:
             Records with `record` (kind), `name` (program), `ns` and `clock` (time on the machine's and on the run's clock), and the fields of their kind.
         """
+        for kind in kinds:
+            check_known(kind, RECORD_KINDS, "kind of record")
         names = None if name is None else [str(name) if str(name) == OWN_JOURNAL else self._session.programs.find(name).name]
         return [DotDict(entry) for entry in self._session.journals.records(names, kinds, since, **fields)]
 
     def _wanted(self, name: str | Daemon, method: str | None, path: RequestPath | None, status: int | None) -> WantedRequest:
-        return WantedRequest(self._session.programs.find(name).name, method, path, status)
+        daemon = self._session.programs.find(name)
+        if path is not None and daemon.role in SERVICES and daemon.role not in services_with(path):
+            raise UsageError(f"a {daemon.role} has no route {path}; its routes are {', '.join(route.path for route in SERVICES[daemon.role])}")
+        return WantedRequest(daemon.name, method, path, status)
 
 
 def _follow(wanted: list[WantedRequest], received: list[RequestRecord]) -> tuple[int, int]:

@@ -53,11 +53,8 @@ class StoreKeywords:
         Returns:
             The absolute path.
         """
-        file = path if path.is_absolute() else self._session.run.scratch("files") / path
-        private_folder(file.parent)
-        with open(file, "wb", opener=private) as opened:
-            opened.write(write_header(architecture=architecture, vocab_size=vocab_size, eos_token_id=eos_token_id, quantization=quantization.value))
-            opened.truncate(max(opened.tell(), int(ByteSize.parse(size))))
+        header = write_header(architecture=architecture, vocab_size=vocab_size, eos_token_id=eos_token_id, quantization=quantization.value)
+        file = self._model_file(path, size, header)
         logger.info(f"{file} has {file.stat().st_size} bytes, {quantization.value}")
         return file
 
@@ -77,7 +74,7 @@ class StoreKeywords:
         provider, colon, name = reference.partition(":")
         if not colon or not name:
             raise UsageError(f"{reference!r} is no model reference: expected hf:ORG/REPO")
-        file = path or self.create_model_file(Path(f"{name.replace('/', '--')}.gguf"), size=size)
+        file = path or self._model_file(Path(f"{name.replace('/', '--')}.gguf"), size, write_header())
         values = {
             "id": file.name.removesuffix(".gguf"),
             "provider": provider,
@@ -96,11 +93,16 @@ class StoreKeywords:
         Args:
             hive: Name or object of a hive.
             provider: Only models of this provider, such as `hf`.
-            reference: Only models with this reference, such as `TheBloke/TinyLlama-1.1B-Chat-v1.0-GGUF`.
+            reference: Only models with this reference, such as `TheBloke/TinyLlama-1.1B-Chat-v1.0-GGUF`; with or without the provider before it.
 
         Returns:
             The number.
         """
+        if reference is not None and ":" in reference:
+            given, _, reference = reference.partition(":")
+            if provider not in (None, given):
+                raise UsageError(f"reference={given}:{reference} is not of provider={provider}")
+            provider = given
         wanted = {key: value for key, value in (("provider", provider), ("reference", reference)) if value is not None}
         return self._session.verify(f"number of models in the catalog of {hive}", lambda: len(self._session.stores.rows(str(hive), "models", wanted)), check)
 
@@ -149,6 +151,14 @@ class StoreKeywords:
         rows = [DotDict(row) for row in self._session.stores.rows(str(name), table, where)]
         logger.info(f"{len(rows)} rows of {table} of {name}" + "".join(f"\n{dict(row)}" for row in rows[:20]))
         return rows
+
+    def _model_file(self, path: Path, size: str, header: bytes) -> Path:
+        file = path if path.is_absolute() else self._session.run.scratch("files") / path
+        private_folder(file.parent)
+        with open(file, "wb", opener=private) as opened:
+            opened.write(header)
+            opened.truncate(max(opened.tell(), int(ByteSize.parse(size))))
+        return file
 
     def _insert(self, name: str, table: str, values: dict[str, Any]) -> int:
         number = self._session.stores.insert(name, table, values)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from robot.api import logger
+from robot.errors import RobotError
 
 from ..session.judging.scope_end import ScopeEnd, end_suite, end_test
 from ..session.session import Session
@@ -30,7 +33,29 @@ class TestListener:
         self._session = session
         self._evidence = FailureEvidence(session)
         self._coverage = CoverageRecorder(min_fault_coverage)
+        self._own_failures: list[str] = []
         self._console = LiveOutput(session.run) if console else None
+
+    def guarded(self, moment: str, action: Callable[[], None]) -> None:
+        """Does what belongs to a moment. What goes wrong fails the test with a sentence; nothing is raised into Robot Framework.
+
+        Args:
+            moment: for the sentence.
+            action: what to do.
+        """
+        try:
+            action()
+        except RobotError:  # Robot Framework stops the test
+            raise
+        except Exception as error:
+            self._own_failures.append(f"the library failed at the {moment}: {type(error).__name__}: {error}")
+            logger.debug(traceback.format_exc())
+
+    def report_own_failures(self, result: Any) -> None:
+        """Fails a test for what went wrong in the library itself since the last one."""
+        failures, self._own_failures = self._own_failures, []
+        for text in failures:
+            _fail_also(result, text)
 
     def start_suite(self, name: str, tests: int) -> None:
         """Called when a suite starts; `tests` is the number of its tests, including those of child suites."""
@@ -56,18 +81,24 @@ class TestListener:
     def end_test(self, result: Any) -> None:
         """Called when a test ends: logs its evidence, checks it, and stops the programs that it started."""
         session = self._session
-        if session.run.is_running:
-            if self._console is not None:
-                self._console.show_news()
-            session.inferences.abandon_all()
-            for inference in session.inferences.forget_all():
-                log_stream(inference)
-            if result.failed:
-                result.message = self._evidence.log(result.message)
-            if (missed_minimum := self._coverage.add(self._log_timeline(failed=result.failed))) is not None:
-                _fail_also(result, missed_minimum)
-            self._judge(end_test(session), result)
-        session.close_scope()
+        try:
+            if session.run.is_running:
+                self._end_running_test(result)
+        finally:
+            session.close_scope()
+
+    def _end_running_test(self, result: Any) -> None:
+        session = self._session
+        if self._console is not None:
+            self._console.show_news()
+        session.inferences.abandon_all()
+        for inference in session.inferences.forget_all():
+            log_stream(inference)
+        if result.failed:
+            result.message = self._evidence.log(result.message)
+        if (missed_minimum := self._coverage.add(self._log_timeline(failed=result.failed))) is not None:
+            _fail_also(result, missed_minimum)
+        self._judge(end_test(session), result)
 
     def end_suite(self, result: Any, artifacts: Path) -> None:
         """Called when a suite ends: stops the programs that it started."""

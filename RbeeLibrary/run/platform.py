@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import sys
 
@@ -18,6 +19,29 @@ def portable() -> bool:
     True on macOS, and on Linux with `RBEE_PORTABLE=1` in the environment.
     """
     return sys.platform != "linux" or os.environ.get(environment.PORTABLE) == "1"
+
+
+@functools.cache
+def has_pidfds() -> bool:
+    """Whether processes can be waited for and signalled by descriptors; an old kernel or a sandbox may refuse it."""
+    if portable():
+        return False
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except (AttributeError, OSError):
+        return False
+    return True
+
+
+def open_standard_streams() -> None:
+    """Opens closed standard streams on /dev/null: else the next file or socket takes their place, and gets what is printed."""
+    for fd in (0, 1, 2):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDONLY if fd == 0 else os.O_WRONLY)  # the lowest free descriptor is this one
+    sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", errors="replace", closefd=False)
+    sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", errors="replace", closefd=False)
 
 
 def require_supported() -> None:

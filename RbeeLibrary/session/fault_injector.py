@@ -8,12 +8,15 @@ from typing import Any
 
 from ..errors import ControlFailed, UsageError
 from ..faults.base import FaultSpec
+from ..faults.registry import KINDS
 from ..journal.reader import entries
 from .journals import Journals
 from .pending_faults import PendingFaults
 from .programs.programs import Programs
 from .run import Run
 from .types import ArmedFault
+
+_ROLES = ("queen", "hive", "worker", "hub")
 
 
 class FaultInjector:
@@ -56,6 +59,8 @@ class FaultInjector:
         except ValueError as error:
             raise UsageError(str(error)) from None
         process = self._programs.process_or_none(name)
+        if process is not None and process.role in _ROLES and process.role not in KINDS[kind].roles:
+            raise UsageError(f"{kind} cannot be injected into {name}, a {process.role}: it fits {', '.join(KINDS[kind].roles)}")
         is_now = process is not None and process.alive
         if process is not None and is_now:
             try:
@@ -83,6 +88,10 @@ class FaultInjector:
             if process is not None:
                 with contextlib.suppress(ControlFailed):
                     self._run.supervisor.control(process, {"op": "clear-faults"})
+
+    def never_started(self) -> list[ArmedFault]:
+        """Faults for programs that were never started in this test: maybe their name is misspelt."""
+        return [fault for fault in self.armed if not self._journals.paths(fault.name)]
 
     def end(self) -> list[ArmedFault]:
         """Ends all faults at the end of a test; returns those that were never hit."""

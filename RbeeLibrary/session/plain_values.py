@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from datetime import timedelta
 from typing import Any
 
-from ..errors import UsageError
+from ..errors import UsageError, check_known
 from ..protocol.options import DaemonOptions
 from ..protocol.units import Duration
 
@@ -39,7 +38,5 @@ def checked_options(given: dict[str, Any], *programs: type[DaemonOptions]) -> di
     """
     known = {field.name for program in programs for field in dataclasses.fields(program)}
     for name in given:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, 3) or sorted(known)
-            raise UsageError(f"there is no option {name!r}, did you mean {', '.join(near)}?")
+        check_known(name, known, "option")
     return {name: Duration(value.total_seconds()) if isinstance(value, timedelta) else value for name, value in given.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import re
 import shutil
@@ -19,6 +20,9 @@ from ..fleet.launch import of_descriptors
 from ..fleet.supervisor import Supervisor
 from ..journal.writer import Journal
 from ..net.http_client import HttpClient
+from ..protocol.keeper_options import InstallOptions, KeeperOptions
+from ..protocol.program_options import HiveOptions, HubOptions, QueenOptions, RelayOptions, WorkerOptions
+from ..run import environment
 from .artifacts import ArtifactFolder, not_writable, private_folder
 
 OWN_JOURNAL = "library"
@@ -71,7 +75,7 @@ class Run:
         if self._supervisor is None:
             if self._claimed is None:  # else a run that could not begin is tried again
                 self._claimed = ArtifactFolder(self._artifacts())
-            self._supervisor = Supervisor(PRELOAD, str(self._claimed.path))
+            self._supervisor = Supervisor(PRELOAD, str(self._claimed.path), program_environment())
             try:
                 self._coordinator = Coordinator(self._supervisor.folder, self.real_clock.activity, _look, self._supervisor.signals_to, self.note)
             except OSError as error:
@@ -175,6 +179,16 @@ class Run:
 
     def _lose(self, why: str) -> None:
         self.lost = self.lost or why
+
+
+def program_environment() -> dict[str, str]:
+    """The environment of the programs of a run: that of this process, without what would change their options."""
+    programs = (QueenOptions, HiveOptions, WorkerOptions, HubOptions, RelayOptions, KeeperOptions, InstallOptions)
+    options = {name for program in programs for field in dataclasses.fields(program) for name in field.metadata["env"]}
+    words = {f"RBEE_{role}_ARGS" for role in ("QUEEN", "HIVE", "WORKER", "HUB", "RELAY", "KEEPER")}
+    own = {environment.OUTPUTS, environment.JOURNALS, environment.RUN, *environment.OF_ONE_PROCESS}
+    unwanted = options | words | own | {"MOCK_SSH", "RBEE_CONFIG", "FAKE_SSH_HOSTS", "FAKE_SSH_LOG"}
+    return {name: value for name, value in os.environ.items() if name not in unwanted}
 
 
 def _look(pid: int) -> ProcessLook:

@@ -19,6 +19,7 @@ class _Scope:
     ports: set[int]
     nodes: set[str]
     rate: float
+    stores: dict[str, str]
 
 
 class Scopes:
@@ -30,14 +31,16 @@ class Scopes:
         stopper: ends them.
         ports: occupied ports, released at the end of their scope.
         nodes: nodes, removed at the end of their scope.
+        stores: name of a queen or hive -> path of its file, forgotten at the end of their scope.
     """
 
-    def __init__(self, run: Run, programs: Programs, stopper: Stopper, ports: OccupiedPorts, nodes: NodeDirectory):
+    def __init__(self, run: Run, programs: Programs, stopper: Stopper, ports: OccupiedPorts, nodes: NodeDirectory, stores: dict[str, str]):
         self._run = run
         self._programs = programs
         self._stopper = stopper
         self._ports = ports
         self._nodes = nodes
+        self._stores = stores
         self._open: list[_Scope] = []
 
     @property
@@ -48,7 +51,7 @@ class Scopes:
     def open(self) -> None:
         """Begins a scope."""
         rate = self._run.coordinator.rate if self._run.is_running else 1.0
-        self._open.append(_Scope(time.monotonic(), self._ports.held(), self._nodes.names(), rate))
+        self._open.append(_Scope(time.monotonic(), self._ports.held(), self._nodes.names(), rate, dict(self._stores)))
 
     def processes(self) -> list[Process]:
         """Processes that were started since the innermost scope began."""
@@ -68,8 +71,11 @@ class Scopes:
 
     def close(self) -> None:
         """Ends the innermost scope: its ports are released, its nodes removed, the rate of the clock is as before it."""
-        scope = self._open.pop() if self._open else _Scope(0.0, set(), set(), 1.0)
+        scope = self._open.pop() if self._open else _Scope(0.0, set(), set(), 1.0, {})
         self._ports.release_all_but(scope.ports)
         self._nodes.remove_all_but(scope.nodes)
+        living = {name: path for name, path in self._stores.items() if (process := self._programs.process_or_none(name)) is not None and process.alive}
+        self._stores.clear()
+        self._stores.update({**scope.stores, **living})
         if self._run.is_running:
             self._run.coordinator.set_rate(scope.rate)

@@ -15,7 +15,7 @@ from RbeeLibrary.fleet.supervisor import StartFailed, Supervisor
 
 @pytest.fixture
 def supervisor(tmp_path):
-    running = Supervisor(["RbeeLibrary.fakes.worker"], str(tmp_path))
+    running = Supervisor(["RbeeLibrary.fakes.worker"], str(tmp_path), os.environ)
     yield running
     running.close()
 
@@ -108,7 +108,7 @@ def test_order_to_a_frozen_fake_ends_after_its_limit(supervisor, tmp_path):
 
 
 def test_end_of_the_run_ends_programs_that_ignore_sigterm(tmp_path):
-    running = Supervisor(["RbeeLibrary.fakes.worker"], str(tmp_path))
+    running = Supervisor(["RbeeLibrary.fakes.worker"], str(tmp_path), os.environ)
     deadline = time.monotonic() + 10
     process = running.await_start(
         running.begin(ProgramSpec("deaf", command=["sh", "-c", "trap '' TERM HUP INT; sleep 60 & wait; sleep 60"], port=None), "worker"), deadline

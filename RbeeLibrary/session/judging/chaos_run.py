@@ -13,7 +13,7 @@ from ...report.fleet_rules import FleetRule, History, misbehaviour
 from ..inference.inference_client import OVER, Inference
 from ..programs.stopper import GRACE
 from ..session import Session
-from ..types import Mark, TokenTexts
+from ..types import InferenceState, Mark, TokenTexts
 from .chaos_schedule import CUTS, DISTURBANCES, Step, schedule, shrunk
 from .chaos_steps import ChaosSteps
 
@@ -118,7 +118,10 @@ class ChaosRun:
         finally:
             session.run.coordinator.set_rate(old_rate)
             session.faults.armed.clear()  # a fault that chaos has drawn need not be hit
-        return done, self._findings(began, here, _allowed(done))
+        found = self._findings(began, here, _allowed(done))
+        if variables and all(one.state is InferenceState.refused for one in variables.values()):
+            found.append(f"inferences: all {len(variables)} were refused, so nothing was tried: {next(iter(variables.values())).why().strip(' ()')}")
+        return done, found
 
     def _do(self, step: Step, variables: dict[str, Inference]) -> bool:
         args = [variables[arg[2:-1]] if arg.startswith("${") else arg for arg in step.args]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from ...errors import UsageError
+from ...errors import UsageError, check_known
 
 _BUSY_LIMIT = 5.0
 
@@ -42,10 +42,19 @@ class StoreFiles:
         try:
             with closing(sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True, timeout=_BUSY_LIMIT)) as connection:
                 connection.row_factory = sqlite3.Row
+                self._check_columns(connection, name, table, where)
                 found = connection.execute(f'SELECT * FROM "{table}" WHERE {condition} ORDER BY rowid', tuple(where.values())).fetchall()
         except sqlite3.Error as error:
             raise UsageError(f"rows of {table} of {name} cannot be read: {error}") from None
         return [dict(row) for row in found]
+
+    def _check_columns(self, connection: sqlite3.Connection, name: str, table: str, where: Mapping[str, Any]) -> None:
+        # SQLite takes a column that does not exist for a text, and finds nothing.
+        tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        check_known(table, tables, f"table of {name}")
+        columns = [row[1] for row in connection.execute(f'PRAGMA table_info("{table}")')]
+        for column in where:
+            check_known(column, columns, f"column of {table}")
 
     def insert(self, name: str, table: str, values: Mapping[str, Any]) -> int:
         """Inserts a row, or replaces the one with its key; returns its number.
@@ -60,7 +69,8 @@ class StoreFiles:
                 statement = f"INSERT OR REPLACE INTO {table} ({', '.join(values)}) VALUES ({marks})"
                 return connection.execute(statement, tuple(values.values())).lastrowid or 0
         except sqlite3.Error as error:
-            raise UsageError(f"{path} of {name} cannot be written: {error}; start {name} first, it makes the file") from None
+            missing = "; a hive has a catalog only if a model hub runs when it starts: Start Model Hub" if table == "models" and not Path(path).exists() else ""
+            raise UsageError(f"{path} of {name} cannot be written: {error}; start {name} first, it makes the file{missing}") from None
 
     def _path(self, name: str) -> str:
         path = self._paths.get(name)

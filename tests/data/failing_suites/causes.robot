@@ -1,5 +1,5 @@
 *** Settings ***
-Documentation       Ten different breakages; every test fails, and its log has to name the cause. `test_likely_causes.py` reads it.
+Documentation       Ten different breakages. Every test fails, and its log must name the cause; `test_likely_causes.py` reads it.
 
 Resource            ../../../resources/rbee.resource
 

@@ -233,7 +233,7 @@ MUTATIONS = [
         "hive does not wait for its workers",
         "fakes/hive/hive.py",
         "        self._together(end, rows)\n",
-        "        for row in rows:\n            self._ask_to_end(row, 1)\n",
+        "        for row in rows:\n            self.workers._request_shutdown(row, 1)\n",
         STOP,
         "Workers Are Gone Before Their Hive",
     ),
