@@ -29,6 +29,7 @@ from .keywords.state import StateKeywords
 from .keywords.stores import StoreKeywords
 from .keywords.time_control import TimeKeywords
 from .listener.test_listener import TestListener
+from .run.interruption import interrupted_in_waits
 from .run.platform import require_supported
 from .session.scoped_settings import ScopedSettings, Settings
 from .session.session import Session
@@ -132,7 +133,7 @@ class RbeeLibrary:
     def _take_keywords_of(self, group: object) -> None:
         for name, method in inspect.getmembers(group, inspect.ismethod):
             if hasattr(method, "robot_name"):
-                setattr(self, name, with_plain_defaults(method))
+                setattr(self, name, with_plain_defaults(interrupted_in_waits(method)))
 
     def _artifact_folder(self) -> Path:
         if self._artifacts is not None:

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from ..run.interruption import interruptible
 from .activity import Activity, ParkedJob
 
 _PAGE = struct.Struct("=qddddq")
@@ -108,7 +109,9 @@ class Waiter:
     def sleep(self, seconds: float) -> None:
         """Waits until the thread is woken or nudged, at most `seconds` of real time; a negative value is no limit."""
         self._rest.begin(unless=lambda: self.woken)
-        if self._gate.acquire(timeout=seconds):
+        with interruptible():
+            opened = self._gate.acquire(timeout=seconds)
+        if opened:
             with self._activity.mutex:
                 self._shut = True
 

@@ -18,6 +18,7 @@ from enum import Enum
 from typing import Any
 
 from ..errors import NotAtRest
+from ..run.interruption import interruptible
 from ..run.json_channel import JsonChannel
 from .activity import Activity, ParkedJob
 from .clock import Clock, ClockPage
@@ -333,7 +334,9 @@ class Coordinator:
 
     def _receive(self, limit: float) -> None:
         """Handles what has arrived, or waits at most `limit` seconds of real time for the first message."""
-        for fd, _ in self._poll.poll(limit * 1000):
+        with interruptible():
+            ready = self._poll.poll(limit * 1000)
+        for fd, _ in ready:
             if fd == self._listener.fileno():
                 self._accept()
             elif fd == self._wakeup:

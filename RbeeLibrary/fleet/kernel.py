@@ -9,6 +9,7 @@ import sys
 import time
 
 from ..run import environment
+from ..run.interruption import interruptible
 from ..run.platform import has_pidfds, portable, prctl
 
 _SET_CHILD_SUBREAPER = 36
@@ -134,7 +135,8 @@ def await_end(pid: int, limit: float) -> None:
     try:
         poll = select.poll()
         poll.register(descriptor, select.POLLIN)
-        poll.poll(limit * 1000)
+        with interruptible():
+            poll.poll(limit * 1000)
     finally:
         os.close(descriptor)
 

@@ -20,6 +20,7 @@ from typing import Any
 from ..errors import ControlFailed, NoRun, StartFailed
 from ..run import environment
 from ..run.exit_status import ExitStatus
+from ..run.interruption import interruptible
 from ..run.json_channel import JsonChannel
 from ..run.platform import has_pidfds, open_standard_streams, portable, require_supported
 from ..run.proctitle import ROOM
@@ -146,14 +147,19 @@ class Supervisor:
             StartFailed: its port is taken, or the nursery did not answer.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._replies[ticket] is not None or self._over, deadline - time.monotonic())
-            reply = self._replies.pop(ticket)
+            reply = self._await_reply(ticket, deadline - time.monotonic())
             if reply is None:
-                self._abandoned.add(ticket)
                 raise StartFailed(self._why_no_answer())
             if "error" in reply:
                 raise StartFailed(str(reply["error"]))
             return self._processes[reply["pid"]]
+
+    def abandon_starts(self) -> None:
+        """Ends the processes of all requested starts that nobody waits for any more, as soon as they exist."""
+        with self._changed:
+            for ticket in self._starting:
+                self._abandoned.add(ticket)
+                self._replies.pop(ticket, None)
 
     def await_ready(self, process: Process, deadline: float) -> None:
         """Waits for the ready line of a program, at most until `deadline` (monotonic seconds).
@@ -162,7 +168,7 @@ class Supervisor:
             StartFailed: the program ended first, or the line did not come in time.
         """
         with self._changed:
-            self._changed.wait_for(lambda: process.ready is not None or process.exit_code is not None or self._over, max(0.0, deadline - time.monotonic()))
+            self._wait_for(lambda: process.ready is not None or process.exit_code is not None or self._over, max(0.0, deadline - time.monotonic()))
         if process.ready is not None:
             return
         if process.exit_code is not None:
@@ -238,7 +244,7 @@ class Supervisor:
         """Waits for the end of a process, at most `limit` seconds; returns its exit code (negative = signal), or None if it has not ended."""
         deadline = time.monotonic() + limit
         with self._changed:
-            self._changed.wait_for(lambda: process.exit_code is not None or self._over, limit)
+            self._wait_for(lambda: process.exit_code is not None or self._over, limit)
         if process.exit_code is None and self._over:
             await_gone([process], deadline)
         return process.exit_code
@@ -246,11 +252,11 @@ class Supervisor:
     def await_change(self, condition: Callable[[], bool], deadline: float) -> bool:
         """Waits until the condition is true, at most until `deadline` (monotonic seconds); tests it after every message of the run."""
         with self._changed:
-            return self._changed.wait_for(condition, max(0.0, deadline - time.monotonic()))
+            return self._wait_for(condition, max(0.0, deadline - time.monotonic()))
 
     def await_news(self, limit: float) -> None:
         """Waits for the next message of the run, at most `limit` seconds."""
-        with self._changed:
+        with self._changed, interruptible():
             self._changed.wait(limit)
 
     def control(self, process: Process, request: dict[str, Any], limit: float = 5.0) -> Any:
@@ -266,8 +272,7 @@ class Supervisor:
         """
         with self._changed:
             ticket = self._send({"op": "control", "pid": process.pid, "request": request})
-            self._changed.wait_for(lambda: self._replies[ticket] is not None or self._over, limit)
-            reply = self._replies.pop(ticket)
+            reply = self._await_reply(ticket, limit)
         if reply is None:
             raise ControlFailed(f"{process.name} did not answer within {limit:g} s; is it frozen?")
         if "error" in reply:
@@ -303,6 +308,20 @@ class Supervisor:
         with contextlib.suppress(OSError):
             self._channel.send({**message, "id": self._next})
         return self._next
+
+    def _await_reply(self, ticket: int, limit: float) -> dict[str, Any] | None:
+        """Waits for a reply; the caller must hold the lock. A start whose reply is not awaited to its end is abandoned."""
+        try:
+            self._wait_for(lambda: self._replies[ticket] is not None or self._over, limit)
+        finally:
+            reply = self._replies.pop(ticket)
+            if reply is None and ticket in self._starting:
+                self._abandoned.add(ticket)
+        return reply
+
+    def _wait_for(self, condition: Callable[[], bool], limit: float) -> bool:
+        with interruptible():
+            return self._changed.wait_for(condition, limit)
 
     def _register(self, pid: int, name: str, role: str, ppid: int, program: ProgramSpec | None, port: int | None) -> Process:
         known = self._processes.get(pid)

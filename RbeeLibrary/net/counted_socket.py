@@ -10,6 +10,7 @@ import socket
 from typing import Any
 
 from ..clock.activity import Activity, Link, ParkedJob
+from ..run.interruption import interruptible
 
 _SOON = 20
 """Milliseconds of connecting that count as work; on one machine a connection succeeds immediately or hangs."""
@@ -65,7 +66,7 @@ class CountedSocket(socket.socket):
         poll = select.poll()
         poll.register(self, select.POLLOUT)
         if not poll.poll(_SOON):
-            with self._resting():
+            with self._resting(), interruptible():
                 poll.poll()
 
     def sendall(self, data: Any, flags: int = 0) -> None:
@@ -77,7 +78,7 @@ class CountedSocket(socket.socket):
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
         """Receives into a buffer and counts the bytes; arguments as for `socket.recv_into`."""
         try:
-            with self._reading(), self._resting():
+            with self._reading(), self._resting(), interruptible():
                 count = super().recv_into(buffer, nbytes, flags)
         except TimeoutError:
             raise
@@ -145,8 +146,8 @@ class CountedSocket(socket.socket):
     @contextlib.contextmanager
     def _resting(self) -> Any:
         rest = self._rest = ParkedJob(self._activity)
-        rest.begin(unless=lambda: self._cut)
         try:
+            rest.begin(unless=lambda: self._cut)
             yield
         finally:
             rest.end()

@@ -215,8 +215,9 @@ class HttpClient:
         try:
             connection = self.connect(parts.hostname or "127.0.0.1", parts.port or 80, connect_limit)
             stream = self._send(connection, parts.netloc, method, path, data, all_headers, limit, timer)
-        except HttpFailure as error:
-            self._record("answer_in", n=number, status=None, failure=str(error), end=round(self._clock.now(), 6))
+        except BaseException as error:  # also an interruption: whoever was asked, the journal says how it ended
+            failure = str(error) if isinstance(error, HttpFailure) else "the caller was interrupted"
+            self._record("answer_in", n=number, status=None, failure=failure, end=round(self._clock.now(), 6))
             raise
         self._record("answer_in", n=number, status=stream.status, failure=None, end=round(self._clock.now(), 6))
         return stream
@@ -260,6 +261,9 @@ class HttpClient:
                 except OSError as error:
                     connection.close()
                     failures.append(_late(late, limit) or reason(error))
+                except BaseException:
+                    connection.close()
+                    raise
         raise NotConnected(failures[-1] if failures else f"no address for {host}")
 
     def _send(
@@ -274,6 +278,9 @@ class HttpClient:
             except (*_ERRORS, ValueError) as error:
                 connection.close()
                 raise NoAnswer(_late(late, limit) or reason(error)) from error
+            except BaseException:
+                connection.close()
+                raise
 
 
 def reason(error: BaseException) -> str:

@@ -12,7 +12,7 @@ from .cause import is_probe
 
 _CELL = 'style="padding:2px 8px"'
 _LAST_REQUESTS = 8
-_COMPARISON = re.compile(r"(?P<what>.+?) (?P<there>is .+), expected (?P<expected>.+?)(?: \(after [^)]*\))?(?:; .*)?")
+_COMPARISON = re.compile(r"(?P<what>.+?) (?P<there>is .+?)(?: \([^)]*\))?(?:, which is final)?, expected (?P<expected>.+?)(?: \(after [^)]*\))?(?:; .*)?")
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ MESSAGES = {
     "Request At Another Program": r"^number of requests worker-1 POST /v1/inference is 0, expected == 1 \(after \d+ ms\); nearest were\n"
     r"  worker-2 POST /v1/inference \(at worker-2 instead of worker-1\)\n",
     "Timer That Nobody Waits For": r"^queen did not wait for busy-retry within 0\.05 s; waited for is queen sweep$",
-    "Time That Goes Back": r"^time goes forward only, not by -1 s$",
+    "Time That Goes Back": r"Argument 'by' got value '-1 s' .*: expected a time that is not negative$",
     "Rate That Cannot Be": r"^a rate of -1 cannot be: expected 0 to hold the clock, 1 for normal, 10 for ten times as fast$",
 }
 

@@ -75,7 +75,7 @@ def test_file_of_another_form_is_refused(text):
     with program("fake-hub", "--port", "0", "--file", text) as hub:
         assert hub.ready is None
         _, errors = hub.communicate(timeout=10)
-        assert hub.returncode == 1
+        assert hub.returncode == 2
         assert text in errors or "many" in errors
 
 

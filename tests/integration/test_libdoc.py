@@ -57,7 +57,7 @@ def test_options_say_default_and_section(spec):
     (start,) = [keyword for keyword in spec["keywords"] if keyword["name"] == "Start Worker"]
     (delay,) = [argument for argument in start["args"] if argument["name"] == "token_delay"]
     assert delay["doc"] == "Time between two tokens. Default: 0s. Contract 6.1."
-    assert delay["type"]["nested"][0]["typedoc"] == "timedelta"
+    assert delay["type"]["typedoc"] == "Span"
 
 
 def test_every_enum_is_documented(spec):

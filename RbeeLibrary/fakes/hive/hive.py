@@ -272,12 +272,12 @@ class Hive(Service):
 
     def drain(self) -> None:
         self.workers.close()
-        rows = [row for row in self.workers.rows() if row.child is not None]
+        deadline = self.clock.now() + self.options.shutdown_total
+        rows = self.workers.await_starts(deadline)
         total, done = len(rows), 0
         lock = threading.Lock()
         self.journal.record("shutdown_started", total=total)
         self.log(f"shutdown started: {total} workers")
-        deadline = self.clock.now() + self.options.shutdown_total
 
         def end(row: WorkerRow) -> None:
             nonlocal done

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from ...clock.clock import Event
 from ...fleet.children import Child
 from ...protocol.schema.messages import SpawnRequest
 
@@ -31,6 +32,8 @@ class WorkerRow:
     reason: str | None = None
     request: SpawnRequest | None = None
     model_path: str | None = None
+    started: Event = field(default_factory=Event)
+    """Set when its process exists or is known not to start."""
 
     @property
     def url(self) -> str:

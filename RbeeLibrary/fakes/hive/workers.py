@@ -112,6 +112,8 @@ class Workers:
                 if row.child is not None:
                     self.force(row, "not started")
                 raise _not_started(row, f"{error}{of_descriptors(error)}") from error
+            finally:
+                row.started.set()
 
     def _reserve(self, spawn_request: SpawnRequest, tried: set[int]) -> WorkerRow:
         with self._lock:
@@ -160,6 +162,7 @@ class Workers:
         with self._lock:
             row.child = child
             row.port = child.port or row.port
+        row.started.set()
         self._hive.journal.record("process_started", worker_id=row.worker_id, child=child.pid, argv=program.words(row.port))
         if self._hive.control is not None:
             self._hive.control.report("child-started", pid=child.pid, ppid=os.getpid(), name=row.worker_id, role="worker", port=row.port)
@@ -277,6 +280,12 @@ class Workers:
         self._drop(row)
 
     # --- ending (16) ---
+
+    def await_starts(self, deadline: float) -> list[WorkerRow]:
+        """Waits until the processes of all workers exist, at most until `deadline` of the run's clock; returns the workers that have one."""
+        for row in self.rows():
+            self._hive.clock.wait(row.started, deadline, "starts")
+        return [row for row in self.rows() if row.child is not None]
 
     def end(self, row: WorkerRow, deadline: float) -> None:
         """Shuts a worker down: request, wait, SIGTERM, SIGKILL.

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
+import threading
 from dataclasses import dataclass
 from typing import Any
 
+from ...clock.clock import Event
 from ...errors import HttpFailure, NotConnected
 from ...protocol.error_codes import RbeeError
 from ...protocol.program_options import QueenOptions
@@ -76,6 +79,9 @@ class Hives:
         self._ssh = ssh
         self._answered: set[str] = set()
         self._owned: dict[str, _Owned] = {}
+        self._lock = threading.Lock()
+        self._starts: list[Event] = []
+        self._ending = False
 
     def add(self, node: str, url: str) -> None:
         """Sets the URL of a node's hive; the node needs no row in the registry."""
@@ -140,6 +146,23 @@ class Hives:
     def _start(self, row: dict[str, Any], url: str) -> None:
         node = str(row["node_name"])
         self._queen.log(f"the hive of {node} does not accept: starting it over ssh")
+        started = self._begin_start(node)
+        try:
+            pid = self._run_start(row, url, node)
+        finally:
+            started.set()
+        with self._queen.clock.activity.birth(pid):
+            self._await_start(node, url)
+
+    def _begin_start(self, node: str) -> Event:
+        started = Event()
+        with self._lock:
+            if self._ending:
+                raise RbeeError("SHUTTING_DOWN", f"the queen is shutting down; the hive of {node} is not started")
+            self._starts.append(started)
+        return started
+
+    def _run_start(self, row: dict[str, Any], url: str, node: str) -> int:
         result = self._ssh.run(row, self._start_command(row, url.rpartition(":")[2]), self._key)
         if result.exit_code in _NOT_INSTALLED:
             last = result.stderr.strip().splitlines()[-1:] or ["command not found"]
@@ -151,8 +174,7 @@ class Hives:
         pid = int(result.stdout.split()[-1]) if result.stdout.split() and result.stdout.split()[-1].isdigit() else 0
         self._owned[url] = _Owned(row, pid)
         self._queen.journal.record("process_started", node=node, child=pid, argv=["rbee-hive"])
-        with self._queen.clock.activity.birth(pid):
-            self._await_start(node, url)
+        return pid
 
     @property
     def _key(self) -> str | None:
@@ -174,7 +196,7 @@ class Hives:
         clock, options = self._queen.clock, self._options
         deadline = clock.now() + options.hive_start_timeout
         pauses = iter(_START_PAUSES)
-        while clock.now() < deadline:
+        while clock.now() < deadline and not self._ending:
             clock.pause(min(next(pauses, _LAST_PAUSE), max(0.0, deadline - clock.now())), "hive-start")
             if self._accepts(url, options.probe_timeout):
                 return
@@ -192,6 +214,10 @@ class Hives:
 
     def end_all(self) -> None:
         """Shuts down the hives that `--cascade` selects, in parallel; returns when they have ended or the limit is reached."""
+        with self._lock:
+            self._ending = True
+        for started in self._starts:
+            self._queen.clock.wait(started, self._queen.clock.now() + self._options.cascade_timeout, "starts")
         urls = {"all": self._answered | set(self._owned), "owned": set(self._owned), "none": set()}[self._options.cascade]
         for job in [self._queen.spawn(self._end, url, name="cascade") for url in sorted(urls)]:
             job.join()
@@ -211,6 +237,11 @@ class Hives:
                 self._queen.log(f"the hive at {url} {'did not end in time' if timer.fired else 'has ended'}")
                 if timer.fired and owned is not None:
                     self._ssh.run(owned.node, f"kill -KILL {owned.pid}")
+        except NotConnected as error:
+            self._queen.log(f"the hive at {url} does not accept: {error}")
+            if owned is not None and owned.pid:  # it is still starting
+                with contextlib.suppress(RbeeError):
+                    self._ssh.run(owned.node, f"kill -TERM {owned.pid}")
         except (OSError, HttpFailure, ValueError, RbeeError) as error:
             self._queen.log(f"the hive at {url} could not be shut down: {error}")
 

@@ -12,6 +12,7 @@ from ...errors import HttpFailure, NoAnswer, NotConnected
 from ...net.http_client import HttpClient, Stream
 from ...protocol import sse
 from ...protocol.error_codes import envelope_error
+from ...run.interruption import interruptible
 from ..types import Daemon, InferenceState
 
 OVER = (InferenceState.done, InferenceState.refused, InferenceState.cancelled, InferenceState.stalled, InferenceState.broken)
@@ -82,7 +83,7 @@ class Inference:
 
     def await_change(self, condition: Callable[[], bool], limit: float) -> bool:
         """Waits until a condition about this inference holds."""
-        with self._changed:
+        with self._changed, interruptible():
             return self._changed.wait_for(condition, limit)
 
     def await_end(self, limit: float) -> bool:

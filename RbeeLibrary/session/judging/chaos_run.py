@@ -20,6 +20,8 @@ from .chaos_steps import ChaosSteps
 _SETTLE = 360.0
 """Seconds of the run's clock after the last step: longer than every limit of the contract but the loading one."""
 _MILLISECOND = 0.001
+_BEFORE = 30
+"""Seconds of the clock for an inference before the chaos begins."""
 _LINGER = 20.0
 """Seconds of the run's clock between the last step and the end of the faults."""
 _MOST_TRIALS = 150
@@ -84,10 +86,23 @@ class ChaosRun:
         drawn = schedule(seed, programs, list(kinds) or sorted(DISTURBANCES), duration, steps)
         self._log("\n".join([f"chaos with seed {seed}", *map(str, drawn)]))
         end = max(duration, drawn[-1].at) + _LINGER
+        if (refused := self._refused_before()) is not None:
+            return ChaosResult(drawn, [], [refused], as_test(seed, [], end, self._recipe_line(), self._texts(), ()))
         done, found = self._run(drawn, end)
         if found:
             done, found = self._shrunk(done, end, found, shrink)
         return ChaosResult(drawn, done, found, as_test(seed, done, end, self._recipe_line(), self._texts(), _allowed(done)))
+
+    def _refused_before(self) -> str | None:
+        """What is wrong if the fleet refuses an inference even before the chaos begins: the chaos would try nothing then."""
+        inference = self._perform("Submit Inference", "before the chaos", "to=queen", "max_tokens=1", "request_id=chaos-before")
+        for _ in range(_BEFORE):
+            if inference.state in OVER:
+                break
+            self._perform("Advance Time", "1 s")
+        if inference.state is InferenceState.refused:
+            return f"inferences: the fleet refused one before the chaos began, so nothing would be tried{inference.why()}"
+        return None
 
     # --- one run ---
 
@@ -119,8 +134,6 @@ class ChaosRun:
             session.run.coordinator.set_rate(old_rate)
             session.faults.armed.clear()  # a fault that chaos has drawn need not be hit
         found = self._findings(began, here, _allowed(done))
-        if variables and all(one.state is InferenceState.refused for one in variables.values()):
-            found.append(f"inferences: all {len(variables)} were refused, so nothing was tried: {next(iter(variables.values())).why().strip(' ()')}")
         return done, found
 
     def _do(self, step: Step, variables: dict[str, Inference]) -> bool:

@@ -80,6 +80,7 @@ class Starter:
         try:
             yield
         except BaseException:
+            self._run.supervisor.abandon_starts()
             self._stopper.undo([process for process in self._run.supervisor.processes() if process not in before])
             self._faults.restore(faults)
             raise

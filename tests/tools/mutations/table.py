@@ -468,7 +468,7 @@ MUTATIONS = [
         'subprocess.run(["ssh", host, command], stdin',
         'subprocess.run(f"ssh {host} {command}", shell=True, stdin',
         SECURITY,
-        "test_no_shell_runs_but_that_of_the_fake_ssh[fakes/keeper_files.py]",
+        "test_no_shell_runs_but_that_of_the_fake_ssh[fakes/keeper/installation.py]",
     ),
     Mutation(
         "key in the argv of ssh",

@@ -1,0 +1,76 @@
+*** Settings ***
+Documentation       Keywords that their timeout interrupts at a random moment. Nothing may be left of what they held.
+...                 `COUNT` is the number of interruptions, `SEED` the start of the random moments.
+
+Library             RbeeLibrary
+Library             accounts.py    ${SEED}
+
+
+*** Variables ***
+${COUNT}        40
+${SEED}         1
+
+
+*** Test Cases ***
+Interrupted Keywords Give Back What They Hold
+    Start Fleet    workers=1    token_delay=5ms
+    A Step Of The Clock
+    A Stream
+    ${held} =    Held By This Process
+    FOR    ${number}    IN RANGE    ${COUNT}
+        ${keyword} =    Random Keyword
+        ${limit} =    Random Limit
+        TRY
+            Interrupt    ${limit}    ${keyword}
+        EXCEPT    Keyword timeout *    type=GLOB
+            Count Interruption
+        END
+        Held By This Process Should Be    ${held}    ${keyword}
+    END
+    Start Hive    last    queen=None
+    Advance Time    5s
+    Interruptions Should Be Some
+
+
+*** Keywords ***
+Interrupt
+    [Arguments]    ${limit}    ${keyword}
+    [Timeout]    ${limit}
+    Run Keyword    ${keyword}
+
+A Hive
+    Start Hive    extra    queen=None
+    Stop    extra
+
+A Worker
+    Start Worker    other    hive=None
+    Kill    other
+
+A Fleet
+    Start Fleet    prefix=second-
+    Stop    second-queen
+
+A Request
+    Get Worker Count    hive    ==    1
+    Get State    worker-1    ==    idle
+
+A Request Without An Answer
+    Inject Fault    hive    no answer    times=1
+    Get Worker Count    hive
+
+A Stream
+    ${answer} =    Submit Inference    hello    to=worker-1    max_tokens=20
+    Wait Until Inference Ends    ${answer}
+
+A Step Of The Clock
+    Advance Time    5s
+
+A Wait
+    Get Request Count    hive    GET    /v1/health    ==    77    within=5s
+
+A Keeper
+    Run Keeper    workers    list
+
+A Journal
+    Get Records    hive    process_started
+    Get Request Count    hive    GET    /v1/workers/list    >=    0
