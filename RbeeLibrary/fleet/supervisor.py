@@ -9,8 +9,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -24,13 +22,9 @@ from ..run.interruption import interruptible
 from ..run.json_channel import JsonChannel
 from ..run.platform import has_pidfds, open_standard_streams, portable, require_supported
 from ..run.proctitle import ROOM
+from ..run.socket_folder import socket_folder
 from . import kernel
 from .launch import ProgramSpec, module_command, of_descriptors, private
-
-_PLAIN = "/tmp"
-_LONGEST = 103 if sys.platform == "darwin" else 107
-"""Maximum length of a unix socket's path in bytes."""
-_ROOM_FOR_NAMES = len("/clock.sock")
 
 
 @dataclass(eq=False, repr=False)
@@ -382,26 +376,6 @@ class Supervisor:
         for process in self.alive():
             kernel.kill(process.pid)
         kernel.end_marked(self.address, spare={os.getpid(), self._warden.pid})
-
-
-def socket_folder() -> str:
-    """Creates the folder for the run's sockets: in the folder for temporary files, or in /tmp if that path is too long for a socket.
-
-    Raises:
-        NoRun: neither can be used.
-    """
-    reasons = []
-    for place in (None, _PLAIN):
-        try:
-            folder = tempfile.mkdtemp(prefix="rbee-", dir=place)
-        except OSError as error:
-            reasons.append(str(error))
-            continue
-        if len(os.fsencode(folder)) + _ROOM_FOR_NAMES <= _LONGEST:
-            return folder
-        os.rmdir(folder)
-        reasons.append(f"{folder} is too long for a unix socket, whose path has at most {_LONGEST} bytes")
-    raise NoRun(f"there is no folder for the sockets of a run: {'; '.join(reasons)}. Set TMPDIR to a short path of a folder that can be written to")
 
 
 def await_gone(processes: list[Process], deadline: float) -> list[Process]:

@@ -17,8 +17,7 @@ from running import ROOT, assert_none_left, robot_command, robot_env
 from running import Run as RobotRun
 
 from RbeeLibrary.errors import NoRun
-from RbeeLibrary.fleet import supervisor
-from RbeeLibrary.fleet.supervisor import socket_folder
+from RbeeLibrary.run.socket_folder import socket_folder
 from RbeeLibrary.session.run import Run
 
 SCARCE = ROOT / "tests/data/trials/scarce.robot"
@@ -155,7 +154,7 @@ def test_no_folder_for_the_sockets_at_all_is_explained(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "file" / "below"))
     long = tmp_path / ("x" * 100)
     long.mkdir()
-    monkeypatch.setattr(supervisor, "_PLAIN", str(long))
+    monkeypatch.setattr(sys.modules[socket_folder.__module__], "_PLAIN", str(long))
     with pytest.raises(NoRun) as caught:
         socket_folder()
     assert re.fullmatch(
@@ -201,7 +200,7 @@ def test_run_that_cannot_begin_is_tried_again_in_the_same_folder(tmp_path, monke
     run = Run(lambda: tmp_path / "rbee")
     with monkeypatch.context() as without:
         without.setattr(tempfile, "tempdir", str(tmp_path / "file"))
-        without.setattr(supervisor, "_PLAIN", str(tmp_path / "file"))
+        without.setattr(sys.modules[socket_folder.__module__], "_PLAIN", str(tmp_path / "file"))
         run.warm_up()
         for _ in range(2):
             with pytest.raises(NoRun, match="there is no folder for the sockets of a run"):

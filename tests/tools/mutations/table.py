@@ -376,7 +376,7 @@ MUTATIONS = [
     ),
     Mutation(
         "sockets go to a folder whose path is too long",
-        "fleet/supervisor.py",
+        "run/socket_folder.py",
         "        if len(os.fsencode(folder)) + _ROOM_FOR_NAMES <= _LONGEST:\n",
         "        if folder:\n",
         SCARCITY,
