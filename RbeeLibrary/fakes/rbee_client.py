@@ -187,7 +187,7 @@ class RbeeClient:
         try:
             stream = self._http.open("GET", url, limit=self._limits.hive, headers=self._headers)
         except HttpFailure as error:
-            raise RbeeError("HIVE_ERROR", f"{url} brought no progress: {error}") from error
+            raise RbeeError("HIVE_ERROR", f"{url} sent no progress: {error}") from error
         parser = sse.Parser()
         try:
             if stream.status != 200:
@@ -198,7 +198,7 @@ class RbeeClient:
                         return
                     yield event.json() or {}
             if broken:
-                raise RbeeError(broken, "the progress ended without [DONE]")
+                raise RbeeError(broken, "the progress stream ended without [DONE]")
         except NoAnswer as error:
             if broken:
                 raise RbeeError(broken, f"the progress broke: {error}") from error

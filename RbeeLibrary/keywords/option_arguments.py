@@ -76,7 +76,7 @@ def asserting(expected: Any, description: str) -> Callable[[Callable[..., Any]],
             given = dict(bound.arguments)
             check = Check(*(given.pop(name) for name in ("operator", "expected", "within", "message")))
             if check.operator is not None and "expected" not in bound_names:
-                raise UsageError(f"{check.operator} needs a value to compare with, such as: == ...")
+                raise UsageError(f"{check.operator} needs a value to compare with, such as {check.operator}    3")
             return function(**given, check=check)
 
         keyword.__signature__ = public  # type: ignore[attr-defined]

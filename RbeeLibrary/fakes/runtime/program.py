@@ -57,7 +57,7 @@ class Job:
 
 
 class Program:
-    """A program of a run. Its constructor joins the run; outside a run the program works alone.
+    """A program of a run. The constructor registers the process with the run that the environment names; without one, the program runs standalone.
 
     Args:
         program: its name, for logs, journals and `User-Agent`.
@@ -72,7 +72,7 @@ class Program:
         control: orders of the library; None without a run.
         journal: takes its records.
         client: sends its requests; limits count on the run's clock.
-        prober: sends requests whose limits are real time as well, because they must end while the run's clock stands still.
+        prober: sends requests whose time limits are real time, because they must end while the run's clock stands still.
     """
 
     def __init__(self, program: str, *, port: int = 0, journal: str | None = None, api_key: str | None = None):
@@ -186,7 +186,7 @@ class Program:
 
 
 def exit_now(code: int) -> NoReturn:
-    """Ends the process without waiting for threads that serve."""
+    """Ends the process without waiting for other threads."""
     sys.stdout.flush()
     sys.stderr.flush()
     close_journals()
