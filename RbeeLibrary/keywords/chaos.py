@@ -40,8 +40,9 @@ class ChaosKeywords:
         names of the programs only: the same seed gives the same schedule. After the last step, faults are cleared, frozen programs are resumed, and six minutes
         pass. Then the checks of `Fleet Should Have Behaved` and `Tokens Should Add Up` have to pass, and all responses have to match the contract.
 
-        If they do not, parts of the schedule are run in fresh fleets until no step can be left out or the limit `shrink` is over (delta debugging). The message has the seed and the
-        remaining steps, log.html has them as a test to paste into a .robot file, and the timeline shows their last run.
+        If they do not, parts of the schedule are run in fresh fleets until no step can be left out or the limit `shrink` is over (delta debugging).
+        The message contains the seed and the remaining steps, log.html shows them as a test to paste into a .robot file, and the timeline shows their
+        last run.
 
         Start the fleet with `Start Fleet` in the same test, with a `token_delay`, so that faults can hit streams in the middle. The delay costs no real time.
 

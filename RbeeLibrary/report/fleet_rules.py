@@ -82,7 +82,13 @@ class Exchange:
     @property
     def request_id(self) -> str | None:
         """Request id of the inference, if it is one."""
-        return self.answered.get("request_id") or (self.arrival.get("body") or {}).get("request_id")
+        return self.answered.get("request_id") or self.asked_id
+
+    @property
+    def asked_id(self) -> str | None:
+        """Request id in the body of the request; a body that is no JSON object is a text and has none."""
+        body = self.arrival.get("body")
+        return body.get("request_id") if isinstance(body, dict) else None
 
     def is_for(self, program: str, method: str, path: str) -> bool:
         """Whether this is a request to a program of a kind.
@@ -314,7 +320,7 @@ def _goes_on(history: History, inference: Exchange, cancel: Exchange) -> bool:
 def _retried_too_soon(history: History) -> Iterator[Finding]:
     refused: dict[tuple[int, str], Exchange] = {}
     for exchange in history.inferences():
-        request_id = (exchange.arrival.get("body") or {}).get("request_id")
+        request_id = exchange.asked_id
         if not request_id or not str(exchange.arrival.get("caller")).startswith(_CALLERS):
             continue
         earlier = refused.pop((exchange.pid, request_id), None)

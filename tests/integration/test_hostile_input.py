@@ -158,3 +158,28 @@ def test_line_ends_in_a_path_do_not_make_log_lines():
         _, errors = end(hive)
         assert not any(line.startswith("2026-01-01") for line in errors.splitlines())
         assert "\x1b" not in errors
+
+
+@pytest.mark.parametrize("name", ["X-Correlation-ID", "User-Agent", "Authorization", "Content-Type", "X-Request-Id"])
+def test_header_that_is_no_utf8_is_answered_and_recorded(target, name):
+    port = target[1].ready["port"]
+    request = f"GET /health HTTP/1.1\r\nHost: x\r\n{name}: V".encode() + b"\xe4xel\r\nConnection: close\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(request)
+        answer = b""
+        while piece := connection.recv(65536):
+            answer += piece
+    assert answer.startswith(b"HTTP/1.1 200 "), answer
+
+
+def test_body_that_is_no_json_is_recorded_whole(tmp_path):
+    journal = tmp_path / "w.jsonl"
+    with program("fake-worker", "--port", "0", "--worker-id", "w", "--api-key", "k", "--journal", str(journal)) as worker:
+        port = worker.ready["port"]
+        key = {"Authorization": "Bearer k"}
+        for headers, body, status in ((key, "{not json", 400), (key, "[1]", 400), ({}, '{"prompt":"x"}', 401), (key, json.dumps({"prompt": "x"}), 200)):
+            assert ask(port, "POST", "/v1/inference", body, headers=headers)[0] == status
+        assert ask(port, "POST", "/v1/inference", '{"prompt":"x"}'.encode("utf-16").decode("latin-1"), headers=key)[0] == 400
+    records = [json.loads(line) for line in journal.read_text().splitlines()]
+    bodies = [record["body"] for record in records if record["record"] == "request_in"]
+    assert bodies[:4] == ["{not json", "[1]", '{"prompt":"x"}', {"prompt": "x"}]

@@ -89,6 +89,10 @@ def test_files_are_served_in_parts():
         assert ask_range(port, "bytes=5242870-") == (206, 10, "bytes 5242870-5242879/5242880")
         assert ask_range(port, "bytes=0-9") == (206, 10, "bytes 0-9/5242880")
         assert ask_range(port, "bytes=5242880-") == (416, 0, "bytes */5242880")
+        assert ask_range(port, "bytes=-10") == (206, 10, "bytes 5242870-5242879/5242880")
+        assert ask_range(port, "bytes=-0") == (416, 0, "bytes */5242880")
+        for ignored in ("bytes=10-5", "bytes=-", "lines=1-2"):
+            assert ask_range(port, ignored) == (200, 5242880, None)
         assert ask(port, "GET", "/no/where/resolve/main/x")[0] == 404
         assert ask(port, "GET", f"/{REPOSITORY}/resolve/main/other.gguf")[0] == 404
         assert end(hub)[0] == 0

@@ -18,7 +18,7 @@ from ..runtime.http_app import Reply, Request
 from ..runtime.service import Service
 from .hub_files import HubFile, HubFiles
 
-_RANGE = re.compile(r"bytes=(\d+)-(\d*)$")
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)$")
 _HUGE = 1 << 50
 
 
@@ -57,7 +57,7 @@ class Hub(Service):
         return self.serve(request, org, repo, name)
 
     def serve(self, request: Request, org: str, repo: str, name: str) -> Reply:
-        """GET or HEAD of a file, or of the part that `Range: bytes=N-` or `bytes=N-M` asks for.
+        """GET or HEAD of a file, or of the part that `Range: bytes=N-`, `bytes=N-M` or `bytes=-N` (the last N bytes) asks for.
 
         Args:
             request: the request.
@@ -68,10 +68,10 @@ class Hub(Service):
         file = self._find(request, f"{org}/{repo}", name)
         headers = {**self._headers(file, request), "Content-Type": "application/octet-stream", "Accept-Ranges": "bytes"}
         start, end = 0, file.size
-        byte_range = _RANGE.match(request.headers.get("Range", ""))
+        byte_range = _byte_range(request.headers.get("Range", ""), file.size)
         if byte_range is not None:
-            start, end = int(byte_range[1]), min(file.size, int(byte_range[2]) + 1 if byte_range[2] else file.size)
-            if start >= file.size:
+            start, end = byte_range
+            if start >= end:
                 return Reply(416, None, {**headers, "Content-Range": f"bytes */{file.size}", "Content-Length": "0"})
             headers["Content-Range"] = f"bytes {start}-{end - 1}/{file.size}"
         headers["Content-Length"] = str(self._declared(end - start, request))
@@ -127,6 +127,17 @@ class Hub(Service):
                 return
             yield piece[:left]
             left -= len(piece[:left])
+
+
+def _byte_range(header: str, size: int) -> tuple[int, int] | None:
+    """Start and end of the part that a Range header asks for, in bytes; None for a header that has to be ignored, such as `bytes=10-5`."""
+    found = _RANGE.match(header)
+    if found is None or not (found[1] or found[2]):
+        return None
+    if not found[1]:
+        return max(0, size - int(found[2])), size
+    first, last = int(found[1]), int(found[2]) if found[2] else size
+    return None if last < first else (first, min(size, last + 1))
 
 
 def _commit(repository: str) -> str:

@@ -96,7 +96,7 @@ class HttpApp:
     def _serve(self, route: Route, handler: Handler, parts: dict[str, str], protected: bool) -> Any:
         http_request = bottle.request
         channel = http_request.environ[CHANNEL]
-        headers = {name.title(): value for name, value in http_request.headers.items()}
+        headers = _headers(http_request.environ)
         recorder = RequestRecorder(self._journal, self._clock, self._log, http_request.method, http_request.path, http_request.query_string, headers)
         correlation.set(recorder.correlation_id)
         self._clock.activity.name_job(f"{http_request.method} {http_request.path}")
@@ -145,13 +145,15 @@ class HttpApp:
         return reply
 
     def _result(self, request: Request, handler: Handler, parts: dict[str, str], protected: bool, context: FaultContext) -> Any:
+        received: Any = {}
         try:
+            data = bottle.request.environ["wsgi.input"].read(BODY_LIMIT + 1) if request.method in ("POST", "PATCH", "PUT") else b""
+            received = data.decode("utf-8", "replace") if data else {}
             if protected:
                 self._check_key(request.headers)
-            if bottle.request.method in ("POST", "PATCH", "PUT"):
-                request.body = self._read_body()
+            received = request.body = _object(data)
         finally:
-            request.recorder.arrived(request.body)
+            request.recorder.arrived(received)
         self._faults.at("request", context)
         return handler(request, **parts)
 
@@ -168,20 +170,6 @@ class HttpApp:
         if key and not hmac.compare_digest(headers.get("Authorization", "").encode(), f"Bearer {key}".encode()):
             raise RbeeError("INVALID_API_KEY", "the API key is missing or wrong: send Authorization: Bearer KEY")
 
-    def _read_body(self) -> dict[str, Any]:
-        data = bottle.request.environ["wsgi.input"].read(BODY_LIMIT + 1)
-        if len(data) > BODY_LIMIT:
-            raise RbeeError("INVALID_REQUEST", f"the body is larger than {BODY_LIMIT} bytes", status=413)
-        if not data.strip():
-            return {}
-        try:
-            body = json.loads(data)
-        except (ValueError, RecursionError) as error:
-            raise RbeeError("INVALID_REQUEST", f"the body is not JSON: {printable(str(error))[:200]}") from None
-        if not isinstance(body, dict):
-            raise RbeeError("INVALID_REQUEST", f"the body is a JSON {_json_type(body)}, expected an object")
-        return body
-
     def _error_answer(self, error: bottle.HTTPError) -> bytes:
         path, method = bottle.request.path, bottle.request.method
         if error.status_code == 405:
@@ -190,8 +178,7 @@ class HttpApp:
             answer = RbeeError("NOT_FOUND", f"there is nothing at {path[:200]}")
         else:
             answer = RbeeError("INVALID_REQUEST", f"the request cannot be read: {error.body}", status=error.status_code)
-        headers = {name.title(): value for name, value in bottle.request.headers.items()}
-        recorder = RequestRecorder(self._journal, self._clock, self._log, method, path, bottle.request.query_string, headers)
+        recorder = RequestRecorder(self._journal, self._clock, self._log, method, path, bottle.request.query_string, _headers(bottle.request.environ))
         recorder.arrived({})
         recorder.answered(error.status_code)
         recorder.ended()
@@ -206,6 +193,34 @@ def _is_token(event: bytes) -> bool:
 
 def _status(status: int) -> str | int:
     return f"{status} {_STATUS_TEXTS[status]}" if status in _STATUS_TEXTS else status
+
+
+def _headers(environ: dict[str, Any]) -> dict[str, str]:
+    """Headers of a request, names in title case. Values are UTF-8, or latin-1 where they are not: a client may send any byte."""
+    named = {name[5:]: value for name, value in environ.items() if name.startswith("HTTP_")}
+    named |= {name: environ[name] for name in ("CONTENT_TYPE", "CONTENT_LENGTH") if environ.get(name)}
+    return {name.replace("_", "-").title(): _text(value) for name, value in named.items()}
+
+
+def _text(value: str) -> str:
+    try:
+        return value.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return value
+
+
+def _object(data: bytes) -> dict[str, Any]:
+    if len(data) > BODY_LIMIT:
+        raise RbeeError("INVALID_REQUEST", f"the body is larger than {BODY_LIMIT} bytes", status=413)
+    if not data.strip():
+        return {}
+    try:
+        body = json.loads(data.decode())  # UTF-8 only: json.loads would guess UTF-16 as well
+    except (ValueError, RecursionError) as error:
+        raise RbeeError("INVALID_REQUEST", f"the body is not JSON: {printable(str(error))[:200]}") from None
+    if not isinstance(body, dict):
+        raise RbeeError("INVALID_REQUEST", f"the body is a JSON {_json_type(body)}, expected an object")
+    return body
 
 
 def _json_type(value: Any) -> str:

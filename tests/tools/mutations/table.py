@@ -600,7 +600,7 @@ MUTATIONS = [
         "Port Asked For In The Request Gives Way To The Next Free One",
     ),
     Mutation("wrong key accepted", "fakes/runtime/http_app.py", "        if key and not hmac", "        if False and not hmac", KEYS, "Wrong Key Is Refused"),
-    Mutation("body over the limit taken", "fakes/runtime/http_app.py", "        if len(data) > BODY_LIMIT:", "        if False:", INPUT, "Two Megabytes"),
+    Mutation("body over the limit taken", "fakes/runtime/http_app.py", "    if len(data) > BODY_LIMIT:", "    if False:", INPUT, "Two Megabytes"),
     Mutation(
         "ill-typed field taken",
         "protocol/schema/fields.py",
