@@ -125,6 +125,30 @@ def test_hugging_face_client_downloads_from_it(tmp_path, redirect):
         assert fields_of(Path(path))["llama.vocab_size"] == 32000
 
 
+@pytest.mark.parametrize("redirect", ["off", "on"])
+def test_hugging_face_client_downloads_whole_repositories(tmp_path, redirect):
+    """`snapshot_download`, the lists of files, and the command line of the official client."""
+    with program("fake-hub", "--port", "0", "--redirect", redirect) as hub:
+        url = f"http://127.0.0.1:{hub.ready['port']}"
+        env = {**robot_env(), "HF_ENDPOINT": url, "HF_HOME": str(tmp_path / "home"), "HF_HUB_DISABLE_TELEMETRY": "1"}
+        python = [sys.executable, "-c"]
+        snapshot = "import sys, huggingface_hub as h; print(h.snapshot_download(sys.argv[1], cache_dir=sys.argv[2]))"
+        files = "import sys, huggingface_hub as h; print(h.HfApi().list_repo_files(sys.argv[1]), [f.path for f in h.HfApi().list_repo_tree(sys.argv[1])])"
+        words = [
+            [*python, snapshot, REPOSITORY, str(tmp_path / "cache")],
+            [*python, files, REPOSITORY],
+            [str(Path(sys.executable).with_name("hf")), "download", REPOSITORY, "--local-dir", str(tmp_path / "local")],
+        ]
+        outputs = []
+        for one in words:
+            done = subprocess.run(one, env=env, capture_output=True, text=True, timeout=60)
+            assert done.returncode == 0, done.stderr
+            outputs.append(done.stdout.strip().splitlines()[-1])
+        assert os.path.getsize(Path(outputs[0]) / FILE) == 5 * 1048576
+        assert outputs[1] == f"['{FILE}'] ['{FILE}']"
+        assert os.path.getsize(tmp_path / "local" / FILE) == 5 * 1048576
+
+
 def test_hugging_face_client_is_refused_without_the_token(tmp_path):
     with program("fake-hub", "--port", "0", "--gated", REPOSITORY, env={"RBEE_HUB_TOKEN": "hf_right"}) as hub:
         env = {**robot_env(), "HF_ENDPOINT": f"http://127.0.0.1:{hub.ready['port']}", "HF_HOME": str(tmp_path / "home"), "HF_TOKEN": "hf_wrong"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import re
 import socket
 from collections.abc import Iterator
@@ -31,6 +32,7 @@ class Hub(Service):
         super().__init__("fake-hub", options, listener, "hub")
         self.route("GET", "/health", self.health)
         self.route("GET", "/api/models/{org}/{repo}", self.model)
+        self.route("GET", "/api/models/{org}/{repo}/tree/{revision}", self.tree)
         for method in ("GET", "HEAD"):
             self.route(method, "/{org}/{repo}/resolve/{revision}/{name}", self.resolve)
             self.route(method, "/cdn/{org}/{repo}/{name}", self.serve)
@@ -48,6 +50,15 @@ class Hub(Service):
         """GET /api/models/<org>/<repo>: the files of a repository."""
         files = self._files_of(request, f"{org}/{repo}")
         return Reply(200, {"id": f"{org}/{repo}", "sha": _commit(f"{org}/{repo}"), "siblings": [self._sibling(file, request) for file in files]})
+
+    def tree(self, request: Request, org: str, repo: str, revision: str) -> Reply:
+        """GET /api/models/<org>/<repo>/tree/<revision>: an array of files, which clients use that download whole repositories."""
+        entries = []
+        for file in self._files_of(request, f"{org}/{repo}"):
+            size = self._declared(file.size, request)
+            lfs = {"lfs": {"oid": file.sha256, "size": size, "pointerSize": 135}} if file.sha256 else {}
+            entries.append({"type": "file", "oid": _commit(file.name), "size": size, "path": file.name, **lfs})
+        return Reply(200, json.dumps(entries).encode())
 
     def resolve(self, request: Request, org: str, repo: str, revision: str, name: str) -> Reply:
         """GET or HEAD /<org>/<repo>/resolve/<revision>/<file>."""

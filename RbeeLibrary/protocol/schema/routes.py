@@ -295,6 +295,7 @@ HUB = (
         errors=_HUB_ERRORS,
         aliases=("/api/models/{org}/{repo}/revision/{revision}",),
     ),
+    Route("GET", "/api/models/{org}/{repo}/tree/{revision}", "Lists the files of a repository as a tree.", "9.2", {200: DOCUMENT}, errors=_HUB_ERRORS),
     *(
         route
         for method in ("GET", "HEAD")
