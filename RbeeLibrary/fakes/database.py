@@ -9,6 +9,8 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from ..run.platform import expand_home
+
 _BUSY_LIMIT = 5.0
 _CORRUPT = ("file is not a database", "malformed", "file is encrypted", "disk image", "no such table", "no such column")
 
@@ -27,7 +29,7 @@ class Database:
     """
 
     def __init__(self, path: str, schema: str, on_recovered: Callable[[str], None] | None = None):
-        self.path = os.path.expanduser(path)
+        self.path = expand_home(path)
         self._schema = schema
         self._on_recovered = on_recovered
         self._recovery = threading.Lock()

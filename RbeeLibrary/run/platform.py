@@ -44,6 +44,18 @@ def open_standard_streams() -> None:
     sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", errors="replace", closefd=False)
 
 
+def expand_home(path: str) -> str:
+    """The path, with a leading `~` replaced by the home folder.
+
+    Raises:
+        FileNotFoundError: there is none: HOME is not set, and the user has no entry in the user database.
+    """
+    expanded = os.path.expanduser(path)
+    if expanded.startswith("~"):
+        raise FileNotFoundError(f"{path} cannot be used, because this user has no home folder: set HOME, or give a path without ~")
+    return expanded
+
+
 def require_supported() -> None:
     """Raises RuntimeError on an operating system that RbeeLibrary does not run on."""
     if os.name != "posix":

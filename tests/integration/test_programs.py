@@ -215,3 +215,25 @@ def test_fake_imports_neither_robot_framework_nor_requests():
 
 def test_nothing_is_left():
     assert await_none_left(time.time() - 120) == []
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"]])
+def test_keeper_says_that_its_output_cannot_be_written(words, tmp_path):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "RbeeLibrary.fakes.keeper", *words],
+            env=robot_env({"HOME": str(tmp_path)}),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=LIMIT,
+        )
+    assert (done.returncode, done.stderr) == (1, "rbee-keeper: standard output cannot be written: No space left on device\n")
+
+
+def test_user_without_a_home_folder_gets_no_folder_called_tilde(tmp_path):
+    without = "import os, pwd, sys; os.environ.pop('HOME'); pwd.getpwuid = lambda uid: {}[uid]; from RbeeLibrary.fakes.queen.queen import main; main()"
+    done = subprocess.run([sys.executable, "-c", without, "--port", "0"], env=robot_env(), cwd=tmp_path, capture_output=True, text=True, timeout=LIMIT)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].endswith("this user has no home folder: set HOME, or give a path without ~")
+    assert list(tmp_path.iterdir()) == []

@@ -11,6 +11,7 @@ from ...protocol.model_reference import NO_MODEL, check_model_reference
 from ...protocol.program_options import HiveOptions
 from ...protocol.schema.messages import SpawnRequest
 from ...protocol.units import MEBIBYTE
+from ...run.platform import expand_home
 from ..runtime.http_app import Reply, Request
 from ..runtime.service import Service
 from .catalog import Catalog, CatalogRow
@@ -36,7 +37,7 @@ class Models:
         self._options = options
         self._downloads = Downloads(hive.clock, options.progress_keep)
         self._downloader = Downloader(hive.client, hive.clock, hive.journal, options)
-        self._folder = os.path.expanduser(options.models_dir)
+        self._folder = expand_home(options.models_dir)
         self._catalog: Catalog | None = None
         if options.file_size_limit:
             resource.setrlimit(resource.RLIMIT_FSIZE, (options.file_size_limit, resource.RLIM_INFINITY))

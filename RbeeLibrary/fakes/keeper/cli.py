@@ -127,7 +127,7 @@ def main(argv: list[str] | None = None, listener: socket.socket | None = None) -
     words = [*shlex.split(os.environ.get("RBEE_KEEPER_ARGS", "")), *given]
     env = {name: value for name, value in os.environ.items() if not name.endswith("KEEPER_ARGS")}
     if words[:1] == ["--version"]:
-        print(f"{PROGRAM} {VERSION}")
+        Console().say(f"{PROGRAM} {VERSION}")
         return 0
     command, rest = _command(words)
     if command is None:
@@ -183,13 +183,12 @@ def _print_usage(words: Sequence[str]) -> int:
     wants_help = not words or any(word in ("-h", "--help") for word in words)
     group = next((word for word in words if not word.startswith("-")), "")
     shown = [command for command in COMMANDS if command.words.split()[0] == group] or list(COMMANDS)
-    out = sys.stdout if wants_help else sys.stderr
+    lines = [f"usage: {PROGRAM} COMMAND [flags]", "", "commands:", *(f"  {command.words:18} {command.help}" for command in shown)]
+    lines += ["", f"{PROGRAM} COMMAND --help shows the flags of a command."]
     if not wants_help:
-        print(f"{PROGRAM}: there is no command {' '.join(word for word in words if not word.startswith('-'))[:60]!r}", file=out)
-    print(f"usage: {PROGRAM} COMMAND [flags]\n\ncommands:", file=out)
-    for command in shown:
-        print(f"  {command.words:18} {command.help}", file=out)
-    print(f"\n{PROGRAM} COMMAND --help shows the flags of a command.", file=out)
+        lines.insert(0, f"{PROGRAM}: there is no command {' '.join(word for word in words if not word.startswith('-'))[:60]!r}")
+    console = Console()
+    (console.say if wants_help else console.report)("\n".join(lines))
     return 0 if wants_help and words else _USAGE
 
 

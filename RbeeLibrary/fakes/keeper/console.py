@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import sys
 import threading
-from typing import Any
+from typing import Any, NoReturn
 
 from ..runtime.formatting import printable
 
@@ -76,9 +76,16 @@ class Console:
             while data:
                 try:
                     data = data[os.write(fd, data) :]
-                except BrokenPipeError:
-                    sys.stderr.close()
-                    os._exit(1)
+                except OSError as error:  # a reader that has left, a full disk
+                    _leave_unwritten(fd, error)
+
+
+def _leave_unwritten(fd: int, error: OSError) -> NoReturn:
+    """Ends this process, whose output cannot be written, with exit code 1; says why on standard error, unless the reader has only left."""
+    if fd == 1 and not isinstance(error, BrokenPipeError):
+        with contextlib.suppress(OSError):
+            os.write(2, f"rbee-keeper: standard output cannot be written: {error.strerror}\n".encode())
+    os._exit(1)
 
 
 def _megabytes(event: dict[str, Any]) -> str:

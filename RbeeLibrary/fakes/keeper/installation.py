@@ -15,6 +15,7 @@ from ...errors import BadConfig
 from ...protocol.keeper_options import InstallOptions
 from ...run import environment
 from ...run.exit_status import ExitStatus
+from ...run.platform import expand_home
 from .console import Console
 
 PROGRAMS = ("rbee-keeper", "rbee-hive", "llm-worker-rbee")
@@ -46,7 +47,7 @@ class Places:
     @classmethod
     def of_user(cls) -> Places:
         """Paths of a user, below the home folder."""
-        home = Path.home()
+        home = Path(expand_home("~"))
         return cls(home / ".local/bin", home / ".config/rbee/config.toml", home / ".local/share/rbee/models", home / ".rbee/models.db")
 
     @classmethod
