@@ -28,7 +28,19 @@ WORKER_HOST = "RBEE_WORKER_HOST"
 OF_ONE_PROCESS = (FORKED, READY_FD, LISTEN_FD, NAME)
 """Variables that describe one process and must not reach its children."""
 
+_PROXIES = ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
 
 def for_children() -> dict[str, str]:
     """Environment for child processes: without the variables that describe this process only."""
     return {name: value for name, value in os.environ.items() if name not in OF_ONE_PROCESS}
+
+
+def reach_loopback_directly() -> None:
+    """Adds the loopback addresses to NO_PROXY if a proxy is set: HTTP clients of this process would ask the proxy for the programs of the run."""
+    if not any(os.environ.get(name) for name in _PROXIES):
+        return
+    for name in ("no_proxy", "NO_PROXY"):
+        hosts = [host for host in os.environ.get(name, "").split(",") if host]
+        os.environ[name] = ",".join([*hosts, *(host for host in _LOOPBACK if host not in hosts)])

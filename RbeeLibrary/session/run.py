@@ -75,6 +75,7 @@ class Run:
         if self._supervisor is None:
             if self._claimed is None:  # else a run that could not begin is tried again
                 self._claimed = ArtifactFolder(self._artifacts())
+            environment.reach_loopback_directly()
             self._supervisor = Supervisor(PRELOAD, str(self._claimed.path), program_environment())
             try:
                 self._coordinator = Coordinator(self._supervisor.folder, self.real_clock.activity, _look, self._supervisor.signals_to, self.note)

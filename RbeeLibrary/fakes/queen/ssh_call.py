@@ -107,7 +107,7 @@ class Ssh:
         yield result
 
     def _argv(self, node: dict[str, Any], command: str | None) -> list[str]:
-        key = ["-i", node["ssh_key_path"]] if node.get("ssh_key_path") else []
+        key = _key_words(node["ssh_key_path"]) if node.get("ssh_key_path") else []
         options = [f"ConnectTimeout={self._options.ssh_connect_timeout:g}", "BatchMode=yes", "StrictHostKeyChecking=no"]
         words = [word for option in options for word in ("-o", option)]
         target = f"{node['ssh_user']}@{node['ssh_host']}"
@@ -128,3 +128,11 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
     # The whole group: a child that survives would keep the output pipe open.
     with contextlib.suppress(OSError):
         os.killpg(process.pid, signal.SIGKILL)
+
+
+def _key_words(path: str) -> list[str]:
+    """Words that name the key. ssh expands `%` in `-i`, but looks for the file before that: such a path has to be an option with `%%`."""
+    if "%" not in path:
+        return ["-i", path]
+    quoted = path.replace("%", "%%").replace("\\", "\\\\").replace('"', '\\"')
+    return ["-o", f'IdentityFile="{quoted}"']

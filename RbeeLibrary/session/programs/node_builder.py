@@ -129,7 +129,8 @@ class NodeBuilder:
         node_environment = self._nodes.folder / f"{node.name}-environment.json"  # keys may be in it: it goes with the run
         write_private(node_environment, json.dumps(env))
         config = home / "ssh_config"
-        write_private(config, _CONFIG.format(host=node.host, known_hosts=str(home / "known_hosts").replace("%", "%%")))
+        known_hosts = str(home / "known_hosts").replace("%", "%%").replace("\\", "\\\\").replace('"', '\\"')
+        write_private(config, _CONFIG.format(host=node.host, known_hosts=known_hosts))
         words = ["--port", "{port}", "--authorized-keys", str(allowed), "--env", str(node_environment)]
         daemon = self._launcher.begin_helper(f"{node.name}-sshd", "sshd", "RbeeLibrary.fakes.ssh.sshd", words, deadline)
         return [program, "-F", str(config)], daemon.port

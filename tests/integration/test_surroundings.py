@@ -1,0 +1,49 @@
+"""What the developer's machine brings along does not change what the suites do: a proxy, keys, a module in the working directory, closed streams."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+from running import ROOT, robot, robot_command, robot_env
+
+SUITES = [str(ROOT / "suites/quickstart.robot"), str(ROOT / "suites/contract")]
+PROXY = "http://127.0.0.1:9"
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        {"http_proxy": PROXY, "HTTP_PROXY": PROXY, "no_proxy": "example.org"},
+        {"LLORCH_API_TOKEN": "x", "RBEE_API_KEY": "x"},
+        {"RBEE_WORKER_ARGS": "--token-delay 1h", "RBEE_HIVE_ARGS": "--slots 9", "RBEE_QUEEN_ARGS": "--no-such-option"},
+    ],
+    ids=["proxy", "keys", "options"],
+)
+def test_variables_of_the_shell_do_not_reach_the_fakes(tmp_path, env):
+    run = robot(tmp_path, *SUITES, env=env)
+    assert {name: test.message for name, test in run.tests().items() if test.status == "FAIL"} == {}
+    assert run.rc == 0, run.output
+
+
+def test_module_in_the_working_directory_replaces_no_module_of_the_fakes(tmp_path):
+    (tmp_path / "queue.py").write_text("raise SystemExit('the wrong queue')\n")
+    suite = tmp_path / "s.robot"
+    suite.write_text("*** Settings ***\nLibrary    RbeeLibrary\n\n*** Test Cases ***\nA\n    Start Fleet    workers=1\n    Run Keeper    workers    list\n")
+    words = ["import sys; sys.path[:] = [p for p in sys.path if p not in ('', sys.argv[1])]; import robot; robot.run_cli(sys.argv[2:])"]
+    command = [robot_command(tmp_path)[0], "-c", *words, str(tmp_path), "--outputdir", str(tmp_path / "out"), str(suite)]
+    done = subprocess.run(command, cwd=tmp_path, env=robot_env(), capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_closed_standard_streams_are_no_obstacle(tmp_path):
+    words = " ".join(f"'{word}'" for word in robot_command(tmp_path, SUITES[0]))
+    done = subprocess.run(["sh", "-c", f"exec {words} <&- >&- 2>&-"], cwd=tmp_path, env=robot_env(), timeout=120)
+    assert done.returncode == 0
+
+
+def test_special_characters_in_the_output_folder(tmp_path):
+    folder = tmp_path / 'a%2Fb "c"'
+    folder.mkdir()
+    run = robot(folder, *SUITES, str(ROOT / "suites/nodes"))
+    assert {name: test.message for name, test in run.tests().items() if test.status == "FAIL"} == {}
