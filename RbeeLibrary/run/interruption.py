@@ -1,4 +1,6 @@
-"""Interruptions of a keyword by a signal: its timeout, Ctrl+C. They are raised where the keyword waits, and nowhere else.
+"""Signals that interrupt a keyword: its timeout, Ctrl+C. They are postponed to the next wait of the keyword, or to its end.
+
+Only a second SIGINT or SIGTERM, sent while the first is still postponed, acts at once.
 
 Robot Framework interrupts a keyword with an exception from a signal handler, between any two instructions. Code that has just taken something, and has not
 yet reached the `try` that gives it back, would keep it for the rest of the run.
@@ -43,7 +45,7 @@ class _Postponed:
 
     @contextmanager
     def wait(self) -> Iterator[None]:
-        """Within the block, a signal interrupts. Only the first one does: what follows is clean-up."""
+        """A block in which a signal interrupts the keyword. After the first interruption, signals wait for the end of the keyword, which is cleaning up."""
         if self._interrupted:
             yield
             return
@@ -81,7 +83,7 @@ def interruptible() -> AbstractContextManager[None]:
 
 
 def interrupted_in_waits(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, which signals interrupt only in its `interruptible` blocks and at its end."""
+    """Wraps a function: signals interrupt it only in its `interruptible` blocks and at its end."""
 
     @functools.wraps(function)
     def call(*positional: Any, **named: Any) -> Any:

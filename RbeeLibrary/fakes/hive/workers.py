@@ -26,7 +26,7 @@ from .worker_row import WorkerRow, can_bind, port_range
 
 _WORKER = "RbeeLibrary.fakes.worker"
 _WORKER_ARGS = "RBEE_WORKER_ARGS"
-"""Variable with options for every worker. The hive moves them from its environment into argv, the only way in which options reach a worker."""
+"""Variable with options for every fake worker. The hive removes it from its environment and puts its words into the argv of each worker."""
 _PORT_TRIES = 3
 _LOOPBACK = "127.0.0.1"
 _ANY = ("0.0.0.0", "::")
@@ -75,7 +75,7 @@ class Workers:
         return row
 
     def give_argv(self, worker_id: str, argv: list[str]) -> None:
-        """Sets additional words of the command line for the next worker with this id; only orders of the library do that."""
+        """Sets additional words of the command line for the next worker with this id; called only by an order of the library."""
         self._words_of[worker_id] = argv
 
     def put_in_order(self, worker_ids: list[str]) -> None:
@@ -282,7 +282,7 @@ class Workers:
     # --- ending (16) ---
 
     def await_starts(self, deadline: float) -> list[WorkerRow]:
-        """Waits until the processes of all workers exist, at most until `deadline` of the run's clock; returns the workers that have one."""
+        """Waits until each start under way has a process or has failed, at most until `deadline` of the run's clock; returns the workers with a process."""
         for row in self.rows():
             self._hive.clock.wait(row.started, deadline, "starts")
         return [row for row in self.rows() if row.child is not None]
@@ -367,7 +367,7 @@ def _not_started(row: WorkerRow, reason: str) -> RbeeError:
 
 
 def _port_in(ready_line: str) -> int | None:
-    """The port in a ready line, or None; only the program itself knows it if it bound port 0."""
+    """The port that a worker names in its ready line, or None. With port 0, only the worker knows which one it got."""
     try:
         port = json.loads(ready_line).get("port")
     except (ValueError, AttributeError):
