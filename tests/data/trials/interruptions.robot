@@ -17,7 +17,7 @@ Interrupted Keywords Give Back What They Hold
     A Step Of The Clock
     A Stream
     ${held} =    Held By This Process
-    FOR    ${number}    IN RANGE    ${COUNT}
+    FOR    ${_}    IN RANGE    ${COUNT}
         ${keyword} =    Random Keyword
         ${limit} =    Random Limit
         TRY
@@ -34,43 +34,54 @@ Interrupted Keywords Give Back What They Hold
 
 *** Keywords ***
 Interrupt
+    [Documentation]    Runs a keyword under a time limit.
     [Arguments]    ${limit}    ${keyword}
     [Timeout]    ${limit}
     Run Keyword    ${keyword}
 
 A Hive
+    [Documentation]    A start and a stop.
     Start Hive    extra    queen=None
     Stop    extra
 
 A Worker
+    [Documentation]    A start and a kill.
     Start Worker    other    hive=None
     Kill    other
 
 A Fleet
+    [Documentation]    A start of many and their cascade.
     Start Fleet    prefix=second-
     Stop    second-queen
 
 A Request
+    [Documentation]    Two requests that are answered.
     Get Worker Count    hive    ==    1
     Get State    worker-1    ==    idle
 
 A Request Without An Answer
+    [Documentation]    A request that hangs.
     Inject Fault    hive    no answer    times=1
     Get Worker Count    hive
 
 A Stream
+    [Documentation]    An inference to its end.
     ${answer} =    Submit Inference    hello    to=worker-1    max_tokens=20
     Wait Until Inference Ends    ${answer}
 
 A Step Of The Clock
+    [Documentation]    A move of the clock.
     Advance Time    5s
 
 A Wait
+    [Documentation]    A check that never fits.
     Get Request Count    hive    GET    /v1/health    ==    77    within=5s
 
 A Keeper
+    [Documentation]    A command of the keeper.
     Run Keeper    workers    list
 
 A Journal
+    [Documentation]    Reads of journals.
     Get Records    hive    process_started
     Get Request Count    hive    GET    /v1/workers/list    >=    0

@@ -1,5 +1,6 @@
 *** Settings ***
-Documentation       Fleets where something is short: room on the disk, a folder, descriptors. `test_resource_exhaustion.py` takes it away.
+Documentation       Fleets where something is short: room on the disk, a folder, descriptors.
+...                 `test_resource_exhaustion.py` takes it away.
 
 Library             OperatingSystem
 Resource            ../../../resources/rbee.resource

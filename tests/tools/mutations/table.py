@@ -935,7 +935,7 @@ MUTATIONS = [
     Mutation(
         "ssh key not passed",
         "fakes/queen/ssh_call.py",
-        '["-i", node["ssh_key_path"]] if node.get("ssh_key_path") else []',
+        '_key_words(node["ssh_key_path"]) if node.get("ssh_key_path") else []',
         "[]",
         REGISTRATION,
         "Registering A Reachable Node Stores It",
