@@ -19,10 +19,10 @@ Cut
 
 Corrupt
     [Documentation]    The checksum is wrong, and the file is downloaded again from its first byte.
-    Set Time Rate    10
     ${fault} =    Inject Fault    hub    corrupt    path=${FILE_PATH}    times=1
     ${download} =    Begin Download
     ${retry} =    Wait For Event    ${download}    stage=retrying
+    Set Time Rate    10
     Should Contain    ${retry}[error]    checksum is wrong
     Download Should Complete    ${download}
     Get Fault Hits    ${fault}    ==    1

@@ -23,7 +23,7 @@ Exit While Starting
 
 Exit Within The First Moments
     [Documentation]    The worker dies after the spawn was answered.
-    ${fault} =    Inject Fault    worker-1    exit    delay=50ms
+    ${fault} =    Inject Fault    worker-1    exit    delay=500ms
     Start Worker    until=idle
     Get Exit Code    worker-1    ==    1
     Get Worker Count    hive    ==    0
