@@ -116,7 +116,7 @@ class Break(StreamFault):
 class Reset(StreamFault):
     """Resets the connection in the middle of the body."""
 
-    name, help = "reset", "the connection ends with a RST when what was sent has arrived"
+    name, help = "reset", "the connection is reset once everything sent so far has arrived"
     chaos = ChaosUse("worker", ("after_tokens",))
     cuts_stream = True
 
@@ -128,7 +128,7 @@ class Reset(StreamFault):
 class CutLine(StreamFault):
     """Resets the connection after an exact number of bytes."""
 
-    name, help = "cut", "the connection ends with a RST when exactly `after_bytes` bytes of the answer have arrived"
+    name, help = "cut", "the connection is reset once exactly `after_bytes` bytes of the answer have arrived"
 
     def instead(self, token: bytes, rest: Iterator[bytes], context: FaultContext) -> Iterator[bytes]:
         context.reset()
@@ -138,7 +138,7 @@ class CutLine(StreamFault):
 class Corrupt(Fault):
     """Changes one byte of the stream."""
 
-    name, point, help = "corrupt", "stream", "one byte of the answer is another one: the byte at `after_bytes`, or the first"
+    name, point, help = "corrupt", "stream", "one byte of the answer is changed: the byte at `after_bytes`, or the first"
     states = _WHILE_STREAMING
 
     def events(self, events: Iterator[bytes], context: FaultContext) -> Iterator[bytes]:
@@ -166,7 +166,7 @@ class HalfEvent(StreamFault):
 class HalfCharacter(StreamFault):
     """Ends the connection inside a UTF-8 character."""
 
-    name, help = "half-character", "the connection ends inside a UTF-8 character, which the fault brings along"
+    name, help = "half-character", "the connection ends inside a UTF-8 character that the fault inserts"
 
     def instead(self, token: bytes, rest: Iterator[bytes], context: FaultContext) -> Iterator[bytes]:
         yield b'data: {"t":"' + "🐝".encode()[:2]
@@ -242,7 +242,7 @@ class DoubleEnd(EventAfterEnd):
 class MendStream(Fault):
     """Ends a broken stream with an end marker, as if it were complete."""
 
-    name, point, help = "mend-stream", "stream", "a stream that breaks off, such as a worker's at the queen, is ended with an end marker as if it were whole"
+    name, point, help = "mend-stream", "stream", "the queen adds an end marker to a stream that broke off, as if it were whole"
     roles = ("queen",)
     states = _WHILE_STREAMING
 
