@@ -12,6 +12,7 @@ from ..clock.clock import Event
 from ..errors import HttpFailure
 from ..net.counted_socket import CountedSocket
 from ..net.http_client import reason
+from ..protocol.forms import host_and_port
 from ..protocol.program_options import RelayOptions
 from ..protocol.units import ByteSize
 from ..run.tcp_ports import closed
@@ -27,10 +28,7 @@ class Relay(Service):
 
     def __init__(self, options: RelayOptions, listener: socket.socket | None):
         self.options: RelayOptions = options
-        host, _, port = options.to.removeprefix("http://").rpartition(":")
-        if not host or not port.isdigit():
-            raise ValueError(f"--to {options.to}: expected HOST:PORT, such as 127.0.0.1:8001")
-        self.target = (host, int(port))
+        self.target = host_and_port(options.to)
         self.rate = int(options.rate)
         self.flows = Event()
         self.flows.set()

@@ -14,8 +14,7 @@ import typing
 from collections.abc import Mapping
 from typing import Any, Literal, TypeVar
 
-from .forms import FORMS as FORMS
-from .forms import split_durations as split_durations
+from .forms import FORMS
 from .units import Duration
 
 Options = TypeVar("Options")

@@ -15,6 +15,7 @@ from ...clock.clock import Event
 from ...errors import HttpFailure
 from ...fleet.children import Spawner
 from ...protocol.error_codes import RbeeError
+from ...protocol.forms import host_and_port
 from ...protocol.program_options import HiveOptions
 from ...protocol.schema.fields import read
 from ...protocol.schema.messages import DownloadRequest, HiveHeartbeat, HiveReadyCallback, ShutdownRequest, SpawnRequest
@@ -28,7 +29,7 @@ from ..runtime.program import exit_now
 from ..runtime.service import Service
 from .models import Models
 from .queen_line import QueenLine
-from .worker_row import WorkerRow, port_range
+from .worker_row import WorkerRow
 from .workers import Workers
 
 _FINEST = 1e-6
@@ -40,12 +41,7 @@ class Hive(Service):
 
     def __init__(self, options: HiveOptions, listener: socket.socket | None):
         if options.addr:
-            host, _, port = options.addr.rpartition(":")
-            if not host or not port.isdigit():
-                raise ValueError(f"--addr {options.addr}: expected HOST:PORT")
-            options.host, options.port = host, int(port)
-        if options.worker_ports != "0":
-            port_range(options.worker_ports)
+            options.host, options.port = host_and_port(options.addr)
         self.options: HiveOptions = options
         # Created before any thread starts, because it forks the workers. Outside a run, each worker is started in an interpreter of its own.
         spawner = Spawner("fake-hive") if os.environ.get(environment.FORKED) and not portable() else None

@@ -57,21 +57,6 @@ class WorkerRow:
         }
 
 
-def port_range(text: str) -> tuple[int, int]:
-    """Reads a range of ports `A-B`, or a single port.
-
-    Raises:
-        ValueError: the text is not a range.
-    """
-    low, dash, high = text.partition("-")
-    if not low.isdigit() or (dash and not high.isdigit()):
-        raise ValueError(f"--worker-ports {text}: expected A-B, such as 8001-8099, or 0")
-    first, last = int(low), int(high or low)
-    if first > last or last > 65535:
-        raise ValueError(f"--worker-ports {text}: expected A-B with A <= B <= 65535")
-    return first, last
-
-
 def can_bind(host: str, port: int) -> bool:
     """Whether a port can be bound at this moment."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:

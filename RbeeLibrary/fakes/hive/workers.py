@@ -14,6 +14,7 @@ from ...errors import HttpFailure, SpawnFailed
 from ...fleet.children import Child, Reaper, Spawner, start_executed
 from ...fleet.launch import ProgramSpec, of_descriptors
 from ...protocol.error_codes import RbeeError
+from ...protocol.forms import port_range
 from ...protocol.model_reference import NO_MODEL
 from ...protocol.options import MASK, to_argv
 from ...protocol.program_options import HiveOptions
@@ -22,7 +23,7 @@ from ...run import environment
 from ...run.tcp_ports import PortTaken
 from ..runtime.formatting import iso_time
 from ..runtime.service import Service
-from .worker_row import WorkerRow, can_bind, port_range
+from .worker_row import WorkerRow, can_bind
 
 _WORKER = "RbeeLibrary.fakes.worker"
 _WORKER_ARGS = "RBEE_WORKER_ARGS"

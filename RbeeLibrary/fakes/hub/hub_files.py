@@ -6,9 +6,9 @@ import hashlib
 import threading
 from collections.abc import Iterator
 
+from ...protocol.forms import hub_file
 from ...protocol.gguf import write_header
 from ...protocol.program_options import HubOptions
-from ...protocol.units import ByteSize
 
 BLOCK = 65536
 _STAMP = 16
@@ -77,12 +77,8 @@ class HubFiles:
         header = write_header(vocab_size=options.vocab_size, eos_token_id=options.eos_token_id, quantization=options.quantization)
         self._files: dict[str, dict[str, HubFile]] = {}
         for text in options.file or [default]:
-            path, _, size = text.rpartition("=")
-            parts = path.split("/")
-            if len(parts) != 3 or not all(parts):
-                raise ValueError(f"--file {text}: expected ORG/REPO/NAME=SIZE, such as {default}")
-            repository = "/".join(parts[:2])
-            self._files.setdefault(repository, {})[parts[2]] = HubFile(repository, parts[2], int(ByteSize.parse(size)), header)
+            repository, name, size = hub_file(text)
+            self._files.setdefault(repository, {})[name] = HubFile(repository, name, size, header)
 
     def of(self, repository: str) -> list[HubFile] | None:
         """The files of a repository in alphabetical order; None if there is no such repository."""

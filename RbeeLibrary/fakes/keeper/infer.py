@@ -12,8 +12,9 @@ from ...errors import HttpFailure, NoAnswer
 from ...net.http_client import Stream
 from ...protocol import sse
 from ...protocol.error_codes import RbeeError
+from ...protocol.forms import split_durations
 from ...protocol.keeper_options import InferOptions
-from ...protocol.options import VERSION, split_durations
+from ...protocol.options import VERSION
 from ..rbee_client import FoundWorker, Limits, RbeeClient, Wanted, checked_object
 from ..runtime.program import Program
 from ..runtime.retry import attempts, doubling

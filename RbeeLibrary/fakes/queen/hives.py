@@ -11,6 +11,7 @@ from typing import Any
 from ...clock.clock import Event
 from ...errors import HttpFailure, NotConnected
 from ...protocol.error_codes import RbeeError
+from ...protocol.forms import node_url
 from ...protocol.program_options import QueenOptions
 from ..runtime.service import Service
 from .node_registry import NodeRegistry
@@ -45,18 +46,8 @@ class HiveUrls:
     """
 
     def __init__(self, options: QueenOptions):
-        self.known = _urls("--hive-url", options.hive_url)
-        self.placed = _urls("--node-url", options.node_url)
-
-
-def _urls(flag: str, texts: list[str]) -> dict[str, str]:
-    urls = {}
-    for text in texts:
-        node, equals, url = text.partition("=")
-        if not node or not equals or not url.startswith("http"):
-            raise ValueError(f"{flag} {text}: expected NODE=URL, such as workstation=http://127.0.0.1:9200")
-        urls[node] = url.rstrip("/")
-    return urls
+        self.known = dict(map(node_url, options.hive_url))
+        self.placed = dict(map(node_url, options.node_url))
 
 
 class Hives:

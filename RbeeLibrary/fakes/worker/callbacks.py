@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...errors import HttpFailure
-from ...protocol.options import split_durations
+from ...protocol.forms import split_durations
 from ...protocol.program_options import WorkerOptions
 from ...protocol.schema.fields import as_dict
 from ...protocol.schema.messages import ReadyCallback

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 
+from ...protocol.forms import numbers
 from ...protocol.gguf import Model
 from ...protocol.program_options import WorkerOptions
 from ...protocol.schema.messages import InferenceRequest
@@ -30,10 +31,7 @@ class ScriptedAnswers:
             self._scripted += list(table.items())
         if options.answer is not None:
             self._scripted.append((None, options.answer))
-        try:
-            self._ids = [int(word) for word in (options.token_ids or "").split(",") if word.strip()]
-        except ValueError:
-            raise ValueError(f"--token-ids {options.token_ids}: expected numbers such as 5,17,2,9") from None
+        self._ids = numbers(options.token_ids or "")
 
     def put_first(self, prompt: str | None, text: str) -> None:
         """Scripts the answer to a prompt or pattern, or to every prompt (None); it takes precedence over earlier ones."""

@@ -30,9 +30,10 @@ def end_test(session: Session) -> ScopeEnd:
     """Ends the faults, inferences and processes of a test, by the policies in force."""
     settings = session.settings.now
     problems, warnings, notes, unproven = [], [], [], ""
-    for fault in session.faults.never_started():
+    astray = session.faults.never_started()
+    for fault in astray:
         problems.append(f"{fault} was armed for a program that was never started; started were {', '.join(session.programs.names()) or 'none'}")
-    unused = [fault for fault in session.faults.end() if f"{fault} was armed" not in "".join(problems)]
+    unused = [fault for fault in session.faults.end() if fault not in astray]
     if unused and settings.on_unused_fault is not OnUnusedFault.IGNORE:
         text = f"never hit: {', '.join(map(str, unused))}; the test proved nothing about it"
         if settings.on_unused_fault is OnUnusedFault.FAIL:
