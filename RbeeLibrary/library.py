@@ -169,6 +169,7 @@ class RbeeLibrary:
     def end_suite(self, data: Any, result: Any) -> None:
         """Stops the programs that the suite started."""
         self._listener.guarded("end of a suite", lambda: self._listener.end_suite(result, self._artifact_folder()))
+        self._listener.report_own_failures(None)
 
     def close(self) -> None:
         """Ends all programs; called at the very end of the run, also after a second Ctrl+C."""

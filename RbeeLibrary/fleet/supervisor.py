@@ -148,11 +148,12 @@ class Supervisor:
                 raise StartFailed(str(reply["error"]))
             return self._processes[reply["pid"]]
 
-    def abandon_starts(self) -> None:
-        """Ends the processes of all requested starts that nobody waits for any more, as soon as they exist."""
+    def settle_starts(self, limit: float) -> None:
+        """Waits until the processes of all requested starts exist, at most `limit` seconds; those that come later are killed at once."""
         with self._changed:
+            self._wait_for(lambda: not self._starting or self._over, limit)
+            self._abandoned.update(self._starting)
             for ticket in self._starting:
-                self._abandoned.add(ticket)
                 self._replies.pop(ticket, None)
 
     def await_ready(self, process: Process, deadline: float) -> None:
@@ -184,6 +185,11 @@ class Supervisor:
             return process
 
     # --- queries ---
+
+    @property
+    def is_own(self) -> bool:
+        """Whether this process has begun the run; a child that somebody forked has no say in it."""
+        return os.getpid() == self._owner
 
     def processes(self) -> list[Process]:
         """All registered processes, including ended ones, in order of their start."""
@@ -275,7 +281,7 @@ class Supervisor:
 
     def close(self) -> None:
         """Ends the run with all its processes; returns when warden and nursery are gone."""
-        if self._closing or os.getpid() != self._owner:  # a child that somebody forked has no say in it
+        if self._closing or not self.is_own:
             return
         self._closing = True
         atexit.unregister(self.close)
@@ -304,13 +310,11 @@ class Supervisor:
         return self._next
 
     def _await_reply(self, ticket: int, limit: float) -> dict[str, Any] | None:
-        """Waits for a reply; the caller must hold the lock. A start whose reply is not awaited to its end is abandoned."""
+        """Waits for a reply; the caller must hold the lock."""
         try:
             self._wait_for(lambda: self._replies[ticket] is not None or self._over, limit)
         finally:
             reply = self._replies.pop(ticket)
-            if reply is None and ticket in self._starting:
-                self._abandoned.add(ticket)
         return reply
 
     def _wait_for(self, condition: Callable[[], bool], limit: float) -> bool:

@@ -51,11 +51,14 @@ class TestListener:
             self._own_failures.append(f"the library failed at the {moment}: {type(error).__name__}: {error}")
             logger.debug(traceback.format_exc())
 
-    def report_own_failures(self, result: Any) -> None:
-        """Fails a test for what went wrong in the library itself since the last one."""
+    def report_own_failures(self, result: Any | None) -> None:
+        """Fails a test for what went wrong in the library itself since the last one; without a test, at the end of a suite, it is logged as an error."""
         failures, self._own_failures = self._own_failures, []
         for text in failures:
-            _fail_also(result, text)
+            if result is None:
+                logger.error(text)
+            else:
+                _fail_also(result, text)
 
     def start_suite(self, name: str, tests: int) -> None:
         """Called when a suite starts; `tests` is the number of its tests, including those of child suites."""

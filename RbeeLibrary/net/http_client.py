@@ -258,12 +258,11 @@ class HttpClient:
                     connection.connect(address)
                     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                     return connection
-                except OSError as error:
+                except BaseException as error:  # an interruption must not leave the connection open either
                     connection.close()
+                    if not isinstance(error, OSError):
+                        raise
                     failures.append(_late(late, limit) or reason(error))
-                except BaseException:
-                    connection.close()
-                    raise
         raise NotConnected(failures[-1] if failures else f"no address for {host}")
 
     def _send(
@@ -275,12 +274,11 @@ class HttpClient:
             try:
                 client.request(method, path, data, headers)
                 return Stream(connection, client.getresponse())
-            except (*_ERRORS, ValueError) as error:
+            except BaseException as error:  # an interruption must not leave the connection open either
                 connection.close()
+                if not isinstance(error, (*_ERRORS, ValueError)):
+                    raise
                 raise NoAnswer(_late(late, limit) or reason(error)) from error
-            except BaseException:
-                connection.close()
-                raise
 
 
 def reason(error: BaseException) -> str:

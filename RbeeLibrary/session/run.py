@@ -62,8 +62,8 @@ class Run:
 
     @property
     def is_running(self) -> bool:
-        """Whether the nursery was started."""
-        return self._supervisor is not None
+        """Whether the nursery was started, by this process: a child that somebody forked has no run."""
+        return self._supervisor is not None and self._supervisor.is_own
 
     @property
     def supervisor(self) -> Supervisor:

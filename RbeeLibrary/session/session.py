@@ -74,7 +74,7 @@ class Session:
         pending = PendingFaults()
         self.launcher = Launcher(run, self.programs, self.states, self.outputs, self.nodes, pending, warn)
         self.start = Starter(run, self.programs, self.launcher, self.stopper, self.outputs, self.nodes, pending, settings)
-        self.node_builder = NodeBuilder(run, self.programs, self.nodes, self.launcher, pending)
+        self.node_builder = NodeBuilder(run, self.programs, self.nodes, self.launcher, pending, self.start)
         self.stores = StoreFiles(self.launcher.stores)
         self.inferences = Inferences(run, self.programs)
         self.faults = FaultInjector(run, self.programs, self.journals, pending)

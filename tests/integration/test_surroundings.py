@@ -47,3 +47,23 @@ def test_special_characters_in_the_output_folder(tmp_path):
     folder.mkdir()
     run = robot(folder, *SUITES, str(ROOT / "suites/nodes"))
     assert {name: test.message for name, test in run.tests().items() if test.status == "FAIL"} == {}
+
+
+def test_sandbox_without_pidfds_is_no_obstacle(tmp_path):
+    refuse = "import errno, os\n\ndef refuse(pid, flags=0):\n    raise OSError(errno.ENOSYS, 'not there')\n\nos.pidfd_open = refuse\n"
+    (tmp_path / "sitecustomize.py").write_text(refuse)
+    run = robot(tmp_path, SUITES[0], str(ROOT / "suites/lifecycle/worker_failures.robot"), env={"PYTHONPATH": f"{tmp_path}:{ROOT}"})
+    assert {name: test.message for name, test in run.tests().items() if test.status == "FAIL"} == {}
+    assert run.rc == 0, run.output
+
+
+@pytest.mark.parametrize("broken", ["scopes.end_processes", "open_scope"])
+def test_error_of_the_library_itself_fails_the_test_with_a_sentence(tmp_path, broken):
+    suite = tmp_path / "s.robot"
+    break_it = f"Evaluate    [setattr($lib._session.{broken.rpartition('.')[0] or '__class__'}, '{broken.rpartition('.')[2]}', lambda *a: 1 / 0)]"
+    get = "    ${lib} =    Get Library Instance    RbeeLibrary\n"
+    suite.write_text(f"*** Settings ***\nLibrary    RbeeLibrary\n\n*** Test Cases ***\nA\n    Start Queen\n{get}    {break_it}\nB\n    No Operation\n")
+    run = robot(tmp_path, str(suite))
+    sentences = [test.message for test in run.tests().values() if test.failed]
+    assert sentences and all("the library failed at the " in text and "ZeroDivisionError: division by zero" in text for text in sentences), run.output
+    assert "Traceback" not in run.output and "Calling method" not in run.output

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shlex
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -137,21 +138,24 @@ class Hives:
     def _start(self, row: dict[str, Any], url: str) -> None:
         node = str(row["node_name"])
         self._queen.log(f"the hive of {node} does not accept: starting it over ssh")
-        started = self._begin_start(node)
-        try:
+        with self._start_under_way(node):
             pid = self._run_start(row, url, node)
-        finally:
-            started.set()
         with self._queen.clock.activity.birth(pid):
             self._await_start(node, url)
 
-    def _begin_start(self, node: str) -> Event:
+    @contextlib.contextmanager
+    def _start_under_way(self, node: str) -> Iterator[None]:
+        """The queen's end waits for the block."""
         started = Event()
         with self._lock:
             if self._ending:
                 raise RbeeError("SHUTTING_DOWN", f"the queen is shutting down; the hive of {node} is not started")
             self._starts.append(started)
-        return started
+        try:
+            yield
+        finally:
+            self._starts.remove(started)
+            started.set()
 
     def _run_start(self, row: dict[str, Any], url: str, node: str) -> int:
         result = self._ssh.run(row, self._start_command(row, url.rpartition(":")[2]), self._key)
@@ -207,7 +211,7 @@ class Hives:
         """Shuts down the hives that `--cascade` selects, in parallel; returns when they have ended or the limit is reached."""
         with self._lock:
             self._ending = True
-        for started in self._starts:
+        for started in list(self._starts):
             self._queen.clock.wait(started, self._queen.clock.now() + self._options.cascade_timeout, "starts")
         urls = {"all": self._answered | set(self._owned), "owned": set(self._owned), "none": set()}[self._options.cascade]
         for job in [self._queen.spawn(self._end, url, name="cascade") for url in sorted(urls)]:

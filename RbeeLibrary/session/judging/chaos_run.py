@@ -95,7 +95,7 @@ class ChaosRun:
 
     def _refused_before(self) -> str | None:
         """What is wrong if the fleet refuses an inference even before the chaos begins: the chaos would try nothing then."""
-        inference = self._perform("Submit Inference", "before the chaos", "to=queen", "max_tokens=1", "request_id=chaos-before")
+        inference = self._perform("Submit Inference", "before the chaos", "to=queen", "max_tokens=1", "request_id=chaos-before", "timeout=20s")
         for _ in range(_BEFORE):
             if inference.state in OVER:
                 break

@@ -23,6 +23,7 @@ from ..types import Node, SshOutcome, SshServer
 from .launcher import Launcher, for_hive_and_workers
 from .nodes import NodeDirectory, furnish
 from .programs import Programs
+from .starter import Starter
 
 _USER = "vince"
 _REPOSITORY = "https://github.com/user/llama-orch.git"
@@ -43,14 +44,16 @@ class NodeBuilder:
         nodes: the nodes so far.
         launcher: starts SSH servers.
         faults: faults that wait for the hive of a node.
+        start: undoes the start of a server that fails.
     """
 
-    def __init__(self, run: Run, programs: Programs, nodes: NodeDirectory, launcher: Launcher, faults: PendingFaults):
+    def __init__(self, run: Run, programs: Programs, nodes: NodeDirectory, launcher: Launcher, faults: PendingFaults, start: Starter):
         self._run = run
         self._programs = programs
         self._nodes = nodes
         self._launcher = launcher
         self._faults = faults
+        self._start = start
 
     def build(
         self,
@@ -82,8 +85,12 @@ class NodeBuilder:
         home = outputs / f"{name}-node"
         furnish(home, home / "rbee", installed)
         hive = "hive" if name == "workstation" else name
+        self._programs.check_free(hive)
+        log = home / ".rbee" / "logs" / "rbee-hive.log"
         if not (link := outputs / f"{hive}.stderr").is_symlink():
-            link.symlink_to(home / ".rbee" / "logs" / "rbee-hive.log")
+            if link.exists():  # of a hive that was started without a node, and has ended
+                link.replace(log)
+            link.symlink_to(log)
         url = f"http://127.0.0.1:{free_range(1)}"
         address = host or f"{name}.home.arpa"
         node = Node(name, address, 22, _USER, str(home / "id_ed25519"), _REPOSITORY, "main", str(home / "rbee"), str(home), url, hive)
@@ -132,5 +139,7 @@ class NodeBuilder:
         known_hosts = str(home / "known_hosts").replace("%", "%%").replace("\\", "\\\\").replace('"', '\\"')
         write_private(config, _CONFIG.format(host=node.host, known_hosts=known_hosts))
         words = ["--port", "{port}", "--authorized-keys", str(allowed), "--env", str(node_environment)]
-        daemon = self._launcher.begin_helper(f"{node.name}-sshd", "sshd", "RbeeLibrary.fakes.ssh.sshd", words, deadline)
+        helper = f"{node.name}-sshd"
+        with self._start.all_or_nothing(helper):
+            daemon = self._launcher.begin_helper(helper, "sshd", "RbeeLibrary.fakes.ssh.sshd", words, deadline)
         return [program, "-F", str(config)], daemon.port

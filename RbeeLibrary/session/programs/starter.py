@@ -15,6 +15,7 @@ from ...protocol.keeper_options import KeeperOptions
 from ...protocol.options import split_options, take_secrets
 from ...protocol.program_options import HiveOptions, QueenOptions, WorkerOptions
 from ...run import environment
+from ...run.interruption import interruptible
 from ..pending_faults import PendingFaults
 from ..run import Run
 from ..scoped_settings import ScopedSettings
@@ -28,6 +29,8 @@ from .stopper import Stopper
 _SPAWN_FIELDS = ("model_ref", "backend", "device")
 """Worker options that a client gives in its spawn request."""
 _SPAWNS_AT_ONCE = 16
+_SETTLE = 2.0
+"""Seconds of real time that a failed start waits for the processes that it has asked for."""
 
 
 class Starter:
@@ -73,15 +76,21 @@ class Starter:
         return time.monotonic() + (self._settings.now.timeout if timeout is None else timeout)
 
     @contextlib.contextmanager
-    def _all_or_nothing(self) -> Iterator[None]:
-        """If the block fails, however it does, ends what it has started: the same names and faults can be used again."""
+    def all_or_nothing(self, *names: str) -> Iterator[None]:
+        """If the block fails, however it does, ends what it has started: the same names and faults can be used again.
+
+        Args:
+            names: of the programs that the block starts; others may start at the same time.
+        """
         before = set(self._run.supervisor.processes())
         faults = self._faults.copy()
         try:
             yield
+            with interruptible():  # the last moment at which an interruption leaves nothing
+                pass
         except BaseException:
-            self._run.supervisor.abandon_starts()
-            self._stopper.undo([process for process in self._run.supervisor.processes() if process not in before])
+            self._run.supervisor.settle_starts(_SETTLE)
+            self._stopper.undo([process for process in self._run.supervisor.processes() if process not in before and process.name in names])
             self._faults.restore(faults)
             raise
 
@@ -101,16 +110,17 @@ class Starter:
         Raises:
             AssertionError: a program did not start or did not become idle.
         """
-        with self._all_or_nothing():
+        names = [f"{prefix}hive"] if hives == 1 else [f"{prefix}hive-{number}" for number in range(1, hives + 1)]
+        worker_names = [f"{prefix}worker-{number}" for number in range(1, hives * workers + 1)]
+        with self.all_or_nothing(f"{prefix}queen", *names, *worker_names):
             deadline = self.deadline(timeout)
             hive_options = split_options(options, HiveOptions)
             worker_options = split_options({name: value for name, value in options.items() if name not in ("api_key", *_SPAWN_FIELDS)}, WorkerOptions)
             request = {"slots": slots, **{name: options[name] for name in _SPAWN_FIELDS if name in options}}
             queen = self._launcher.begin_queen(f"{prefix}queen", split_options({"api_key": options.get("api_key")}, QueenOptions), deadline)
-            names = [f"{prefix}hive"] if hives == 1 else [f"{prefix}hive-{number}" for number in range(1, hives + 1)]
             begun = [self._launcher.begin_hive(name, queen.daemon, {**hive_options, **worker_options}, deadline) for name in names]
             self._launcher.finish_all([queen, *begun], State.idle, deadline)
-            jobs = [(f"{prefix}worker-{number + 1}", begun[number % hives].daemon) for number in range(hives * workers)] if hives else []
+            jobs = [(worker, begun[number % hives].daemon) for number, worker in enumerate(worker_names)]
             with ThreadPoolExecutor(max_workers=max(1, min(_SPAWNS_AT_ONCE, len(jobs)))) as pool:
                 started = list(pool.map(lambda job: self._launcher.spawn_worker(job[0], job[1], worker_options, request, deadline), jobs))
             self._launcher.await_all(started, State.idle, deadline)
@@ -137,7 +147,7 @@ class Starter:
         **options: Any,
     ) -> Daemon:
         """Starts a queen and waits until it is in a state."""
-        with self._all_or_nothing():
+        with self.all_or_nothing(name):
             deadline = self.deadline(timeout)
             return self._finish(self._launcher.begin_queen(name, options, deadline, env=env, program=program), until, deadline)
 
@@ -154,7 +164,7 @@ class Starter:
         **options: Any,
     ) -> Daemon:
         """Starts a hive and waits until it is in a state; a queen that does not run is left out."""
-        with self._all_or_nothing():
+        with self.all_or_nothing(name):
             deadline = self.deadline(timeout)
             running = queen is not None and (process := self._programs.process_or_none(queen)) is not None and process.alive
             reports_to = self._programs.find(queen) if running and queen else None
@@ -173,7 +183,7 @@ class Starter:
         **options: Any,
     ) -> Daemon:
         """Starts a worker, below a hive or alone, and waits until it is in a state."""
-        with self._all_or_nothing():
+        with self.all_or_nothing(name):
             deadline = self.deadline(timeout)
             if hive is None:
                 return self.daemon(name, "worker", until=until, deadline=deadline, env=env, program=program, **options, slots=slots, worker_id=name)
@@ -195,7 +205,7 @@ class Starter:
         **options: Any,
     ) -> Daemon:
         """Starts a program of a role and waits until it is in a state."""
-        with self._all_or_nothing():
+        with self.all_or_nothing(name):
             return self._finish(self._launcher.begin(name, role, options, deadline, env=env, program=program), until, deadline)
 
     def keeper(
@@ -218,7 +228,7 @@ class Starter:
             env: further environment variables.
             program: path of a real keeper instead of the fake.
         """
-        with self._all_or_nothing():
+        with self.all_or_nothing(name):
             if not arguments:
                 raise UsageError("the keeper needs a command, such as: Run Keeper    workers    list")
             home = Path(self._run.outputs()) / f"{name}-home"
@@ -254,12 +264,13 @@ class Starter:
         """
         name = "keeper"
         before = [len(self._outputs.read(name, (stream,))) for stream in BOTH]
-        self.keeper(arguments, name=name, api_key=api_key, env=env, program=program)
-        process = self._programs.process(name)
-        code = self._stopper.await_code(process, limit)
-        if code is None:
-            self._stopper.force(process)
-            raise AssertionError(f"the keeper did not end within {limit:g} s and got SIGKILL; its last lines:\n{self._launcher.last_lines(process)}")
+        with self.all_or_nothing(name):
+            self.keeper(arguments, name=name, api_key=api_key, env=env, program=program)
+            process = self._programs.process(name)
+            code = self._stopper.await_code(process, limit)
+            if code is None:
+                self._stopper.force(process)
+                raise AssertionError(f"the keeper did not end within {limit:g} s and got SIGKILL; its last lines:\n{self._launcher.last_lines(process)}")
         out, err = (self._outputs.read(name, (stream,))[size:] for stream, size in zip(BOTH, before, strict=True))
         return KeeperResult(code, out, err)
 
@@ -272,7 +283,8 @@ class Starter:
         process = self._programs.process(name)
         if process.alive:
             self.stop(name, timeout)
-        return self._launcher.start_again(name, self.deadline(timeout))
+        with self.all_or_nothing(name):
+            return self._launcher.start_again(name, self.deadline(timeout))
 
     def stop(self, name: str | Daemon, timeout: float | None) -> int:
         """Stops a program gracefully and returns its exit code.

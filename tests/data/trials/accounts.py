@@ -49,18 +49,18 @@ class accounts:
 
     def _once(self, settled):
         session = BuiltIn().get_library_instance("RbeeLibrary")._session
-        self._end_what_survived(session)
+        session.inferences.abandon_all()
         deadline = time.monotonic() + 5
         while not settled(held := self._holdings(session)) and time.monotonic() < deadline:
             psutil.cpu_percent(0.01)
         return held
 
-    def _end_what_survived(self, session):
-        """A keyword of the user may have ended between two library keywords: what the first one started belongs to the test."""
+    def end_whole_programs(self):
+        """Ends what was started to its end: an interruption may come just after a start. Half a start has to be gone by itself."""
+        session = BuiltIn().get_library_instance("RbeeLibrary")._session
         for process in session.run.supervisor.alive():
-            if process.name not in OURS:
+            if process.name not in OURS and (process.ready is not None or session.programs.owner_of(session.programs.find(process.name)) is not None):
                 session.stopper.force(process)
-        session.inferences.abandon_all()
 
     def _holdings(self, session):
         session.run.coordinator._receive(0)  # it notices ended programs when it looks

@@ -25,6 +25,7 @@ Interrupted Keywords Give Back What They Hold
         EXCEPT    Keyword timeout *    type=GLOB
             Count Interruption
         END
+        End Whole Programs
         Held By This Process Should Be    ${held}    ${keyword}
     END
     Start Hive    last    queen=None
@@ -40,19 +41,16 @@ Interrupt
     Run Keyword    ${keyword}
 
 A Hive
-    [Documentation]    A start and a stop.
+    [Documentation]    A start.
     Start Hive    extra    queen=None
-    Stop    extra
 
 A Worker
-    [Documentation]    A start and a kill.
+    [Documentation]    A start without a hive.
     Start Worker    other    hive=None
-    Kill    other
 
 A Fleet
-    [Documentation]    A start of many and their cascade.
+    [Documentation]    A start of many.
     Start Fleet    prefix=second-
-    Stop    second-queen
 
 A Request
     [Documentation]    Two requests that are answered.
