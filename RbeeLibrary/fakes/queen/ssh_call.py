@@ -14,6 +14,7 @@ from typing import Any
 from ...fleet.children import OWN_GROUP
 from ...protocol.error_codes import RbeeError
 from ...protocol.program_options import HiveOptions, HubOptions, QueenOptions
+from ...protocol.ssh_config import quoted_path
 from ...run import environment
 from ..runtime.service import Service
 
@@ -134,5 +135,4 @@ def _key_words(path: str) -> list[str]:
     """Words that name the key. ssh expands `%` in `-i`, but looks for the file before that: such a path has to be an option with `%%`."""
     if "%" not in path:
         return ["-i", path]
-    quoted = path.replace("%", "%%").replace("\\", "\\\\").replace('"', '\\"')
-    return ["-o", f'IdentityFile="{quoted}"']
+    return ["-o", f"IdentityFile={quoted_path(path)}"]

@@ -14,6 +14,7 @@ from typing import Any
 from ...errors import UsageError
 from ...protocol.options import masked, secret_environment, to_argv
 from ...protocol.program_options import HiveOptions
+from ...protocol.ssh_config import quoted_path
 from ...run import environment
 from ...run.tcp_ports import free_range
 from ..artifacts import write_private
@@ -29,7 +30,7 @@ _USER = "vince"
 _REPOSITORY = "https://github.com/user/llama-orch.git"
 _CONFIG = """Host {host}
     HostName 127.0.0.1
-    UserKnownHostsFile "{known_hosts}"
+    UserKnownHostsFile {known_hosts}
     IdentitiesOnly yes
     LogLevel ERROR
 """
@@ -136,8 +137,7 @@ class NodeBuilder:
         node_environment = self._nodes.folder / f"{node.name}-environment.json"  # keys may be in it: it goes with the run
         write_private(node_environment, json.dumps(env))
         config = home / "ssh_config"
-        known_hosts = str(home / "known_hosts").replace("%", "%%").replace("\\", "\\\\").replace('"', '\\"')
-        write_private(config, _CONFIG.format(host=node.host, known_hosts=known_hosts))
+        write_private(config, _CONFIG.format(host=node.host, known_hosts=quoted_path(str(home / "known_hosts"))))
         words = ["--port", "{port}", "--authorized-keys", str(allowed), "--env", str(node_environment)]
         helper = f"{node.name}-sshd"
         with self._start.all_or_nothing(helper):
