@@ -16,8 +16,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from ..run.interruption import interruptible
-from .activity import Activity, ParkedJob
+from .activity import Activity
+from .event import Event, Waiter
 
 _PAGE = struct.Struct("=qddddq")
 _PAGE_NAME = "clock"
@@ -93,87 +93,6 @@ class ClockPage:
         self._memory[-8:] = page[-8:]
         self._memory[8:-8] = page[8:-8]
         self._memory[:8] = page[:8]
-
-
-class Waiter:
-    """A waiting thread, and the ways to wake it."""
-
-    def __init__(self, activity: Activity):
-        self._activity = activity
-        self._rest = ParkedJob(activity)
-        self._gate = threading.Lock()
-        self._gate.acquire()
-        self._shut = True
-        self.woken = False
-
-    def sleep(self, seconds: float) -> None:
-        """Waits until the thread is woken or nudged, at most `seconds` of real time; a negative value is no limit."""
-        self._rest.begin(unless=lambda: self.woken)
-        with interruptible():
-            opened = self._gate.acquire(timeout=seconds)
-        if opened:
-            with self._activity.mutex:
-                self._shut = True
-
-    def wake(self) -> None:
-        """Ends the wait; the thread's job counts as at work immediately."""
-        with self._activity.mutex:
-            self.back_at_work()
-            self._open()
-
-    def back_at_work(self) -> None:
-        """Marks the wait as over; the caller must hold the mutex."""
-        self.woken = True
-        self._rest.end_locked()
-
-    def nudge(self) -> None:
-        """Makes the thread read the clock again; the caller must hold the mutex."""
-        self._open()
-
-    def leave(self) -> None:
-        """Counts the thread's job as at work again."""
-        self._rest.end()
-
-    def _open(self) -> None:
-        if self._shut:
-            self._shut = False
-            self._gate.release()
-
-
-class Event:
-    """An event for `Clock.wait`: like `threading.Event`, but a waiting job counts as at work from the moment the event is set."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._set = False
-        self._waiters: list[Waiter] = []
-
-    def is_set(self) -> bool:
-        """Whether the event is set."""
-        return self._set
-
-    def set(self) -> None:
-        """Sets the event and wakes all waiters."""
-        with self._lock:
-            self._set = True
-            for waiter in self._waiters:
-                waiter.wake()
-
-    def clear(self) -> None:
-        """Resets the event."""
-        self._set = False
-
-    def enter(self, waiter: Waiter) -> None:
-        """Adds a waiter; it is woken immediately if the event is set."""
-        with self._lock:
-            self._waiters.append(waiter)
-            if self._set:
-                waiter.wake()
-
-    def leave(self, waiter: Waiter) -> None:
-        """Removes a waiter."""
-        with self._lock:
-            self._waiters.remove(waiter)
 
 
 class Timer:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from ..clock.clock import Clock, Event
+from ..clock.clock import Clock
+from ..clock.event import Event
 from ..errors import HttpFailure, NoAnswer, NotConnected
 from ..net.http_client import Answer, HttpClient, Stream
 from ..protocol import sse
@@ -61,7 +62,7 @@ class RbeeClient:
         headers: sent to hive and worker.
         version: that a hive must have.
         progress: gets the progress events for the user.
-        cancelled: set when the request is cancelled.
+        cancelled: set when the request is cancelled; every wait and every request under way then ends with REQUEST_CANCELED.
     """
 
     def __init__(
@@ -75,14 +76,14 @@ class RbeeClient:
         progress: Callable[[dict[str, Any]], None] = lambda _: None,
         cancelled: Event | None = None,
     ):
-        self._http = http
+        self._cancelled = cancelled or Event()
+        self._http = http.cancelled_by(self._cancelled)
         self._in_background = in_background
         self._clock = clock
         self._limits = limits
         self._headers = headers
         self._version = version
         self._progress = progress
-        self._cancelled = cancelled or Event()
 
     # --- finding a worker (3.1, steps 5 to 10) ---
 
@@ -187,19 +188,23 @@ class RbeeClient:
         try:
             stream = self._http.open("GET", url, limit=self._limits.hive, headers=self._headers)
         except HttpFailure as error:
+            self._check_cancelled()
             raise RbeeError("HIVE_ERROR", f"{url} sent no progress: {error}") from error
         parser = sse.Parser()
         try:
             if stream.status != 200:
                 return
-            for chunk in stream.chunks():
-                for event in parser.feed(chunk):
-                    if event.is_done:
-                        return
-                    yield event.json() or {}
+            with self._http.cutting(stream):
+                for chunk in stream.chunks():
+                    for event in parser.feed(chunk):
+                        if event.is_done:
+                            return
+                        yield event.json() or {}
+            self._check_cancelled()
             if broken:
                 raise RbeeError(broken, "the progress stream ended without [DONE]")
         except NoAnswer as error:
+            self._check_cancelled()
             if broken:
                 raise RbeeError(broken, f"the progress broke: {error}") from error
         finally:
@@ -223,6 +228,7 @@ class RbeeClient:
         try:
             return self._connected(url, lambda: self._http.open("POST", url, body, limit=limit, connect_limit=self._limits.connect, headers=headers))
         except NoAnswer as error:
+            self._check_cancelled()
             raise RbeeError("HIVE_ERROR", f"{urlsplit(url).netloc} did not answer the inference: {error}") from error
 
     # --- rules for every request (3.3) ---
@@ -239,6 +245,7 @@ class RbeeClient:
         try:
             answer = self._connected(url, lambda: self._http.call(method, url, body, limit=limit, connect_limit=self._limits.connect, headers=self._headers))
         except NoAnswer as error:
+            self._check_cancelled()
             raise RbeeError("HIVE_ERROR", f"{method} {url} brought no answer: {error}") from error
         return checked_object(answer, f"{method} {urlsplit(url).path}")
 

@@ -8,7 +8,7 @@ import struct
 import threading
 from typing import Any
 
-from ..clock.clock import Event
+from ..clock.event import Event
 from ..errors import HttpFailure
 from ..net.counted_socket import CountedSocket
 from ..net.http_client import reason

@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from ..clock.clock import Clock, Event
+from ..clock.clock import Clock
+from ..clock.event import Event
 from ..journal.writer import Journal
+from ..protocol.units import Duration
 from .keyed_random import draw
 
 
@@ -66,6 +68,10 @@ class FaultSpec:
     def __post_init__(self) -> None:
         if not 0 <= self.probability <= 1:
             raise ValueError(f"probability={self.probability} is not from 0 to 1")
+        for name in ("after_tokens", "after_bytes", "after_requests", "times", "delay", "layer"):
+            if (getattr(self, name) or 0) < 0:
+                raise ValueError(f"{name}={getattr(self, name)} is negative")
+        self.delay = None if self.delay is None else Duration(self.delay)
         self.id = self.id or self.kind
 
     @classmethod
@@ -95,15 +101,12 @@ class FaultSpec:
         return f"{self.kind}:{','.join(parts)}" if parts else self.kind
 
 
-def _seconds(text: str) -> float:
-    unit = next((unit for unit in ("ms", "min", "s") if text.endswith(unit)), "")
-    return float(text[: len(text) - len(unit)]) * {"ms": 0.001, "min": 60.0, "s": 1.0, "": 1.0}[unit]
-
-
 _READERS: dict[str, Callable[[str], Any]] = {
-    "id": str, "path": str, "after_tokens": int, "after_bytes": int, "after_requests": int, "times": int, "probability": float, "seed": int, "delay": _seconds,
-    "status": int, "code": str, "layer": int,
-}  # fmt: skip
+    **dict.fromkeys(("id", "path", "code"), str),
+    **dict.fromkeys(("after_tokens", "after_bytes", "after_requests", "times", "seed", "status", "layer"), int),
+    "probability": float,
+    "delay": Duration.parse,
+}
 
 
 @dataclass
@@ -155,6 +158,7 @@ class Fault:
         help: its effect, for users.
         states: states of a program in which it can act.
         roles: programs to which it applies, the most usual one first.
+        needs_delay: whether it does nothing with a delay of 0, which is then refused.
         chaos: how `Unleash Chaos` uses it; None for a kind that violates a rule of the fleet by itself.
         cuts_stream: whether a worker's stream may lack its end after it.
     """
@@ -164,6 +168,7 @@ class Fault:
     help: ClassVar[str] = ""
     states: ClassVar[tuple[str, ...]] = ("loading", "idle", "busy", "draining")
     roles: ClassVar[tuple[str, ...]] = ("worker", "hive", "queen", "hub")
+    needs_delay: ClassVar[bool] = False
     chaos: ClassVar[ChaosUse | None] = None
     cuts_stream: ClassVar[bool] = False
 
@@ -262,10 +267,12 @@ class FaultSet:
         """Arms a fault.
 
         Raises:
-            ValueError: there is no such kind.
+            ValueError: there is no such kind, or it would do nothing.
         """
         if spec.kind not in self._kinds:
-            raise ValueError(f"there is no fault {spec.kind!r}, expected one of {', '.join(self._kinds)}")
+            raise ValueError(f"there is no fault {spec.kind!r}, expected KIND or KIND:NAME=VALUE,... with one of the kinds {', '.join(self._kinds)}")
+        if spec.delay == 0 and self._kinds[spec.kind].needs_delay:
+            raise ValueError(f"the fault {spec.kind} does nothing with delay=0")
         self._armed.append(self._kinds[spec.kind](spec, self._node, self._clock, self._journal))
         self._journal.record("fault_armed", fault=spec.id, kind=spec.kind, spec=str(spec))
 
@@ -290,8 +297,9 @@ class FaultSet:
     def body(self, body: bytes, context: FaultContext) -> bytes:
         """Applies all faults of the point `answer` to a body."""
         for fault in self._of("answer"):
-            if fault.acts(context):
-                body = fault.body(body)
+            changed = fault.body(body)
+            if changed != body and fault.acts(context):  # what changes nothing is no hit
+                body = changed
         return body
 
     def events(self, events: Iterator[bytes], context: FaultContext) -> Iterator[bytes]:

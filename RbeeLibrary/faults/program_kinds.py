@@ -40,7 +40,7 @@ class LeaveListener(Fault):
 class SkipModelCheck(Fault):
     """The worker accepts any file as a model."""
 
-    name, point, help = "skip-model-check", "program", "the worker takes any file as its `--model`, unread"
+    name, point, help = "skip-model-check", "program", "the worker takes any file as its `--model`, also one that is no model"
     roles = ("worker",)
     states = ("starting",)
 
@@ -83,6 +83,7 @@ class LateCallback(Fault):
     """The worker sends its ready callbacks late."""
 
     name, point, help = "late-callback", "program", "ready callbacks are sent `delay` later (1 s)"
+    needs_delay = True
     roles = ("worker",)
     states = ("loading", "idle")
 
@@ -121,6 +122,7 @@ class SlowEnd(Fault):
     """The program ends slowly."""
 
     name, point, help = "slow-end", "program", "the end takes `delay` (1 s) after a shutdown request or SIGTERM"
+    needs_delay = True
 
 
 class HastyEnd(Fault):
@@ -167,6 +169,7 @@ class SlowSweep(Fault):
     """The queen sweeps slowly."""
 
     name, point, help = "slow-sweep", "program", "the queen's sweep for stale workers takes `delay` (1 s) for each of them"
+    needs_delay = True
     roles = ("queen",)
     states = ("idle",)
 

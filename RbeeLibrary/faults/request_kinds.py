@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 
 from .base import ChaosUse, Cut, ErrorAnswer, Fault, FaultContext
 
 _ONE_SECOND = 1.0
+_VERSION = re.compile(rb'("version":)"[^"]*"')
 
 
 class Delay(Fault):
     """Delays the answer."""
 
     name, point, help = "delay", "request", "the answer comes `delay` later (1 s)"
+    needs_delay = True
     chaos = ChaosUse("hive", ("path=/v1/workers/list", "delay"))
 
     def do(self, context: FaultContext) -> None:
@@ -75,6 +78,7 @@ class Refuse(Fault):
     """Closes the port of the program."""
 
     name, point, help = "refuse", "port", "the port refuses connections, for `delay` or until the fault is cleared; streams that run go on"
+    needs_delay = True
     chaos = ChaosUse("hive", ("delay",))
 
     def acts(self, context: FaultContext) -> bool:
@@ -121,7 +125,7 @@ class WrongVersion(Fault):
     states = ("idle", "draining")
 
     def body(self, body: bytes) -> bytes:
-        return body.replace(b'"version":"0.1.0"', b'"version":"9.9.9"')
+        return _VERSION.sub(rb'\g<1>"9.9.9"', body)
 
 
 class WrongContentType(Fault):

@@ -85,6 +85,7 @@ class Stall(StreamFault):
     """Sends nothing for a while, with the connection open."""
 
     name, help = "stall", "silence for `delay`, or for ever, with the connection open"
+    needs_delay = True
     chaos = ChaosUse("worker", ("after_tokens", "delay"))
 
     def instead(self, token: bytes, rest: Iterator[bytes], context: FaultContext) -> Iterator[bytes]:
@@ -194,15 +195,23 @@ class SkipToken(StreamFault):
         return iter(())
 
 
-class SwapTokens(StreamFault):
+class SwapTokens(Fault):
     """Swaps two tokens."""
 
-    name, needs_token, help = "swap-tokens", True, "a token is sent after its successor"
+    name, point, help = "swap-tokens", "stream", "a token is sent after its successor"
     roles = ("worker",)
+    states = _WHILE_STREAMING
 
-    def instead(self, token: bytes, rest: Iterator[bytes], context: FaultContext) -> Iterator[bytes]:
-        successor = next(rest, b"")
-        yield from (successor, token) if context.is_token(successor) else (token, successor)
+    def events(self, events: Iterator[bytes], context: FaultContext) -> Iterator[bytes]:
+        tokens = 0
+        for event in events:
+            tokens += context.is_token(event)
+            if context.is_token(event) and tokens == self.spec.after_tokens + 1:
+                successor = next(events, b"")
+                swaps = context.is_token(successor) and self.acts(context)  # the last token has no successor
+                yield from (successor, event) if swaps else (event, successor)
+            else:
+                yield event
 
 
 class NoEndMarker(Fault):
@@ -250,6 +259,6 @@ class MendStream(Fault):
         try:
             yield from events
         except Cut:
-            if not self.acts(context):
+            if context.gone() or not self.acts(context):
                 raise
             yield _END

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..clock.activity import Activity, ChildActivity
-from ..clock.clock import Event
+from ..clock.event import Event
 from ..errors import SpawnFailed
 from ..run import environment
 from ..run.exit_status import ExitStatus

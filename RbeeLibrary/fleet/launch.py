@@ -37,7 +37,7 @@ class ProgramSpec:
         name: of the process in its run.
         module: a module of this package with `main(argv, listener)`, which runs in a fork of the nursery; or
         command: a command line to execute, as a list of words.
-        argv: arguments of the module; `{port}` is replaced by the port.
+        argv: arguments of the module; in `--port {port}` the second word is replaced by the port.
         title: name that `ps` shows for a forked module.
         host: address of the listening socket that the program inherits.
         port: TCP port of this socket, 0 = the system picks one, None = no socket.
@@ -64,8 +64,9 @@ class ProgramSpec:
         return asdict(self)
 
     def words(self, port: int | None) -> list[str]:
-        """Command line or arguments, with `{port}` replaced."""
-        return [str(port) if word == "{port}" else word for word in (self.argv if self.module else self.command or [])]
+        """Command line or arguments, with the `{port}` of `--port {port}` replaced."""
+        words = self.argv if self.module else self.command or []
+        return [str(port) if (before, word) == ("--port", "{port}") else word for before, word in zip(["", *words], words, strict=False)]
 
 
 def fork(program: ProgramSpec, listener: socket.socket | None, ready: int, *, keep: set[int], before: Callable[[], None], die_with: int | None) -> int:

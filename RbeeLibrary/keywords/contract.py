@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -10,6 +9,7 @@ from robot.api import logger
 from robot.api.deco import keyword
 
 from ..errors import UsageError
+from ..protocol.json_text import read_json
 from ..protocol.sse import CONTENT_TYPE, Parser
 from ..session.inference.inference_client import OVER, Inference
 from ..session.session import Session
@@ -107,6 +107,6 @@ def _wrong(route: Route, status: int, headers: dict[str, str], body: bytes, exac
     if not kind.startswith("application/json"):
         return wrong_answer(route, status, body, exact=exact)
     try:
-        return wrong_answer(route, status, json.loads(body), exact=exact)
+        return wrong_answer(route, status, read_json(body), exact=exact)
     except ValueError as error:
         return [f"the body is no JSON: {error}"]

@@ -134,7 +134,8 @@ class InfrastructureKeywords:
             node: Name or object of a node; default: all nodes.
 
         Returns:
-            Calls with `argv`, `host`, `stdin`, `outcome`, `exit_code`, `start` and `end` (seconds since 1970).
+            Calls with `argv`, `host`, `stdin`, `outcome`, `exit_code`, `start` and `end` (seconds since 1970); `exit_code` and `end` are None for a call
+            that still runs or was killed.
         """
         nodes = self._session.nodes
         return nodes.calls(None if node is None else nodes.host_of(str(node)))

@@ -185,7 +185,7 @@ class JournalKeywords:
     def _wanted(self, name: str | Daemon, method: str | None, path: RequestPath | None, status: int | None) -> WantedRequest:
         daemon = self._session.programs.find(name)
         if path is not None and daemon.role in SERVICES and daemon.role not in services_with(path):
-            raise UsageError(f"a {daemon.role} has no route {path}; its routes are {', '.join(route.path for route in SERVICES[daemon.role])}")
+            raise UsageError(f"a {daemon.role} has no route {path}; its routes are {', '.join(dict.fromkeys(route.path for route in SERVICES[daemon.role]))}")
         return WantedRequest(daemon.name, method, path, status)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import copy
 import http.client
 import itertools
 import json
@@ -15,8 +16,10 @@ from urllib.parse import urlsplit
 
 from ..clock.activity import Activity
 from ..clock.clock import Clock, Timer
+from ..clock.event import Event
 from ..errors import HttpFailure, NoAnswer, NotConnected
 from ..journal.writer import Journal
+from ..protocol.json_text import read_json
 from .counted_socket import CountedSocket
 
 correlation: contextvars.ContextVar[str | None] = contextvars.ContextVar("correlation", default=None)
@@ -44,10 +47,7 @@ class Answer:
         Raises:
             ValueError: it is not JSON; the message names the position of the error.
         """
-        try:
-            return json.loads(self.body)
-        except UnicodeDecodeError as error:
-            raise ValueError(str(error)) from None
+        return read_json(self.body)
 
     def object(self) -> dict[str, Any]:
         """The body as a JSON object; empty if it is anything else."""
@@ -119,6 +119,20 @@ class HttpClient:
         self._agent = agent
         self._journal = journal
         self._headers = headers or {}
+        self._cancelled: Event | None = None
+
+    def cancelled_by(self, event: Event) -> HttpClient:
+        """The same client, but its requests under way end with `NoAnswer` as soon as the event is set."""
+        client = copy.copy(self)
+        client._cancelled = event
+        return client
+
+    def cutting(self, stream: Stream) -> contextlib.AbstractContextManager[None]:
+        """Cuts a stream that is read in the block when the event of `cancelled_by` is set."""
+        return self._until_cancelled(stream.cut)
+
+    def _until_cancelled(self, abort: Callable[[], object]) -> contextlib.AbstractContextManager[None]:
+        return self._cancelled.calling(abort) if self._cancelled is not None else contextlib.nullcontext()
 
     @property
     def activity(self) -> Activity:
@@ -224,7 +238,7 @@ class HttpClient:
 
     @contextlib.contextmanager
     def _limit(self, seconds: float, abort: Callable[[], object], name: str) -> Iterator[list[Timer]]:
-        with self._clock.limit(seconds, abort, name) as timer:
+        with self._until_cancelled(abort), self._clock.limit(seconds, abort, name) as timer:
             if self._real is None:
                 yield [timer]
                 return
@@ -273,12 +287,20 @@ class HttpClient:
         with self._limit(limit, connection.cut, name) as late:
             try:
                 client.request(method, path, data, headers)
-                return Stream(connection, client.getresponse())
+                return Stream(connection, _final(client.getresponse()))
             except BaseException as error:  # an interruption must not leave the connection open either
                 connection.close()
                 if not isinstance(error, (*_ERRORS, ValueError)):
                     raise
                 raise NoAnswer(_late(late, limit) or reason(error)) from error
+
+
+def _final(response: http.client.HTTPResponse) -> http.client.HTTPResponse:
+    """The answer after informational ones such as 103 Early Hints; `http.client` itself skips only 100."""
+    while 100 < response.status < 200 and response.status != 101:
+        response.headers = None  # type: ignore[assignment]  # otherwise `begin` reads nothing
+        response.begin()
+    return response
 
 
 def reason(error: BaseException) -> str:

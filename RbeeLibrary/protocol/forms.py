@@ -43,8 +43,12 @@ def url(text: str) -> str:
     Raises:
         ValueError: it is none.
     """
-    parts = urlsplit(text)
-    if text and (parts.scheme not in ("http", "https") or not parts.hostname):
+    try:
+        parts = urlsplit(text)
+        valid = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # a port that is no number, or a bracket that is not closed
+        valid = False
+    if text and not valid:
         raise ValueError("expected a URL such as http://127.0.0.1:8080")
     return text.rstrip("/")
 
@@ -56,9 +60,10 @@ def node_url(text: str) -> tuple[str, str]:
         ValueError: it is not of this form.
     """
     node, equals, address = text.partition("=")
-    if not node or not equals or not address.startswith("http"):
-        raise ValueError("expected NODE=URL, such as workstation=http://127.0.0.1:9200")
-    return node, address.rstrip("/")
+    try:
+        return node, url(address if node and equals and address else "no URL")
+    except ValueError:
+        raise ValueError("expected NODE=URL, such as workstation=http://127.0.0.1:9200") from None
 
 
 def host_and_port(text: str) -> tuple[str, int]:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import difflib
 import functools
 import shlex
 import typing
 from collections.abc import Mapping
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal, NoReturn, TypeVar
 
 from .forms import FORMS
 from .units import Duration
@@ -73,6 +74,9 @@ def option(
 class DaemonOptions:
     """Options of all daemons (contract 1.4)."""
 
+    about: ClassVar[str]
+    """What the program is for, and examples; shown by `--help`."""
+
     host: str = option("127.0.0.1", "bind address; loopback unless set", "1.4")
     port: int = option(0, "TCP port; 0 = any free port", "2", flags=("-p",), low=0, high=65535)
     report_version: str = option(VERSION, "version reported in health responses and headers", "1.4")
@@ -91,7 +95,16 @@ def types_of(options: type[Any]) -> dict[str, Any]:
     return typing.get_type_hints(options)
 
 
-def parse(options: type[Options], program: str, argv: list[str], env: Mapping[str, str], *, words: tuple[str, ...] = (), more: str = "") -> Options:
+def parse(
+    options: type[Options],
+    program: str,
+    argv: list[str],
+    env: Mapping[str, str],
+    *,
+    words: tuple[str, ...] = (),
+    more: str = "",
+    epilog: str = "",
+) -> Options:
     """Parses options from environment and argv; argv takes precedence.
 
     Args:
@@ -101,11 +114,12 @@ def parse(options: type[Options], program: str, argv: list[str], env: Mapping[st
         env: environment variables.
         words: positional words that are accepted and ignored (`daemon`).
         more: name of the field that receives all remaining words, if the program has one.
+        epilog: end of the text of `--help`.
 
     Raises:
         SystemExit: status 2 for bad options, 0 after `--help` and `--version`.
     """
-    parser = parser_of(options, program, words, more)  # type: ignore[arg-type]
+    parser = parser_of(options, program, words, more, epilog)  # type: ignore[arg-type]
     role = program.partition(" ")[0].rpartition("-")[2].upper()
     given = vars(parser.parse_args([*shlex.split(env.get(f"RBEE_{role}_ARGS", "")), *argv]))
     given.pop("word", None)
@@ -121,8 +135,18 @@ def parse(options: type[Options], program: str, argv: list[str], env: Mapping[st
     return options(**values)
 
 
+class _Parser(argparse.ArgumentParser):
+    """Reports a bad command line in one line, with the option that was probably meant."""
+
+    def error(self, message: str) -> NoReturn:
+        unknown = message.rpartition("unrecognized arguments: ")[2].split()[:1] if "unrecognized" in message else []
+        meant = difflib.get_close_matches(unknown[0].partition("=")[0], self._option_string_actions, 1) if unknown else []
+        hint = f", did you mean {meant[0]}?" if meant else ""
+        self.exit(2, f"{self.prog}: error: {message}{hint} (see {self.prog} --help)\n")
+
+
 @functools.cache
-def parser_of(options: type[Any], program: str, words: tuple[str, ...], more: str) -> argparse.ArgumentParser:
+def parser_of(options: type[Any], program: str, words: tuple[str, ...], more: str, epilog: str = "") -> argparse.ArgumentParser:
     """The argument parser for `parse`.
 
     Cached, because building it is slow: a nursery builds it once for all programs that it forks.
@@ -132,9 +156,11 @@ def parser_of(options: type[Any], program: str, words: tuple[str, ...], more: st
         program: program name for messages.
         words: positional words that are accepted and ignored.
         more: name of the field that receives all remaining words, or an empty text.
+        epilog: end of the text of `--help`.
     """
     types = types_of(options)
-    parser = argparse.ArgumentParser(prog=program, allow_abbrev=False, description=options.__doc__)
+    about = getattr(options, "about", options.__doc__)
+    parser = _Parser(prog=program, allow_abbrev=False, description=about, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--version", action="version", version=f"{program} {VERSION}")
     if words:
         parser.add_argument("word", nargs="*", choices=[*words, []], default=[], metavar=f"[{'|'.join(words)}]", help="accepted and ignored")

@@ -17,6 +17,12 @@ DEFAULT_FILE = f"TheBloke/TinyLlama-1.1B-Chat-v1.0-GGUF/tinyllama-q4.gguf={5 * M
 class WorkerOptions(DaemonOptions):
     """Options of the worker (contract 6.1)."""
 
+    about = """Stands in for llm-worker-rbee: it loads a model in no time, streams the tokens of prepared answers, and calls back to its hive and queen.
+It is a program of its own, so it can also be run without the library, for example to test a client.
+
+examples:
+  fake-worker --port 8001 --worker-id worker-1 --token-delay 100ms
+  fake-worker --port 8001 --worker-id worker-1 --fault kill:after_tokens=3"""
     port: int = option(0, "TCP port; 0 = any free port", "6.1", flags=("-p",), low=0, high=65535, required=True)
     worker_id: str = option("", "worker id", "6.1", required=True)
     queen_url: str | None = option(None, "base URL of the queen; the ready callback goes to URL/v2/workers/ready", "6.4", form="URL")
@@ -49,6 +55,12 @@ class WorkerOptions(DaemonOptions):
 class HiveOptions(DaemonOptions):
     """Options of the hive (contract 5.1, 15)."""
 
+    about = """Stands in for rbee-hive, the pool manager: it starts workers as its child processes, checks their health, and downloads models.
+It is a program of its own, so it can also be run without the library, for example to test a queen.
+
+examples:
+  fake-hive daemon --port 9200 --queen-url http://127.0.0.1:8080
+  fake-hive --port 9200 --provision off --fault delay:path=/v1/workers/list,delay=5s"""
     port: int = option(9200, "TCP port; 0 = any free port", "5.1", flags=("-p",), low=0, high=65535)
     addr: str | None = option(None, "bind address as HOST:PORT, instead of --host and --port", "5.1", form="HOST:PORT")
     queen_url: str | None = option(
@@ -97,6 +109,12 @@ class HiveOptions(DaemonOptions):
 class QueenOptions(DaemonOptions):
     """Options of the queen (contract 4.1, 15)."""
 
+    about = """Stands in for queen-rbee, the orchestrator: it registers nodes and workers, finds or starts a worker for a task, and relays its tokens.
+It is a program of its own, so it can also be run without the library, for example to test a keeper or a hive.
+
+examples:
+  fake-queen --port 8080 --hive-url workstation=http://127.0.0.1:9200
+  fake-queen --port 8080 --fault status:path=/v2/tasks,status=503,times=1"""
     port: int = option(8080, "TCP port; 0 = any free port", "4.1", flags=("-p",), low=0, high=65535)
     config: str | None = option(None, "accepted and ignored", "4.1", flags=("-c",))
     database: str = option("~/.rbee/beehives.db", "SQLite file of the node registry", "10.1", flags=("-d",))
@@ -138,6 +156,12 @@ class QueenOptions(DaemonOptions):
 class HubOptions(DaemonOptions):
     """Options of the model hub (contract 9.2)."""
 
+    about = """Stands in for the model hub: it serves the files of repositories, whole or in parts, to the clients of Hugging Face and to hives.
+The files are GGUF headers with filler bytes, so they have checksums and sizes, but no weights.
+
+examples:
+  fake-hub --port 9300 --file TheBloke/TinyLlama-1.1B-Chat-v1.0-GGUF/tinyllama-q4.gguf=5MB --rate 1MB
+  HF_ENDPOINT=http://127.0.0.1:9300 hf download TheBloke/TinyLlama-1.1B-Chat-v1.0-GGUF"""
     port: int = option(9300, "TCP port; 0 = any free port", "9.2", flags=("-p",), low=0, high=65535)
     file: list[str] = option([], f"file as ORG/REPO/NAME=SIZE, repeatable; without it, {DEFAULT_FILE}", "9.2", form="ORG/REPO/NAME=SIZE")
     gated: list[str] = option([], "gated repository as ORG/REPO, repeatable", "9.2", form="ORG/REPO")
@@ -153,5 +177,10 @@ class HubOptions(DaemonOptions):
 class RelayOptions(DaemonOptions):
     """Options of the relay (contract 19)."""
 
+    about = """A TCP line between two programs: it passes all bytes on, unchanged, until the library cuts, stalls or slows it.
+Give its address to the program that is to be cut off.
+
+examples:
+  fake-relay --port 8081 --to 127.0.0.1:8080"""
     to: str = option("", "target as HOST:PORT", "19", required=True, form="HOST:PORT")
     rate: ByteSize = option(ByteSize(0), "bytes per second in each direction; 0 = unlimited", "19", low=0)

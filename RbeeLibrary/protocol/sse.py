@@ -7,6 +7,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from .json_text import read_json
+
 CONTENT_TYPE = "text/event-stream"
 COMMENT = b":\n\n"
 DONE = b"data: [DONE]\n\n"
@@ -38,7 +40,7 @@ class ServerSentEvent:
     def json(self) -> dict[str, Any] | None:
         """The data as a JSON object, or None if it is something else."""
         try:
-            value = json.loads(self.data)
+            value = read_json(self.data)
         except ValueError:
             return None
         return value if isinstance(value, dict) else None

@@ -48,6 +48,26 @@ def listen(host: str, port: int, backlog: int = 1024) -> socket.socket:
     return listener
 
 
+def can_bind(host: str, port: int) -> bool:
+    """Whether a port can be bound at this moment."""
+    try:
+        listen(host, port).close()
+    except OSError:
+        return False
+    return True
+
+
+def reachable(host: str) -> str:
+    """The address at which a program on this machine answers that is bound to `host`: of `0.0.0.0` and `::` the loopback address."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+
+
+def http_url(host: str, port: int) -> str:
+    """URL of a program that is bound to `host`; an IPv6 address stands in brackets."""
+    address = reachable(host)
+    return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
+
+
 def closed(listener: socket.socket) -> socket.socket:
     """Makes a port refuse connections but keeps it bound; `listen` on the returned socket opens it again.
 

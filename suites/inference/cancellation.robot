@@ -66,6 +66,47 @@ Client Of The Queen That Leaves Frees The Worker
     Cancel Inference    ${answer}    by=disconnect
     Get State    worker-1    ==    idle    within=1s
 
+Client That Leaves Before The Answer Begins Is Noticed
+    [Documentation]    The worker would send its headers in an hour.
+    [Tags]    L035
+    Start Worker    hive=None
+    Inject Fault    worker-1    delay    path=/v1/inference    delay=1 h
+    ${answer} =    Submit Inference    never mind    to=worker-1
+    Get Request Count    worker-1    POST    /v1/inference    ==    1
+    Cancel Inference    ${answer}    by=disconnect    within=1s
+    Get Inference State    ${answer}    ==    cancelled
+    Get State    worker-1    ==    idle    within=1s
+
+Queen Does Not Blame The Worker For A Client That Leaves
+    [Tags]    L035
+    Start Fleet    workers=1    token_delay=20ms
+    ${answer} =    Submit Inference    never mind    max_tokens=2000
+    Wait For Tokens    ${answer}    2
+    Cancel Inference    ${answer}    by=disconnect
+    Get State    worker-1    ==    idle    within=1s
+    Get Output    queen    not contains    stream broke
+
+Task That Waits For A Download Is Cancelled
+    [Documentation]    The download would take an hour. The task is answered at once, the hive goes on.
+    [Tags]    S40
+    Start Model Hub    rate=1KB
+    Start Fleet
+    ${answer} =    Submit Inference    never mind    model=hf:TheBloke/TinyLlama-1.1B-Chat-v1.0-GGUF
+    Get Request Count    hub    GET    /TheBloke/TinyLlama-1.1B-Chat-v1.0-GGUF/resolve/main/*    ==    1    within=5s
+    Cancel Inference    ${answer}    by=delete    within=2s
+    Should Be Equal As Integers    ${answer.status}    499
+    Get Inference Error    ${answer}    ==    REQUEST_CANCELED
+
+Task That Waits For A Hive Is Cancelled
+    [Documentation]    The hive would answer in an hour.
+    [Tags]    S40
+    Start Fleet
+    Inject Fault    hive    delay    delay=1 h
+    ${answer} =    Submit Inference    never mind
+    Get Request Count    hive    GET    /v1/workers/list    ==    1    within=5s
+    Cancel Inference    ${answer}    by=delete    within=2s
+    Get Inference Error    ${answer}    ==    REQUEST_CANCELED
+
 Delete At The Queen Reaches The Worker
     [Tags]    S40
     Start Fleet    workers=1    token_delay=1 h

@@ -148,6 +148,20 @@ Queen Without A Cascade Leaves The Hive Alone
     Get State    hive    ==    idle
     Get State    mock-worker-1    ==    idle
 
+Queen That Ends While It Starts A Hive Leaves None Behind
+    [Documentation]    SIGTERM arrives while ssh is on its way. The queen waits for ssh, and ends the hive that it has started.
+    [Setup]    NONE
+    ${node} =    Start Node    delay=500ms
+    ${queen} =    Start Queen
+    Register    ${queen}    ${node}
+    ${answer} =    Submit Inference    never mind
+    Get Ssh Count    workstation    ==    2    within=5s
+    Stop    queen
+    Wait Until Inference Ends    ${answer}
+    @{calls} =    Get Ssh Calls    workstation
+    Should Start With    ${calls[2].argv[-1]}    kill -TERM${SPACE}
+    No Process Should Be Left
+
 
 *** Keywords ***
 Register

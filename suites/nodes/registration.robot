@@ -181,6 +181,28 @@ Bad Registration Gets All Its Problems
     @{fields} =    Get Field Of Each    ${answer}[error][details][errors]    field
     VAR    @{expected}    ssh_host    ssh_user    git_repo_url    install_path
     Lists Should Be Equal    ${fields}    ${expected}
+    Should Be Equal    ${answer}[success]    ${False}
+    Should Be Equal    ${answer}[message]    ${answer}[error][message]
+    Should Be Equal    ${answer}[node_name]    n
+
+Host Of A Node May Be An IPv6 Address
+    ${queen}    ${node} =    Queen And Node    host=fd00::1
+    Register    ${queen}    ${node.registration()}
+    @{calls} =    Get Ssh Calls    workstation
+    Should Be Equal    ${calls[0].host}    fd00::1
+
+Call Of Ssh That Hangs Is Recorded
+    [Documentation]    ssh is killed at its limit; the call has no exit code then, and no end.
+    Start Node    delay=1 h
+    ${queen} =    Start Queen    ssh_timeout=200ms
+    VAR    &{hanging}    &{REGISTRATION}    ssh_host=workstation.home.arpa
+    ${answer} =    Register    ${queen}    ${hanging}    status=400
+    Should Be Equal    ${answer}[error][code]    SSH_TIMEOUT
+    @{calls} =    Get Ssh Calls    workstation
+    Length Should Be    ${calls}    1
+    Should Contain    ${calls[0].argv}    ${PROBE}
+    Should Be Equal    ${calls[0].exit_code}    ${None}
+    Should Be Equal    ${calls[0].end}    ${None}
 
 
 *** Keywords ***

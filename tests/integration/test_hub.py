@@ -134,9 +134,17 @@ def test_hugging_face_client_downloads_whole_repositories(tmp_path, redirect):
         python = [sys.executable, "-c"]
         snapshot = "import sys, huggingface_hub as h; print(h.snapshot_download(sys.argv[1], cache_dir=sys.argv[2]))"
         files = "import sys, huggingface_hub as h; print(h.HfApi().list_repo_files(sys.argv[1]), [f.path for f in h.HfApi().list_repo_tree(sys.argv[1])])"
+        info = (
+            "import sys, huggingface_hub as h; a, fs = h.HfApi(), h.HfFileSystem(); r, f = sys.argv[1:]; p = f'{r}/{f}'; "
+            "print([i.path for i in a.get_paths_info(r, [f, 'no'])], [b.name for b in a.list_repo_refs(r).branches], "
+            "a.file_exists(r, f), a.file_exists(r, 'no'), a.repo_exists(r), a.revision_exists(r, 'main'), "
+            "h.get_hf_file_metadata(h.hf_hub_url(r, f)).size, a.model_info(r, files_metadata=True).siblings[0].size, "
+            "fs.ls(r, detail=False), fs.info(p)['size'], len(fs.read_bytes(p, 10, 20)))"
+        )
         words = [
             [*python, snapshot, REPOSITORY, str(tmp_path / "cache")],
             [*python, files, REPOSITORY],
+            [*python, info, REPOSITORY, FILE],
             [str(Path(sys.executable).with_name("hf")), "download", REPOSITORY, "--local-dir", str(tmp_path / "local")],
         ]
         outputs = []
@@ -146,7 +154,9 @@ def test_hugging_face_client_downloads_whole_repositories(tmp_path, redirect):
             outputs.append(done.stdout.strip().splitlines()[-1])
         assert os.path.getsize(Path(outputs[0]) / FILE) == 5 * 1048576
         assert outputs[1] == f"['{FILE}'] ['{FILE}']"
-        assert os.path.getsize(tmp_path / "local" / FILE) == 5 * 1048576
+        size = 5 * 1048576
+        assert outputs[2] == f"['{FILE}'] ['main'] True False True True {size} {size} ['{REPOSITORY}/{FILE}'] {size} 10"
+        assert os.path.getsize(tmp_path / "local" / FILE) == size
 
 
 def test_hugging_face_client_is_refused_without_the_token(tmp_path):

@@ -8,6 +8,7 @@ import select
 import signal
 import subprocess
 import sys
+import termios
 import time
 
 import pytest
@@ -24,8 +25,9 @@ KEEPER = [sys.executable, "-m", "RbeeLibrary.fakes.keeper"]
 class Terminal:
     """A keeper in a terminal of its own."""
 
-    def __init__(self, *words: str, env: dict[str, str] | None = None):
+    def __init__(self, *words: str, env: dict[str, str] | None = None, columns: int = 80):
         self.fd, inner = pty.openpty()
+        termios.tcsetwinsize(inner, (24, columns))
         clean = robot_env(env)
         clean.pop("NO_COLOR", None)
         self.process = subprocess.Popen([*KEEPER, *words], stdin=inner, stdout=inner, stderr=inner, env={**clean, **(env or {})}, start_new_session=True)
@@ -73,6 +75,16 @@ def test_bar_on_a_terminal(hive):
     assert terminal.end() == 0
     assert "\r\x1b[K[=========               ]  38% 12/32 layers" in terminal.text
     assert terminal.text.rstrip().count("\n") <= 2, terminal.text
+
+
+@pytest.mark.parametrize("columns", [12, 20, 44, 45])
+def test_bar_fits_a_narrow_terminal(hive, columns):
+    terminal = Terminal("infer", "--hive-url", hive, "--model", "mock-model", "--prompt", "x", "--max-tokens", "1", columns=columns)
+    assert terminal.end() == 0
+    bars = [part for part in terminal.text.split("\r\x1b[K")[1:] if "%" in part]
+    assert bars
+    assert max(len(bar.splitlines()[0]) for bar in bars) < columns
+    assert ("[=" in bars[-1]) is (columns >= 44)
 
 
 def test_ctrl_c_leaves_a_clean_line(hive):

@@ -1,9 +1,13 @@
 """The library as Robot Framework runs it."""
 
+import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 from running import ROOT, await_none_left, robot
+
+from RbeeLibrary.listener.live_output import LiveOutput
 
 SUITES = ROOT / "tests/data/library_suites"
 
@@ -35,6 +39,14 @@ def test_console_shows_output_live_with_names(tmp_path):
     run = robot(tmp_path, str(SUITES / "console.robot"))
     assert "[queen] " in run.output
     assert "fake-queen 0.1.0 serves on http://127.0.0.1:" in run.output
+
+
+def test_console_shows_lines_in_the_order_of_their_dates(tmp_path, capsys, monkeypatch):
+    (tmp_path / "a.stderr").write_text("2026-01-01T00:00:02.000Z second\nand its detail\n2026-01-01T00:00:04.000Z fourth\n")
+    (tmp_path / "b.stderr").write_text("2026-01-01T00:00:01.000Z first\n2026-01-01T00:00:03.000Z third\nnot complete")
+    monkeypatch.setattr(sys, "__stderr__", sys.stderr)
+    LiveOutput(SimpleNamespace(outputs=lambda: str(tmp_path))).show_news()
+    assert [line.split()[-1] for line in capsys.readouterr().err.splitlines()] == ["first", "second", "detail", "third", "fourth"]
 
 
 def test_output_is_quiet_without_console(tmp_path):

@@ -23,6 +23,7 @@ MESSAGES = {
     "Held Clock Says So To Who Waits For Tokens": r"has brought 1 of 5 tokens and is streaming; the clock is held, next timers: worker-1 token",
     "Catalog Without A Hub": r"a hive has a catalog only if a model hub runs when it starts: Start Model Hub",
     "Registry Before Its Queen": r"'queen' has no SQLite file known here, expected one of a queen or a hive: start one$",
+    "Two Hives Of One Node": r"^node workstation of queen has the hive hive-1 already: give hive-2 another node_name=, or stop hive-1 first$",
     "Chaos That Reached Nobody": r"inferences: the fleet refused one before the chaos began, so nothing would be tried \(503 INTERNAL",
 }
 

@@ -19,6 +19,8 @@ import psutil
 import pytest
 from running import await_none_left, robot_env
 
+from RbeeLibrary.faults.registry import KINDS
+
 LIMIT = 10.0
 MODULES = {"fake-queen": "queen", "fake-hive": "hive", "fake-worker": "worker", "mock-worker": "worker", "fake-hub": "hub", "fake-relay": "relay"}
 
@@ -132,6 +134,8 @@ def test_bad_flags_end_with_2_and_say_why(name, arguments, said):
         ("fake-hive", ["--addr", "nonsense"], 2, "--addr: nonsense: expected HOST:PORT"),
         ("fake-hive", ["--port", "0", "--worker-ports", "9-1"], 2, "--worker-ports: 9-1"),
         ("fake-queen", ["--port", "0", "--hive-url", "here"], 2, "--hive-url: here: expected NODE=URL"),
+        ("fake-worker", ["--prot", "1"], 2, "fake-worker: error: unrecognized arguments: --prot 1, did you mean --port? (see fake-worker --help)"),
+        ("fake-queen", ["--port", "0", "--fault", "sall"], 1, "there is no fault 'sall', expected KIND or KIND:NAME=VALUE"),
         ("fake-worker", ["--port", "0", "--worker-id", "x", "--answers", "/no/such.json"], 1, "/no/such.json"),
     ],
 )
@@ -237,3 +241,22 @@ def test_user_without_a_home_folder_gets_no_folder_called_tilde(tmp_path):
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].endswith("this user has no home folder: set HOME, or give a path without ~")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["fake-queen", "fake-hive", "fake-worker", "fake-hub", "fake-relay"])
+def test_help_says_what_a_program_is_for(name):
+    """Two sentences, examples, the faults that fit it."""
+    done = subprocess.run(
+        [sys.executable, "-m", f"RbeeLibrary.fakes.{MODULES[name]}", "--help"], env=robot_env(), capture_output=True, text=True, timeout=LIMIT
+    )
+    assert done.returncode == 0
+    about = done.stdout.partition("\n\n")[2].partition("\noptions:")[0]
+    assert about.startswith(("Stands in for ", "A TCP line ")) and f"\nexamples:\n  {name} " in about
+    faults = {line.split()[0] for line in done.stdout.partition("\nfaults (contract 19):\n")[2].splitlines()}
+    assert faults == {kind.name for kind in KINDS.values() if name.removeprefix("fake-") in kind.roles}
+
+
+def test_help_of_ssh():
+    done = subprocess.run([sys.executable, "-m", "RbeeLibrary.fakes.ssh.ssh", "--help"], env=robot_env(), capture_output=True, text=True, timeout=LIMIT)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "FAKE_SSH_HOSTS" in done.stdout

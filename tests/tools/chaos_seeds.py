@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -47,18 +47,28 @@ def run(folder: Path, seeds: range) -> Run:
 
 
 def main() -> int:
-    """Prints a line for every portion, and each seed that found something."""
+    """Prints a line for every portion, and each seed that found something; returns 130 after Ctrl+C."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
     first = int(sys.argv[2]) if len(sys.argv) > 2 else 1
     began, broke = time.monotonic(), 0
     portions = [range(start, min(start + PORTION, first + count)) for start in range(first, first + count, PORTION)]
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        for seeds, result in zip(portions, pool.map(lambda seeds: run(ROOT / f"results/chaos/{seeds[0]}", seeds), portions), strict=True):
-            failed = {name: test.message for name, test in result.tests().items() if test.status != "PASS"}
+    pool = ThreadPoolExecutor(AT_ONCE)
+    runs = {pool.submit(run, ROOT / f"results/chaos/{seeds[0]}", seeds): seeds for seeds in portions}
+    print(f"{count} seeds in {len(portions)} portions, {AT_ONCE} at a time; reports are in {ROOT / 'results/chaos'}", flush=True)
+    try:
+        for done, one in enumerate(as_completed(runs), 1):
+            failed = {name: test.message for name, test in one.result().tests().items() if test.status != "PASS"}
             broke += len(failed)
-            print(f"seeds {seeds[0]} to {seeds[-1]}: {len(failed)} broke the fleet, {time.monotonic() - began:.0f} s", flush=True)
+            seeds, spent = runs[one], time.monotonic() - began
+            left = spent / done * (len(portions) - done)
+            print(f"seeds {seeds[0]} to {seeds[-1]}: {len(failed)} broke the fleet; {done}/{len(portions)}, {spent:.0f} s, {left:.0f} s to go", flush=True)
             for name, message in failed.items():
                 print(f"--- {name}\n{message}", flush=True)
+    except KeyboardInterrupt:  # Ctrl+C reaches the runs as well, which end their programs
+        print("interrupted: waiting for the runs under way to end", flush=True)
+        return 130
+    finally:
+        pool.shutdown(cancel_futures=True)
     print(f"{count} seeds, {broke} broke the fleet")
     return 1 if broke else 0
 

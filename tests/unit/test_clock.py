@@ -9,8 +9,9 @@ import time
 import pytest
 
 from RbeeLibrary.clock.activity import Activity, Link
-from RbeeLibrary.clock.clock import Clock, ClockPage, Event
+from RbeeLibrary.clock.clock import Clock, ClockPage
 from RbeeLibrary.clock.coordinator import Coordinator, NotAtRest, ProcessLook
+from RbeeLibrary.clock.event import Event
 from RbeeLibrary.clock.in_flight import in_flight
 from RbeeLibrary.clock.member import ClockMember
 from RbeeLibrary.clock.report import Report

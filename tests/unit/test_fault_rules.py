@@ -7,7 +7,7 @@ import random
 import pytest
 
 from RbeeLibrary.clock.clock import Clock
-from RbeeLibrary.faults.base import ErrorAnswer, FaultContext, FaultSet, FaultSpec
+from RbeeLibrary.faults.base import Cut, ErrorAnswer, FaultContext, FaultSet, FaultSpec
 from RbeeLibrary.faults.registry import KINDS
 from RbeeLibrary.journal.reader import entries
 from RbeeLibrary.journal.writer import Journal
@@ -48,14 +48,16 @@ def test_faults_of_the_command_line(text, values):
     assert FaultSpec.parse(str(spec)) == spec
 
 
-@pytest.mark.parametrize("text", ["kill:after_tokens", "kill:tokens=3", "kill:after_tokens=many", "delay:delay=soon", "status:probability=2"])
+@pytest.mark.parametrize(
+    "text", ["kill:after_tokens", "kill:tokens=3", "kill:after_tokens=many", "delay:delay=soon", "delay:delay=-1s", "status:probability=2"]
+)
 def test_nonsense_is_refused_with_the_reason(text):
     with pytest.raises(ValueError, match=text.partition(":")[0] if "probability" not in text else "probability"):
         FaultSpec.parse(text)
 
 
 def test_unknown_kind_is_refused_with_the_known_ones(box):
-    with pytest.raises(ValueError, match="there is no fault 'explode', expected one of .*kill"):
+    with pytest.raises(ValueError, match="there is no fault 'explode', expected KIND or KIND:NAME=VALUE,... with one of .*kill"):
         box.arm(FaultSpec("explode"))
 
 
@@ -117,3 +119,52 @@ def test_every_kind_says_what_comes_of_it():
         assert name == name.lower()
         assert kind.help and not kind.help.endswith("."), name
         assert kind.point in ("port", "request", "answer", "stream", "program"), name
+
+
+@pytest.mark.parametrize("text", ["kill:times=-1", "kill:after_tokens=-1", "corrupt:after_bytes=-1", "kill:after_requests=-2", "exit:layer=-1"])
+def test_negative_numbers_are_refused(text):
+    with pytest.raises(ValueError, match=r"=-\d is negative"):
+        FaultSpec.parse(text)
+
+
+@pytest.mark.parametrize("kind", ["delay", "stall", "refuse", "slow-end", "late-callback", "slow-sweep"])
+def test_delay_of_zero_is_refused_where_it_is_all_that_the_fault_does(box, kind):
+    with pytest.raises(ValueError, match=f"{kind} does nothing with delay=0"):
+        box.arm(FaultSpec.parse(f"{kind}:delay=0s"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "without_effect", "with_effect"),
+    [
+        ("wrong-version", b'{"status":"ok"}', b'{"status":"ok","version":"2.0.0"}'),
+        ("broken-json", b"", b"{}"),
+        ("empty-body", b"", b"{}"),
+    ],
+)
+def test_answer_that_a_fault_does_not_change_is_no_hit(box, kind, without_effect, with_effect):
+    box.arm(FaultSpec(kind, times=1))
+    assert box.body(without_effect, FaultContext()) == without_effect
+    assert box.hits() == []
+    assert box.body(with_effect, FaultContext()) != with_effect
+    assert box.hits() == [kind]
+
+
+def test_last_token_has_no_successor_to_be_swapped_with(box):
+    box.arm(FaultSpec("swap-tokens", after_tokens=1))
+    context = FaultContext(is_token=lambda event: event.startswith(b"t"))
+    assert list(box.events(iter([b"t1", b"t2", b"end"]), context)) == [b"t1", b"t2", b"end"]
+    assert box.hits() == []
+    assert list(box.events(iter([b"t1", b"t2", b"t3", b"end"]), context)) == [b"t1", b"t3", b"t2", b"end"]
+    assert box.hits() == ["swap-tokens"]
+
+
+def test_stream_whose_client_has_left_is_not_mended(box):
+    def broken():
+        yield b"t1"
+        raise Cut
+
+    box.arm(FaultSpec("mend-stream"))
+    with pytest.raises(Cut):
+        list(box.events(broken(), FaultContext(gone=lambda: True)))
+    assert box.hits() == []
+    assert list(box.events(broken(), FaultContext())) == [b"t1", b"data: [DONE]\n\n"]

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from ...clock.clock import Clock, Event
+from ...clock.clock import Clock
+from ...clock.event import Event
 from ...errors import HttpFailure, NotConnected
 from ...journal.writer import Journal
 from ...net.http_client import HttpClient, Stream, reason

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ...clock.clock import Event
+from ...clock.event import Event
 from ...errors import HttpFailure
 from ...fleet.children import Spawner
 from ...protocol.error_codes import RbeeError
@@ -113,7 +113,7 @@ class Hive(Service):
         row = self.workers.row(callback.worker_id)
         row.state = callback.state
         row.slots_total = callback.slots_total or row.slots_total
-        row.slots_available = callback.slots_available if callback.slots_available is not None else (row.slots_total if callback.state == "idle" else 0)
+        row.slots_available = callback.slots_available if callback.slots_available is not None else row.slots_of_state
         row.last_activity = iso_time(self.clock.wall())
         row.heard = True
         self._activity.set()
@@ -136,7 +136,7 @@ class Hive(Service):
         heartbeat = read(HiveHeartbeat, request.body)
         row = self.workers.row(heartbeat.worker_id)
         row.heard = True
-        self.spawn(self._queen.send, f"/v1/workers/{row.worker_id}/heartbeat", {"timestamp": heartbeat.timestamp}, name="relay-heartbeat")
+        self.spawn(self._queen.relay_heartbeat, row, heartbeat.timestamp, name="relay-heartbeat")
         return {"message": "heartbeat received"}
 
     def logs(self, request: Request) -> Reply:
@@ -169,7 +169,7 @@ class Hive(Service):
         payload = answer.object()
         row.state = payload.get("state", row.state)
         row.slots_total = payload.get("slots_total", row.slots_total)
-        row.slots_available = payload.get("slots_available", row.slots_available)
+        row.slots_available = payload.get("slots_available", row.slots_of_state)
         changed = not row.heard or row.last_activity != payload.get("last_activity", row.last_activity)
         row.last_activity = payload.get("last_activity", row.last_activity)
         row.heard = True

@@ -42,6 +42,11 @@ class QueenLine:
             registration = {key: body[key] for key in ("worker_id", "url", "model_ref", "backend", "device", "slots_total")}
             self.send("/v2/workers/register", {**registration, "node_name": self._options.node_name})
 
+    def relay_heartbeat(self, row: WorkerRow, timestamp: str) -> None:
+        """Reports that a worker lives; registers it again if the queen does not know it, for example after a cut or a restart of the queen."""
+        if self.send(f"/v1/workers/{row.worker_id}/heartbeat", {"timestamp": timestamp}) == 404:
+            self.relay_ready(row)
+
     def removed(self, row: WorkerRow, reason: str) -> None:
         """Reports the end of a worker, in the background."""
         assert row.child is not None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import socket
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...clock.clock import Event
+from ...clock.event import Event
 from ...fleet.children import Child
 from ...protocol.schema.messages import SpawnRequest
+from ...run.tcp_ports import http_url
 
 
 @dataclass(eq=False)
@@ -38,7 +38,12 @@ class WorkerRow:
     @property
     def url(self) -> str:
         """URL on which the worker serves."""
-        return f"http://{self.host}:{self.port}"
+        return http_url(self.host, self.port)
+
+    @property
+    def slots_of_state(self) -> int:
+        """Free slots of a worker that tells only its state."""
+        return self.slots_total if self.state == "idle" else 0
 
     def as_dict(self) -> dict[str, Any]:
         """A row of the list (5.2)."""
@@ -55,15 +60,3 @@ class WorkerRow:
             "slots_available": self.slots_available,
             "last_activity": self.last_activity,
         }
-
-
-def can_bind(host: str, port: int) -> bool:
-    """Whether a port can be bound at this moment."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-            probe.listen(1)
-        except OSError:
-            return False
-        return True

@@ -8,6 +8,7 @@ import shlex
 import signal
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from ...errors import HttpFailure, SpawnFailed
@@ -20,17 +21,16 @@ from ...protocol.options import MASK, to_argv
 from ...protocol.program_options import HiveOptions
 from ...protocol.schema.messages import SpawnRequest
 from ...run import environment
-from ...run.tcp_ports import PortTaken
+from ...run.tcp_ports import PortTaken, can_bind, reachable
 from ..runtime.formatting import iso_time
 from ..runtime.service import Service
-from .worker_row import WorkerRow, can_bind
+from .worker_row import WorkerRow
 
 _WORKER = "RbeeLibrary.fakes.worker"
 _WORKER_ARGS = "RBEE_WORKER_ARGS"
 """Variable with options for every fake worker. The hive removes it from its environment and puts its words into the argv of each worker."""
 _PORT_TRIES = 3
 _LOOPBACK = "127.0.0.1"
-_ANY = ("0.0.0.0", "::")
 _REAP_LIMIT = 5.0
 _KILL_LIMIT = 2.0
 _FINEST = 1e-6
@@ -125,7 +125,7 @@ class Workers:
             worker_id = spawn_request.worker_id or f"mock-worker-{port or self._starts}"
             if worker_id in self._rows:
                 raise RbeeError("WORKER_ALREADY_REGISTERED", f"worker id {worker_id} is in use")
-            host = os.environ.get(environment.WORKER_HOST) or (_LOOPBACK if self._options.host in _ANY else self._options.host)
+            host = os.environ.get(environment.WORKER_HOST) or reachable(self._options.host)
             slots = spawn_request.slots or self._options.slots or 1
             row = WorkerRow(
                 worker_id,
@@ -212,8 +212,8 @@ class Workers:
         binary = self._binary(spawn_request.binary)
         if binary is None:
             return ProgramSpec(row.worker_id, module=_WORKER, argv=argv, title="mock-worker", host=options.host, port=row.port, stdout=out, stderr=err, env=env)
-        words = [binary, *(word.replace("{port}", str(row.port)) for word in argv)]
-        return ProgramSpec(row.worker_id, command=words, port=None, stdout=out, stderr=err, env=env)
+        spec = ProgramSpec(row.worker_id, command=[binary, *argv], port=None, stdout=out, stderr=err, env=env)
+        return replace(spec, command=spec.words(row.port))
 
     def _binary(self, wanted: str | None) -> str | None:
         """Path of the worker's program, None = the fake worker of this package."""

@@ -33,6 +33,8 @@ class Hub(Service):
         self.route("GET", "/health", self.health)
         self.route("GET", "/api/models/{org}/{repo}", self.model)
         self.route("GET", "/api/models/{org}/{repo}/tree/{revision}", self.tree)
+        self.route("GET", "/api/models/{org}/{repo}/refs", self.refs)
+        self.route("POST", "/api/models/{org}/{repo}/paths-info/{revision}", self.paths_info)
         for method in ("GET", "HEAD"):
             self.route(method, "/{org}/{repo}/resolve/{revision}/{name}", self.resolve)
             self.route(method, "/cdn/{org}/{repo}/{name}", self.serve)
@@ -53,12 +55,18 @@ class Hub(Service):
 
     def tree(self, request: Request, org: str, repo: str, revision: str) -> Reply:
         """GET /api/models/<org>/<repo>/tree/<revision>: an array of files, which clients use that download whole repositories."""
-        entries = []
-        for file in self._files_of(request, f"{org}/{repo}"):
-            size = self._declared(file.size, request)
-            lfs = {"lfs": {"oid": file.sha256, "size": size, "pointerSize": 135}} if file.sha256 else {}
-            entries.append({"type": "file", "oid": _commit(file.name), "size": size, "path": file.name, **lfs})
-        return Reply(200, json.dumps(entries).encode())
+        return Reply(200, json.dumps([self._entry(file, request) for file in self._files_of(request, f"{org}/{repo}")]).encode())
+
+    def paths_info(self, request: Request, org: str, repo: str, revision: str) -> Reply:
+        """POST /api/models/<org>/<repo>/paths-info/<revision>: the entries of the files that the form field `paths` names; unknown ones are left out."""
+        wanted = request.body.get("paths", [])
+        files = [file for file in self._files_of(request, f"{org}/{repo}") if file.name in wanted]
+        return Reply(200, json.dumps([self._entry(file, request) for file in files]).encode())
+
+    def refs(self, request: Request, org: str, repo: str) -> dict[str, Any]:
+        """GET /api/models/<org>/<repo>/refs: the only branch is `main`."""
+        self._files_of(request, f"{org}/{repo}")
+        return {"branches": [{"name": "main", "ref": "refs/heads/main", "targetCommit": _commit(f"{org}/{repo}")}], "tags": [], "converts": []}
 
     def resolve(self, request: Request, org: str, repo: str, revision: str, name: str) -> Reply:
         """GET or HEAD /<org>/<repo>/resolve/<revision>/<file>."""
@@ -117,6 +125,11 @@ class Hub(Service):
         size = self._declared(file.size, request)
         lfs = {"lfs": {"sha256": file.sha256, "size": size, "pointerSize": 135}} if file.sha256 else {}
         return {"rfilename": file.name, "size": size, **lfs}
+
+    def _entry(self, file: HubFile, request: Request) -> dict[str, Any]:
+        size = self._declared(file.size, request)
+        lfs = {"lfs": {"oid": file.sha256, "size": size, "pointerSize": 135}} if file.sha256 else {}
+        return {"type": "file", "oid": _commit(file.name), "size": size, "path": file.name, **lfs}
 
     def _declared(self, size: int, request: Request) -> int:
         return _HUGE if self.faults.find("huge-length", FaultContext(request.path)) is not None else size

@@ -8,7 +8,7 @@ import signal
 import threading
 from urllib.parse import urlsplit
 
-from ...clock.clock import Event
+from ...clock.event import Event
 from ...errors import HttpFailure, SpawnFailed
 from ...fleet.children import Child, Reaper, start_executed
 from ...fleet.launch import ProgramSpec

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from ..runtime.formatting import printable
 
 _BAR = 24
+_USUAL_WIDTH = 80
 _RED, _PLAIN, _ERASE = "\x1b[31m", "\x1b[0m", "\r\x1b[K"
 
 
@@ -62,8 +63,11 @@ class Console:
         if not self._terminal:
             self.report(line.strip())
             return
-        filled = round(_BAR * share)
-        self._write(2, f"{_ERASE}[{'=' * filled}{' ' * (_BAR - filled)}] {line}", bar=True)
+        columns = _columns()
+        width = max(0, min(_BAR, columns - len(line) - 4))  # brackets, a blank, and the last column, which would wrap
+        filled = round(width * share)
+        bar = f"[{'=' * filled}{' ' * (width - filled)}] " if width else ""
+        self._write(2, f"{_ERASE}{bar}{line[: columns - 1]}", bar=True)
 
     def _write(self, fd: int, text: str, *, bar: bool = False) -> None:
         with self._lock:
@@ -86,6 +90,14 @@ def _leave_unwritten(fd: int, error: OSError) -> NoReturn:
         with contextlib.suppress(OSError):
             os.write(2, f"rbee-keeper: standard output cannot be written: {error.strerror}\n".encode())
     os._exit(1)
+
+
+def _columns() -> int:
+    """Width of the terminal."""
+    try:
+        return os.get_terminal_size(2).columns or _USUAL_WIDTH
+    except OSError:
+        return _USUAL_WIDTH
 
 
 def _megabytes(event: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ import os
 import uuid
 from typing import Any
 
-from ...clock.clock import Event
+from ...clock.event import Event
 from ...errors import HttpFailure, NoAnswer
 from ...net.http_client import Stream
 from ...protocol import sse
@@ -291,6 +291,8 @@ class Infer:
         return 1
 
     def _fail(self, failure: Failure, hive_url: str | None) -> int:
+        if self._cancelled.is_set():
+            return INTERRUPTED
         host = host_of(hive_url or self._answering_url)
         first, *more = explain(failure, self._options.node or host, host)
         self._console.error(f"ERROR: {first}")

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import quote
 
-from ...clock.clock import Event
+from ...clock.event import Event
 from ...errors import HttpFailure, NoAnswer
 from ...net.http_client import Stream
 from ...protocol import sse
@@ -57,6 +57,8 @@ class QueenCommand:
         try:
             return self._command(self, self._options)
         except RbeeError as error:
+            if self._cancelled.is_set():
+                return INTERRUPTED
             first, *more = explain(Failure.of(error), getattr(self._options, "node", None) or "?", host_of(self._queen))
             for line in more:
                 self._console.report(line)

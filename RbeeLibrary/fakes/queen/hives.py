@@ -8,12 +8,14 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
-from ...clock.clock import Event
+from ...clock.event import Event
 from ...errors import HttpFailure, NotConnected
 from ...protocol.error_codes import RbeeError
 from ...protocol.forms import node_url
 from ...protocol.program_options import QueenOptions
+from ...run.tcp_ports import http_url
 from ..runtime.service import Service
 from .node_registry import NodeRegistry
 from .node_setup import mock_ssh, remote_path
@@ -100,7 +102,7 @@ class Hives:
             return url
         if row is None:
             raise self.unknown(node)
-        return _MOCK_URL if mock_ssh() else f"http://{row['ssh_host']}:{self._options.hive_port}"
+        return _MOCK_URL if mock_ssh() else http_url(str(row["ssh_host"]), self._options.hive_port)
 
     def unknown(self, node: str) -> RbeeError:
         """The error for a node that is not known."""
@@ -128,9 +130,8 @@ class Hives:
         self._nodes.note_unreached(node, reason)
 
     def _accepts(self, url: str, limit: float) -> bool:
-        host, _, port = url.rpartition("//")[2].rpartition(":")
         try:
-            self._queen.client.connect(host, int(port), limit).close()
+            self._queen.client.connect(*_address(url), limit).close()
         except (NotConnected, OSError):
             return False
         return True
@@ -218,11 +219,10 @@ class Hives:
             job.join()
 
     def _end(self, url: str) -> None:
-        host, _, port = url.rpartition("//")[2].rpartition(":")
         owned = self._owned.get(url)
         try:
             # This connection stays open: the hive closes it by ending.
-            with self._queen.client.connect(host, int(port), _SHUTDOWN_LIMIT) as watch:
+            with self._queen.client.connect(*_address(url), _SHUTDOWN_LIMIT) as watch:
                 self._queen.log(f"asking the hive at {url} to shut down")
                 self._request_shutdown(url, owned)
                 if self._queen.faults.find("hasty-end") is not None:
@@ -246,3 +246,8 @@ class Hives:
             return
         headers = {"Authorization": f"Bearer {self._key}"} if self._key else None
         self._queen.client.call("POST", f"{url}/v1/admin/shutdown", limit=_SHUTDOWN_LIMIT, headers=headers, timer="cascade-ask")
+
+
+def _address(url: str) -> tuple[str, int]:
+    parts = urlsplit(url)
+    return parts.hostname or "", parts.port or 80

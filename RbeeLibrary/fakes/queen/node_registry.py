@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Sequence
 from typing import Any
 
+from ...protocol.error_codes import RbeeError
 from ...protocol.schema.messages import NodeRegistration
 from ..database import Database
 
@@ -28,7 +31,11 @@ _COLUMNS = ("node_name", "ssh_host", "ssh_port", "ssh_user", "ssh_key_path", "gi
 
 
 class NodeRegistry:
-    """The table of nodes, by name; it survives a restart of the queen."""
+    """The table of nodes, by name; it survives a restart of the queen.
+
+    Raises:
+        RbeeError: INTERNAL if the file cannot be read or written, for instance because another program has locked it.
+    """
 
     def __init__(self, path: str):
         self._database = Database(path, _SCHEMA)
@@ -38,27 +45,39 @@ class NodeRegistry:
         values = [getattr(registration, name) for name in _COLUMNS]
         columns = ", ".join(_COLUMNS)
         marks = ", ".join("?" * len(_COLUMNS))
-        self._database.change(
+        self._change(
             f"INSERT OR REPLACE INTO beehives ({columns}, last_connected_unix, last_error, status) VALUES ({marks}, ?, NULL, 'reachable')", (*values, now)
         )
 
     def find(self, node: str) -> dict[str, Any] | None:
         """The row of a node, or None."""
-        rows = self._database.rows("SELECT * FROM beehives WHERE node_name = ?", (node,))
+        rows = self._rows("SELECT * FROM beehives WHERE node_name = ?", (node,))
         return rows[0] if rows else None
 
     def all(self) -> list[dict[str, Any]]:
         """All rows, sorted by name."""
-        return self._database.rows("SELECT * FROM beehives ORDER BY node_name")
+        return self._rows("SELECT * FROM beehives ORDER BY node_name")
 
     def remove(self, node: str) -> bool:
         """Deletes a row; returns whether there was one."""
-        return self._database.change("DELETE FROM beehives WHERE node_name = ?", (node,)) > 0
+        return self._change("DELETE FROM beehives WHERE node_name = ?", (node,)) > 0
 
     def note_reached(self, node: str, now: int) -> None:
         """Marks a node as reachable; `now` is in seconds since 1970."""
-        self._database.change("UPDATE beehives SET last_connected_unix = ?, last_error = NULL, status = 'reachable' WHERE node_name = ?", (now, node))
+        self._change("UPDATE beehives SET last_connected_unix = ?, last_error = NULL, status = 'reachable' WHERE node_name = ?", (now, node))
 
     def note_unreached(self, node: str, reason: str) -> None:
         """Marks a node as unreachable."""
-        self._database.change("UPDATE beehives SET last_error = ?, status = 'unreachable' WHERE node_name = ?", (reason, node))
+        self._change("UPDATE beehives SET last_error = ?, status = 'unreachable' WHERE node_name = ?", (reason, node))
+
+    def _rows(self, statement: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        try:
+            return self._database.rows(statement, values)
+        except sqlite3.Error as error:
+            raise RbeeError("INTERNAL", f"the node registry cannot be read: {error}") from error
+
+    def _change(self, statement: str, values: Sequence[Any]) -> int:
+        try:
+            return self._database.change(statement, values)
+        except sqlite3.Error as error:
+            raise RbeeError("INTERNAL", f"the node registry cannot be written: {error}") from error

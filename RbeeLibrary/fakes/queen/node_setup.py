@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
-import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
@@ -54,36 +54,35 @@ class NodeSetup:
 
     def add(self, request: Request) -> dict[str, Any]:
         """POST /v2/registry/beehives/add: registers a node after a successful probe."""
-        registration = read(NodeRegistration, request.body)
-        try:
+        name = request.body.get("node_name")
+        with _failure_with(node_name=name if isinstance(name, str) else ""):
+            registration = read(NodeRegistration, request.body)
             known = self._nodes.find(registration.node_name)
             if known is not None and self._options.node_conflict == "refuse" and not registration.update:
                 message = f"node {registration.node_name} exists already: change it with update-node, or take it out with remove-node"
                 raise RbeeError("NODE_ALREADY_EXISTS", message)
-            self._probe(vars(registration))
-            self._nodes.put(registration, int(self._queen.clock.wall()))
-        except RbeeError as error:
-            if error.code != "NODE_ALREADY_EXISTS":
+            try:
+                self._probe(vars(registration))
+            except RbeeError as error:
                 error.status = 400
-            error.top = {"success": False, "message": error.message, "node_name": registration.node_name}
-            raise
-        except sqlite3.Error as error:
-            raise RbeeError("INTERNAL", f"the node registry cannot be written: {error}") from error
+                raise
+            self._nodes.put(registration, int(self._queen.clock.wall()))
         return {"success": True, "message": f"node '{registration.node_name}' is registered", "node_name": registration.node_name}
 
     def list(self, request: Request) -> dict[str, Any]:
         """GET /v2/registry/beehives/list."""
         try:
             return {"nodes": self._nodes.all()}
-        except sqlite3.Error as error:
-            raise RbeeError("INTERNAL", f"the node registry cannot be read: {error}", top={"nodes": []}) from error
+        except RbeeError as error:
+            error.top = {"nodes": []}
+            raise
 
     def remove(self, request: Request) -> dict[str, Any]:
         """POST /v2/registry/beehives/remove."""
-        node = read(NodeName, request.body).node_name
-        if not self._nodes.remove(node):
-            message = f"node {node[:80]!r} is not in the registry"
-            raise RbeeError("NODE_NOT_FOUND", message, top={"success": False, "message": message})
+        with _failure_with():
+            node = read(NodeName, request.body).node_name
+            if not self._nodes.remove(node):
+                raise RbeeError("NODE_NOT_FOUND", f"node {node[:80]!r} is not in the registry")
         return {"success": True, "message": f"node '{node}' removed from registry"}
 
     def install(self, request: Request) -> Reply:
@@ -129,6 +128,16 @@ class NodeSetup:
             last = (result.stderr if result else "").strip().splitlines()[-1:]
             yield sse.event({"stage": "error", "code": error.code, "message": ": ".join([error.message, *last])})
         yield sse.DONE
+
+
+@contextlib.contextmanager
+def _failure_with(**fields: Any) -> Iterator[None]:
+    """Errors of the block are answered in the shape of add and remove (4.2)."""
+    try:
+        yield
+    except RbeeError as error:
+        error.top = {"success": False, "message": error.message, **fields}
+        raise
 
 
 def install_script(row: dict[str, Any]) -> str:

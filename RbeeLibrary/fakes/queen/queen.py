@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
-from ...clock.clock import Event
+from ...clock.event import Event
 from ...errors import HttpFailure, NoAnswer
 from ...net.http_client import Stream
 from ...protocol import sse
@@ -21,7 +21,7 @@ from ...protocol.schema.fields import read
 from ...protocol.schema.messages import QueenReadyCallback, TaskRequest, WorkerHeartbeat, WorkerId, WorkerRegistration, WorkerRemoved, WorkerState
 from ..rbee_client import CANCELLED, FoundWorker, Limits, RbeeClient, Wanted, checked_object
 from ..runtime.entry_point import launch
-from ..runtime.event_stream import Abort
+from ..runtime.event_stream import Abort, EventStream
 from ..runtime.http_app import Reply, Request
 from ..runtime.program import exit_now
 from ..runtime.service import Service
@@ -259,14 +259,15 @@ class Queen(Service):
         request.stream.on_close(close)
         request.stream.on_gone(stream.cut)
         headers["Content-Type"] = stream.headers.get("content-type", sse.CONTENT_TYPE)
-        return Reply(200, request.stream.carries(self._bytes(stream)), headers)
+        return Reply(200, request.stream.carries(self._bytes(stream, request.stream)), headers)
 
-    def _bytes(self, stream: Stream) -> Iterator[bytes]:
+    def _bytes(self, stream: Stream, client: EventStream) -> Iterator[bytes]:
         try:
             with self.clock.limit(self.options.inference_timeout, stream.cut, "inference"):
                 yield from stream.chunks()
         except NoAnswer as error:
-            self.log(f"a worker's stream broke: {error}")
+            if not client.client_gone:
+                self.log(f"a worker's stream broke: {error}")
             raise Abort from error
 
     def task_progress(self, request: Request, request_id: str) -> Reply:
@@ -286,7 +287,7 @@ class Queen(Service):
         """DELETE /v2/tasks/<request_id>: 204, also for repeated requests and unknown ids."""
         with self._lock:
             task = self._tasks.get(request_id)
-        if task is not None and self.faults.find("swallow-cancel") is None:
+        if task is not None and (task.cancelled.is_set() or self.faults.find("swallow-cancel") is None):
             task.cancelled.set()
             if task.worker is not None:
                 try:

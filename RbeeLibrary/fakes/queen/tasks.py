@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...clock.clock import Event
+from ...clock.event import Event
 from ...protocol.schema.messages import TaskRequest
 from ..rbee_client import FoundWorker
 from ..runtime.event_stream import Broadcast

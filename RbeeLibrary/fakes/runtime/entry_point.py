@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+from ...faults.registry import KINDS
 from ...protocol.options import DaemonOptions, masked, parse
 from ...run.platform import share_heaps
 from ...run.proctitle import set_proctitle
@@ -39,7 +40,8 @@ def launch(
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})  # until handlers are set: an early signal is neither lost nor fatal
     given = sys.argv[1:] if argv is None else argv
-    parsed = parse(options, program, given, os.environ, words=words)
+    epilog = _faults_of(program.removeprefix("fake-")) if {"-h", "--help"} & set(given) else ""
+    parsed = parse(options, program, given, os.environ, words=words, epilog=epilog)
     share_heaps()
     if argv is None:
         set_proctitle([title or program, *masked(given, options)])
@@ -49,3 +51,9 @@ def launch(
         print(f"{program}: {error}", file=sys.stderr)
         exit_now(1)
     service.run()
+
+
+def _faults_of(role: str) -> str:
+    """The kinds of faults that fit a program, for `--help`."""
+    lines = [f"  {name:24} {kind.help}" for name, kind in KINDS.items() if role in kind.roles]
+    return "\n".join(["faults (contract 19):", *lines]) if lines else ""

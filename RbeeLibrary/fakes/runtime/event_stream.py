@@ -6,7 +6,8 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ...clock.clock import Clock, Event
+from ...clock.clock import Clock
+from ...clock.event import Event
 from ...faults.base import Cut
 from ...protocol import sse
 

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qs, parse_qsl
 
 import bottle
 
@@ -17,6 +17,7 @@ from ...faults.base import Cut, ErrorAnswer, FaultContext, FaultSet
 from ...journal.writer import Journal
 from ...net.http_client import correlation
 from ...protocol.error_codes import RbeeError
+from ...protocol.json_text import read_json
 from ...protocol.options import DaemonOptions
 from ...protocol.schema.routes import SERVICES, Route
 from ...protocol.sse import CONTENT_TYPE, compact, token_text
@@ -109,7 +110,7 @@ class HttpApp:
         key = headers.get("X-Request-Id") or recorder.correlation_id
         context = FaultContext(http_request.path, key, wake=stream.wake, gone=lambda: stream.client_gone, reset=channel.reset, is_token=_is_token)
         try:
-            reply = self._checked(route, request, self._result(request, handler, parts, protected, context))
+            reply = self._checked(route, request, self._result(route, request, handler, parts, protected, context))
         except RbeeError as error:
             reply = self._checked(route, request, Reply(error.status, error.envelope(), error.headers))
         except ErrorAnswer as error:
@@ -121,6 +122,8 @@ class HttpApp:
             traceback.print_exc()
             self._contract_check.broke(route)
             reply = Reply(500, RbeeError("INTERNAL", "the program met an error of its own, see its output").envelope())
+        if isinstance(reply.body, EventStream) and request.method == "HEAD":
+            reply = Reply(reply.status, None, {"Content-Type": CONTENT_TYPE, **reply.headers})
         recorder.answered(reply.status, reply.headers.get("Retry-After"))
         answer_headers = {"X-Correlation-ID": recorder.correlation_id.encode("latin-1", "replace").decode("latin-1"), **reply.headers}
         if isinstance(reply.body, EventStream):
@@ -144,14 +147,18 @@ class HttpApp:
             self._contract_check.answer(route, request.body, reply.status, reply.body)
         return reply
 
-    def _result(self, request: Request, handler: Handler, parts: dict[str, str], protected: bool, context: FaultContext) -> Any:
+    def _result(self, route: Route, request: Request, handler: Handler, parts: dict[str, str], protected: bool, context: FaultContext) -> Any:
         received: Any = {}
         try:
             data = bottle.request.environ["wsgi.input"].read(BODY_LIMIT + 1) if request.method in ("POST", "PATCH", "PUT") else b""
             received = data.decode("utf-8", "replace") if data else {}
+            if bottle.request.environ["SERVER_PROTOCOL"] == "HTTP/1.1" and "Host" not in request.headers:
+                raise RbeeError("INVALID_REQUEST", "a request of HTTP/1.1 has a Host header")
             if protected:
                 self._check_key(request.headers)
-            received = request.body = _object(data)
+            if len(data) > BODY_LIMIT:
+                raise RbeeError("INVALID_REQUEST", f"the body is larger than {BODY_LIMIT} bytes", status=413)
+            received = request.body = parse_qs(data.decode("utf-8", "replace")) if route.takes_form else _object(data)
         finally:
             request.recorder.arrived(received)
         self._faults.at("request", context)
@@ -188,7 +195,7 @@ class HttpApp:
 
 
 def _is_token(event: bytes) -> bool:
-    return event.startswith(b"data: {") and token_text(json.loads(event[6:])) is not None
+    return event.startswith(b"data: {") and token_text(json.loads(event[6:])) is not None  # written by this program itself
 
 
 def _status(status: int) -> str | int:
@@ -210,13 +217,11 @@ def _text(value: str) -> str:
 
 
 def _object(data: bytes) -> dict[str, Any]:
-    if len(data) > BODY_LIMIT:
-        raise RbeeError("INVALID_REQUEST", f"the body is larger than {BODY_LIMIT} bytes", status=413)
     if not data.strip():
         return {}
     try:
-        body = json.loads(data.decode())  # UTF-8 only: json.loads would guess UTF-16 as well
-    except (ValueError, RecursionError) as error:
+        body = read_json(data)
+    except ValueError as error:
         raise RbeeError("INVALID_REQUEST", f"the body is not JSON: {printable(str(error))[:200]}") from None
     if not isinstance(body, dict):
         raise RbeeError("INVALID_REQUEST", f"the body is a JSON {_json_type(body)}, expected an object")

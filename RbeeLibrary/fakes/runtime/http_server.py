@@ -19,6 +19,7 @@ from waitress import wasyncore
 from waitress.channel import HTTPChannel
 from waitress.server import create_server
 from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
+from waitress.utilities import BadRequest
 
 from ...clock.activity import Activity
 from ...protocol.error_codes import RbeeError
@@ -26,9 +27,11 @@ from ...protocol.sse import compact
 from ...run.tcp_ports import closed
 
 CHANNEL = "rbee.channel"
+_TLS = b"\x16\x03"
 BODY_LIMIT = 1048576
 _FIRST_THREADS, _MOST_THREADS = 4, 600
-_READ_LIMIT = 16 * BODY_LIMIT
+_READ_LIMIT = 1024 * BODY_LIMIT
+"""Bytes of a body that are read, into a temporary file: a client that still sends would not see the answer 413."""
 _HEADER_LIMIT = 65536
 _LOOP_TIMEOUT = 30.0
 _LOOP_LIMIT = 5.0
@@ -139,6 +142,16 @@ class WaitressChannel(HTTPChannel):  # type: ignore[misc]
         data: bytes = super().recv(buffer_size)
         self._activity.read(self._link, len(data))
         return data
+
+    def received(self, data: bytes) -> bool:
+        if data.startswith(_TLS) and self.request is None:  # otherwise both ends would wait for the other one
+            request = self.parser_class(self.adj)
+            request.error = BadRequest("this port speaks HTTP, not HTTPS")
+            with self.requests_lock:
+                self.requests.append(request)
+            self.server.add_task(self)
+            return True
+        return bool(super().received(data))
 
     def write_soon(self, data: Any) -> int:
         count: int = super().write_soon(data)

@@ -15,7 +15,8 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from ...clock.activity import ParkedJob
-from ...clock.clock import Clock, ClockPage, Event
+from ...clock.clock import Clock, ClockPage
+from ...clock.event import Event
 from ...clock.member import ClockMember
 from ...errors import RunIsOver
 from ...journal.writer import Journal, close_journals, journal_path

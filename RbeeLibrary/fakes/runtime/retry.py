@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ...clock.clock import Clock, Event
+from ...clock.clock import Clock
+from ...clock.event import Event
 
 
 def attempts(clock: Clock, pauses: Sequence[float], timer: str, wake: Event | None = None) -> Iterator[int]:

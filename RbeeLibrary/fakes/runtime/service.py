@@ -17,7 +17,7 @@ from ...protocol.options import VERSION, DaemonOptions
 from ...protocol.sse import compact
 from ...run import environment
 from ...run.platform import portable, signal_at_parents_end
-from ...run.tcp_ports import is_loopback, listen
+from ...run.tcp_ports import http_url, is_loopback, listen
 from .http_app import Handler, HttpApp, Reply
 from .http_server import HttpServer
 from .program import Program, exit_now
@@ -74,7 +74,7 @@ class Service(Program):
     @property
     def url(self) -> str:
         """URL on which it serves."""
-        return f"http://{self.options.host}:{self.port}"
+        return http_url(self.options.host, self.port)
 
     # --- hooks for subclasses ---
 

@@ -15,6 +15,17 @@ from typing import Any
 
 _OPTIONS = "1246ab:c:e:fgi:kl:m:no:p:qstvxAB:CD:E:F:GI:J:KL:MNO:P:Q:R:S:TVw:W:XYy"
 """Options of OpenSSH for getopt: a letter with a colon takes a value."""
+_HELP = """usage: fake-ssh [-i KEY] [-o K=V] [-p PORT] [-l USER] [USER@]HOST [COMMAND]
+
+Stands in for OpenSSH's client: it runs the command on this machine, or fails as the rules of its host say. A queen finds it as `ssh` first on its PATH.
+
+examples:
+  fake-ssh vince@workstation.home.arpa 'echo hello'
+  FAKE_SSH_HOSTS=hosts.json fake-ssh workstation.home.arpa true
+
+environment:
+  FAKE_SSH_HOSTS   JSON file, host -> {"outcome": ok, timeout, refused, denied, bad-key, unresolved, missing or real, "delay": seconds, "env": {}}
+  FAKE_SSH_LOG     file that gets a line of JSON at the start and at the end of each call"""
 _SSH_FAILED = 255
 _NOT_FOUND = 127
 
@@ -86,12 +97,14 @@ def run(argv: list[str]) -> int:
         print(error, file=sys.stderr)
         return _SSH_FAILED
     host = Host(call.host)
+    entry = {"id": f"{os.getpid()}-{began}", "argv": argv, "host": call.host, "outcome": host.outcome, "start": began}
+    _log(entry)  # now, because ssh may be killed before it ends
     script: bytes | None = None
     if call.command is None and host.outcome in ("ok", "missing"):
         script = sys.stdin.buffer.read()
     code = _outcome(call, host, script, argv)
     stdin = script.decode("utf-8", "replace") if script is not None else None
-    _log({"argv": argv, "host": call.host, "stdin": stdin, "outcome": host.outcome, "exit_code": code}, began)
+    _log({**entry, "stdin": stdin, "exit_code": code, "end": time.time()})
     return code
 
 
@@ -121,16 +134,19 @@ def _outcome(call: Call, host: Host, script: bytes | None, argv: list[str]) -> i
     return subprocess.run(command, input=script, env=env, cwd=home if os.path.isdir(home) else "/").returncode
 
 
-def _log(entry: dict[str, Any], began: float) -> None:
+def _log(entry: dict[str, Any]) -> None:
     path = os.environ.get("FAKE_SSH_LOG")
     if path:
         fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        os.write(fd, json.dumps({**entry, "start": began, "end": time.time()}).encode() + b"\n")
+        os.write(fd, json.dumps(entry).encode() + b"\n")
         os.close(fd)
 
 
 def main() -> int:
     """The program `fake-ssh`."""
+    if sys.argv[1:] == ["--help"]:
+        print(_HELP)
+        return 0
     code = run(sys.argv[1:])
     return code if code >= 0 else 128 - code
 

@@ -38,12 +38,18 @@ class Callbacks:
         """Sends the ready callback to queen and hive in parallel; returns the jobs that send it."""
         if self._options.callback_delay:
             self._worker.clock.pause(self._options.callback_delay, "callback-delay")
-        jobs = []
-        if self._options.queen_url:
-            jobs.append(self._worker.spawn(self._notify_queen, f"{self._options.queen_url.rstrip('/')}/v2/workers/ready", name="callback"))
-        if self._options.callback_url and _SKIPPED_CALLBACK not in self._options.callback_url:
-            jobs.append(self._worker.spawn(self._notify, self._options.callback_url, name="callback"))
-        return jobs
+        return [self._worker.spawn(notify, target, name="callback") for notify, target in self.targets]
+
+    @property
+    def targets(self) -> list[tuple[Callable[[str], None], str]]:
+        """Who is told that the worker is ready: the method that does it, and the URL."""
+        queen, hive = self._options.queen_url, self._options.callback_url
+        targets: list[tuple[Callable[[str], None], str]] = []
+        if queen:
+            targets.append((self._notify_queen, f"{queen.rstrip('/')}/v2/workers/ready"))
+        if hive and _SKIPPED_CALLBACK not in hive:
+            targets.append((self._notify, hive))
+        return targets
 
     def _notify_queen(self, target: str) -> None:
         self._notify(target)
@@ -82,11 +88,11 @@ class Callbacks:
 
     def _heartbeat(self) -> None:
         if self._options.queen_url and self._worker.faults.find("lost-heartbeat") is None:
-            self.post_once(
-                f"{self._options.queen_url.rstrip('/')}/v1/workers/{self._options.worker_id}/heartbeat",
-                {"timestamp": iso_time(self._worker.clock.wall()), "state": self._worker.state},
-                _HEARTBEAT_LIMIT,
-            )
+            queen = self._options.queen_url.rstrip("/")
+            body = {"timestamp": iso_time(self._worker.clock.wall()), "state": self._worker.state}
+            if self.post_once(f"{queen}/v1/workers/{self._options.worker_id}/heartbeat", body, _HEARTBEAT_LIMIT) == 404:
+                self._worker.log("the queen does not know this worker: registering again")
+                self.post_once(f"{queen}/v2/workers/ready", as_dict(self._payload()), self._options.callback_timeout)
 
     def hive_heartbeat(self) -> None:
         """Sends one heartbeat to the hive."""
@@ -97,8 +103,8 @@ class Callbacks:
             target, {"worker_id": self._options.worker_id, "timestamp": iso_time(self._worker.clock.wall()), "health_status": "healthy"}, _HEARTBEAT_LIMIT
         )
 
-    def post_once(self, target: str, body: dict[str, Any], limit: float) -> None:
-        """Sends one POST request without retries; a failure is only logged.
+    def post_once(self, target: str, body: dict[str, Any], limit: float) -> int | None:
+        """Sends one POST request without retries; returns the status of the answer, or None after a failure, which is only logged.
 
         Args:
             target: URL.
@@ -106,6 +112,7 @@ class Callbacks:
             limit: seconds for the answer.
         """
         try:
-            self._worker.client.call("POST", target, body, limit=limit)
+            return self._worker.client.call("POST", target, body, limit=limit).status
         except HttpFailure as error:
             self._worker.log(f"POST {target} failed: {error}")
+            return None

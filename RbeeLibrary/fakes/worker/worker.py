@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from ...clock.clock import Event
+from ...clock.event import Event
 from ...errors import BadModel
 from ...faults.base import Cut, FaultContext, FaultSpec
 from ...protocol import sse
@@ -21,7 +21,7 @@ from ...protocol.program_options import WorkerOptions
 from ...protocol.schema.fields import read
 from ...protocol.schema.messages import InferenceRequest, ReadyCallback, ShutdownRequest
 from ...run import environment
-from ...run.tcp_ports import closed
+from ...run.tcp_ports import closed, http_url
 from ..runtime.entry_point import launch
 from ..runtime.event_stream import Abort, Broadcast, EventStream
 from ..runtime.formatting import iso_time
@@ -87,19 +87,20 @@ class Worker(Service):
 
     @property
     def url(self) -> str:
-        return f"http://{self.options.advertise_host}:{self.port}"
+        return http_url(self.options.advertise_host, self.port)
 
     # --- start (6.3) ---
 
     def prepare(self) -> None:
         self._never_ready = self.faults.find("never-ready") is not None
         self.set_state("loading" if self.options.load_time or self._never_ready else "idle")
-        if self.options.model and self.faults.find("skip-model-check") is None:
+        if self.options.model:
             try:
                 self._model = read_model(self.options.model)
             except BadModel as error:
                 self.log(str(error))
-                exit_now(1)
+                if self.faults.find("skip-model-check") is None:
+                    exit_now(1)
         for kind in ("exit", "kill-at-start"):
             if (spec := self.faults.find(kind)) is not None:
                 if spec.delay is None:
@@ -107,7 +108,7 @@ class Worker(Service):
                 self.clock.call_at(self.clock.now() + (spec.delay or 0), partial(self._end_by_fault, spec), kind)
         if self.faults.find("leave-listener") is not None:
             self._orphan_listener = leave_listener(self.listener, self.name)
-        if self.faults.find("early-callback") is not None and not self._never_ready:
+        if not self._never_ready and self._callbacks.targets and self.faults.find("early-callback") is not None:
             self.listener = closed(self.listener)
             for callback in self._callbacks.call_back():
                 callback.join()
@@ -314,7 +315,7 @@ class Worker(Service):
         if self.faults.find("silent-shutdown") is not None:
             self.clock.wait(request.stream.wake, None)
             raise Cut
-        if self.faults.find("ignore-shutdown") is not None:
+        if self.state != "draining" and self.faults.find("ignore-shutdown") is not None:
             return Reply(202, {"success": True, "message": "worker is shutting down", "state": "draining"})
         with self._slots:
             self.set_state("draining")

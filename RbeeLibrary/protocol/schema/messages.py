@@ -8,7 +8,9 @@ from typing import Any
 from .fields import ID_PATTERN, anything, flag, integer, number, text, texts
 
 HOST_PATTERN = r"[A-Za-z0-9_][A-Za-z0-9_.:-]{0,254}"
-"""Host and user names. A leading `-` is refused, because ssh would read it as an option."""
+"""User names. A leading `-` is refused, because ssh would read it as an option."""
+SSH_HOST_PATTERN = r"[A-Za-z0-9_:][A-Za-z0-9_.:%-]{0,254}"
+"""Host names, IPv4 and IPv6 addresses, also with a zone as in `fe80::1%eth0`."""
 WORKER_STATES = ("loading", "idle", "busy", "draining", "stale-but-busy")
 
 
@@ -174,7 +176,7 @@ class NodeRegistration:
     """POST /v2/registry/beehives/add (4.2)."""
 
     node_name: str = text(1, 256)
-    ssh_host: str = text(pattern=HOST_PATTERN)
+    ssh_host: str = text(pattern=SSH_HOST_PATTERN)
     ssh_user: str = text(pattern=HOST_PATTERN)
     git_repo_url: str = text(1, 2048)
     install_path: str = text(1, 4096)

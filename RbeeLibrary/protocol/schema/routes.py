@@ -54,6 +54,7 @@ class Route:
         relays: whether responses of other programs are passed on, so that any error code may occur.
         beside: fields beside `error` in error responses (older shape).
         greedy: whether path parameters may contain slashes.
+        takes_form: whether the request body is a URL-encoded form instead of JSON.
     """
 
     method: str
@@ -70,6 +71,7 @@ class Route:
     relays: bool = False
     beside: tuple[str, ...] = ()
     greedy: bool = False
+    takes_form: bool = False
     paths: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -296,6 +298,16 @@ HUB = (
         aliases=("/api/models/{org}/{repo}/revision/{revision}",),
     ),
     Route("GET", "/api/models/{org}/{repo}/tree/{revision}", "Lists the files of a repository as a tree.", "9.2", {200: DOCUMENT}, errors=_HUB_ERRORS),
+    Route("GET", "/api/models/{org}/{repo}/refs", "Lists the branches of a repository.", "9.2", {200: DOCUMENT}, errors=_HUB_ERRORS),
+    Route(
+        "POST",
+        "/api/models/{org}/{repo}/paths-info/{revision}",
+        "Describes some files of a repository.",
+        "9.2",
+        {200: DOCUMENT},
+        errors=_HUB_ERRORS,
+        takes_form=True,
+    ),
     *(
         route
         for method in ("GET", "HEAD")

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ...clock.event import Event
 from ...errors import HttpFailure, NoAnswer, NotConnected
 from ...net.http_client import HttpClient, Stream
 from ...protocol import sse
@@ -47,6 +48,7 @@ class Inference:
         self.read = 0
         self.logged = False
         self.started_at = 0.0
+        self._left = Event()
         self._http = http
         self.url = f"{to.url}{path}"
         self._cancel_url = f"{to.url}{cancel_path}"
@@ -96,6 +98,7 @@ class Inference:
             self._leaving = True
             if self._stream is not None:
                 self._stream.cut()
+        self._left.set()
 
     def delete(self, limit: float) -> int:
         """Sends DELETE and returns the status."""
@@ -104,14 +107,18 @@ class Inference:
 
     def _read_all(self) -> None:
         with self._http.activity.taken_over(str(self)):
-            self._run()
+            try:
+                self._run()
+            except Exception as error:  # nobody may wait for ever for an answer that the library cannot read
+                self._end(InferenceState.broken, "", f"the library could not read the answer: {type(error).__name__}: {error}")
+                raise
 
     def _run(self) -> None:
         headers = {**self._auth, "X-Request-Id": self.id}
         try:
-            stream = self._http.open("POST", self.url, self._body, limit=self._silence, headers=headers)
+            stream = self._http.cancelled_by(self._left).open("POST", self.url, self._body, limit=self._silence, headers=headers)
         except NotConnected as error:
-            self._end(InferenceState.refused, "UNREACHABLE", str(error))
+            self._end(InferenceState.cancelled if self._leaving else InferenceState.refused, "UNREACHABLE", str(error))
             return
         except HttpFailure as error:
             late = "no answer within" in str(error)

@@ -16,7 +16,7 @@ from ...fleet.supervisor import Process
 from ...protocol.options import MASK, DaemonOptions, secret_environment, secret_names, split_options, to_argv
 from ...protocol.program_options import HiveOptions, HubOptions, QueenOptions, RelayOptions, WorkerOptions
 from ...run import environment
-from ...run.tcp_ports import free_range, is_loopback
+from ...run.tcp_ports import free_range, http_url, is_loopback
 from ..pending_faults import PendingFaults
 from ..run import Run
 from ..types import Daemon, State
@@ -98,6 +98,7 @@ class Launcher:
         self.stores: dict[str, str] = {}
         self._spawned: dict[str, _Spawned] = {}
         self._launched: dict[str, tuple[ProgramSpec, str, bool, dict[str, Any]]] = {}
+        self._hives_of: dict[tuple[str, str], str] = {}
 
     # --- started by the nursery ---
 
@@ -182,12 +183,20 @@ class Launcher:
         """Starts a hive with files of its own; a fake queen is told where it is when all serve."""
         node = options.get("node_name") or ("workstation" if name == "hive" else name)
         hive_options, worker_env = for_hive_and_workers(options)
+        if queen is not None:
+            self._check_node_free(name, queen, str(node))
         given = {"worker_ports": "0", "queen_url": queen.url if queen else "", **self.with_stores(name, hive_options, hub), "node_name": node}
         launching = self.begin(name, "hive", given, deadline, env={**worker_env, **(env or {})}, program=program)
         launching.daemon.node = str(node)
         if queen is not None and self._is_fake(queen.name):
             launching.hive_of = (self._registry.process(queen), str(node))
         return launching
+
+    def _check_node_free(self, name: str, queen: Daemon, node: str) -> None:
+        other = self._hives_of.get((queen.name, node))
+        if other is not None and other != name and (process := self._registry.process_or_none(other)) is not None and process.alive:
+            raise UsageError(f"node {node} of {queen.name} has the hive {other} already: give {name} another node_name=, or stop {other} first")
+        self._hives_of[queen.name, node] = name
 
     def with_stores(self, name: str, options: dict[str, Any], hub: str | None) -> dict[str, Any]:
         """Options of a hive with files of its own, and with the hub of that name, if one runs."""
@@ -222,7 +231,18 @@ class Launcher:
         again = ProgramSpec(**{**spec.as_json(), "port": daemon.port if spec.port is not None else None})
         launching = self._launch(again, role, is_fake, options, deadline)
         self.finish_all([launching], State.idle, deadline)
+        if role == "queen" and is_fake:
+            self._tell_hives(launching)
         return launching.daemon
+
+    def _tell_hives(self, queen: Launching) -> None:
+        """Tells a queen that was started again where the hives are that its predecessor knew."""
+        for (name, node), hive in self._hives_of.items():
+            if name == queen.daemon.name and (process := self._registry.process_or_none(hive)) is not None and process.alive:
+                self._tell_hive(queen.process, node, self._registry.find(hive))
+
+    def _tell_hive(self, queen: Process, node: str, hive: Daemon) -> None:
+        self._run.supervisor.control(queen, {"op": "hive-url", "node": node, "url": hive.url})
 
     def finish_all(self, started: list[Launching], until: State, deadline: float) -> None:
         """Waits until all serve and have reached a state."""
@@ -231,8 +251,7 @@ class Launcher:
                 self._await_ready(launching.process, deadline)
         for launching in started:
             if launching.hive_of is not None:
-                queen, node = launching.hive_of
-                self._run.supervisor.control(queen, {"op": "hive-url", "node": node, "url": launching.daemon.url})
+                self._tell_hive(*launching.hive_of, launching.daemon)
         self.await_all(
             [launching.daemon for launching in started if not launching.is_fake or launching.daemon.role == "worker" or until is not State.idle],
             until,
@@ -255,7 +274,7 @@ class Launcher:
         except StartFailed as error:
             raise AssertionError(f"{role} {spec.name!r} could not be started: {error}") from None
         port = process.port or int(options.get("port", 0))
-        daemon = self._registry.add(Daemon(spec.name, role, f"http://{spec.host}:{port}", port, process.pid))
+        daemon = self._registry.add(Daemon(spec.name, role, http_url(spec.host, port), port, process.pid))
         self._launched[spec.name] = (spec, role, is_fake, options)
         self._spawned.pop(spec.name, None)
         self._registry.set_key(spec.name, str(options["api_key"]) if options.get("api_key") else None)

@@ -35,15 +35,19 @@ cp "$HOME/built/rbee-hive" "target/release/$last"
 
 @dataclass
 class SshCall:
-    """One call of `ssh`: `${c.argv}`, `${c.host}`, `${c.stdin}`, `${c.outcome}`, `${c.exit_code}`, `${c.start}`, `${c.end}` (seconds since 1970)."""
+    """One call of `ssh`: `${c.argv}`, `${c.host}`, `${c.stdin}`, `${c.outcome}`, `${c.exit_code}`, `${c.start}`, `${c.end}` (seconds since 1970).
 
+    `exit_code`, `stdin` and `end` are None for a call that still runs or was killed.
+    """
+
+    id: str
     argv: list[str]
     host: str
-    stdin: str | None
     outcome: str
-    exit_code: int
     start: float
-    end: float
+    stdin: str | None = None
+    exit_code: int | None = None
+    end: float | None = None
 
 
 @dataclass
@@ -102,7 +106,8 @@ class NodeDirectory:
         path = self.folder / "ssh.jsonl"
         lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
         calls = [SshCall(**json.loads(line)) for line in lines]
-        return [call for call in calls if host in (None, call.host)]
+        latest = {call.id: call for call in calls}  # each call is written at its start, and again at its end
+        return [call for call in latest.values() if host in (None, call.host)]
 
     def _write(self) -> None:
         if not self.run.is_running:

@@ -8,6 +8,7 @@ from typing import Any
 from ...errors import UsageError
 from ...fleet.supervisor import Process
 from ...net.http_client import Answer
+from ...run.tcp_ports import http_url
 from ..run import OWN_JOURNAL, Run
 from ..types import Daemon
 
@@ -137,4 +138,5 @@ class Programs:
     def _adopted(self, process: Process, known: Daemon | None) -> Daemon:
         owner = next((other.name for other in self._run.supervisor.processes() if other.pid == process.ppid), None)
         port = process.port or (known.port if known else 0)
-        return Daemon(process.name, process.role, f"http://127.0.0.1:{port}", port, process.pid, owner)
+        url = known.url if known and known.port == port else http_url("127.0.0.1", port)
+        return Daemon(process.name, process.role, url, port, process.pid, owner)

@@ -76,3 +76,8 @@ Chaos That Reached Nobody
     Stop    worker-1
     Inject Fault    queen    status    path=/v2/tasks
     Unleash Chaos    kill    seed=3    steps=3    duration=10s    shrink=0s
+
+Two Hives Of One Node
+    Start Queen
+    Start Hive    hive-1    node_name=workstation
+    Start Hive    hive-2    node_name=workstation

@@ -53,6 +53,8 @@ OVER_SSH = "suites/nodes/hive_over_ssh.robot"
 LINES = "suites/faults/lines.robot"
 CHAOS = "suites/faults/chaos_rules.robot"
 HUB_FAULTS = "suites/faults/hub_faults.robot"
+CONVERGENCE = "suites/lifecycle/registrations_converge.robot"
+WIRE = "tests/integration/test_wire.py"
 SCARCITY = "tests/integration/test_resource_exhaustion.py"
 EVERYWHERE = "tests/integration/test_leftovers_of_all_programs.py"
 SECURITY = "tests/integration/test_security.py"
@@ -919,8 +921,8 @@ MUTATIONS = [
     Mutation(
         "row written before ssh succeeded",
         "fakes/queen/node_setup.py",
-        "            self._probe(vars(registration))\n            self._nodes.put(registration, int(self._queen.clock.wall()))\n",
-        "            self._nodes.put(registration, int(self._queen.clock.wall()))\n            self._probe(vars(registration))\n",
+        "            try:\n                self._probe(vars(registration))\n",
+        "            self._nodes.put(registration, 0)\n            try:\n                self._probe(vars(registration))\n",
         REGISTRATION,
         "Registering An Unreachable Node Fails",
     ),
@@ -1690,10 +1692,10 @@ MUTATIONS = [
     Mutation(
         "queen asks a worker again",
         "fakes/queen/queen.py",
-        "        return Reply(200, request.stream.carries(self._bytes(stream)), headers)\n",
+        "        return Reply(200, request.stream.carries(self._bytes(stream, request.stream)), headers)\n",
         """        def twice() -> Iterator[bytes]:
             try:
-                yield from self._bytes(stream)
+                yield from self._bytes(stream, request.stream)
             except Abort:
                 try:
                     self.client.open("POST", f"{worker.url}/v1/inference", {"prompt": "again"}, limit=1)
@@ -1804,14 +1806,6 @@ MUTATIONS = [
         "Worker Can Be Started Again With Its Fault",
     ),
     Mutation(
-        "failed start does not wait for what it has asked for",
-        "session/programs/starter.py",
-        "            self._run.supervisor.settle_starts(_SETTLE)\n",
-        "",
-        "suites/lifecycle/failed_starts.robot",
-        "Queen Can Be Restarted Again",
-    ),
-    Mutation(
         "interrupted request keeps its connection",
         "net/http_client.py",
         "                connection.close()\n                if not isinstance(error, (*_ERRORS, ValueError)):\n",
@@ -1870,8 +1864,8 @@ MUTATIONS = [
     Mutation(
         "hub lists no tree",
         "fakes/hub/hub.py",
-        "            entries.append(",
-        "            [].append(",
+        '[self._entry(file, request) for file in self._files_of(request, f"{org}/{repo}")]',
+        "[]",
         "tests/integration/test_hub.py",
         "test_hugging_face_client_downloads_whole_repositories[off]",
     ),
@@ -1890,5 +1884,183 @@ MUTATIONS = [
         "",
         "tests/integration/test_surroundings.py",
         "test_variables_of_the_shell_do_not_reach_the_fakes[proxy]",
+    ),
+    Mutation(
+        "unchanged answer counts as a hit",
+        "faults/base.py",
+        "            if changed != body and fault.acts(context):",
+        "            if fault.acts(context):",
+        "tests/unit/test_fault_rules.py",
+        "test_answer_that_a_fault_does_not_change_is_no_hit",
+    ),
+    Mutation(
+        "last token is swapped with nothing",
+        "faults/stream_kinds.py",
+        "swaps = context.is_token(successor) and self.acts(context)",
+        "swaps = self.acts(context) and context.is_token(successor)",
+        "tests/unit/test_fault_rules.py",
+        "test_last_token_has_no_successor_to_be_swapped_with",
+    ),
+    Mutation(
+        "deep JSON is read",
+        "protocol/json_text.py",
+        "    return any(isinstance(one, dict | list) for one in level)\n",
+        "    return False\n",
+        WIRE,
+        "test_deep_json_is_refused_before_code_that_walks_through_it_fails",
+    ),
+    Mutation(
+        "interim answer is the answer",
+        "net/http_client.py",
+        "    while 100 < response.status < 200",
+        "    while 150 < response.status < 200",
+        WIRE,
+        "test_interim_answers_are_not_the_answer",
+    ),
+    Mutation(
+        "TLS waits for ever",
+        "fakes/runtime/http_server.py",
+        '_TLS = b"\\x16\\x03"',
+        '_TLS = b"never"',
+        WIRE,
+        "test_tls_gets_an_answer_at_once[fake-queen]",
+    ),
+    Mutation(
+        "request without host is answered",
+        "fakes/runtime/http_app.py",
+        'environ["SERVER_PROTOCOL"] == "HTTP/1.1"',
+        'environ["SERVER_PROTOCOL"] == "HTTP/2"',
+        WIRE,
+        "test_request_without_host[fake-queen]",
+    ),
+    Mutation(
+        "body far over the limit is cut off",
+        "fakes/runtime/http_server.py",
+        "_READ_LIMIT = 1024 * BODY_LIMIT",
+        "_READ_LIMIT = 16 * BODY_LIMIT",
+        WIRE,
+        "test_body_of_40_mb_is_refused_with_413[fake-worker]",
+    ),
+    Mutation(
+        "HEAD of a stream is a stream",
+        "fakes/runtime/http_app.py",
+        'isinstance(reply.body, EventStream) and request.method == "HEAD"',
+        'isinstance(reply.body, EventStream) and request.method == "TRACE"',
+        WIRE,
+        "test_head_of_a_stream_has_no_body",
+    ),
+    Mutation(
+        "worker without a status route keeps its free slots",
+        "fakes/hive/hive.py",
+        'payload.get("slots_available", row.slots_of_state)',
+        'payload.get("slots_available", row.slots_available)',
+        WIRE,
+        "test_worker_without_status_route_has_the_slots_of_its_state",
+    ),
+    Mutation(
+        "locked registry is an error of the program",
+        "fakes/queen/node_registry.py",
+        """            return self._database.change(statement, values)
+        except sqlite3.Error as error:""",
+        """            return self._database.change(statement, values)
+        except sqlite3.IntegrityError as error:""",
+        WIRE,
+        "test_locked_registry_is_a_reason_in_the_usual_shape[remove]",
+    ),
+    Mutation(
+        "cancelling a task leaves its download waiting",
+        "fakes/rbee_client.py",
+        "            with self._http.cutting(stream):\n",
+        "            if True:\n",
+        CANCELLATION,
+        "Task That Waits For A Download Is Cancelled",
+    ),
+    Mutation(
+        "cancelling a task leaves its request to a hive waiting",
+        "fakes/rbee_client.py",
+        "        self._http = http.cancelled_by(self._cancelled)\n",
+        "        self._http = http.cancelled_by(Event())\n",
+        CANCELLATION,
+        "Task That Waits For A Hive Is Cancelled",
+    ),
+    Mutation(
+        "client cannot leave before the answer",
+        "session/inference/inference_client.py",
+        "        self._left.set()\n",
+        "",
+        CANCELLATION,
+        "Client That Leaves Before The Answer Begins Is Noticed",
+    ),
+    Mutation(
+        "queen blames the worker for a client that left",
+        "fakes/queen/queen.py",
+        "            if not client.client_gone:\n",
+        "            if True:\n",
+        CANCELLATION,
+        "Queen Does Not Blame The Worker For A Client That Leaves",
+    ),
+    Mutation(
+        "call of ssh that is killed is not recorded",
+        "fakes/ssh/ssh.py",
+        "    _log(entry)  # now",
+        "    # now",
+        REGISTRATION,
+        "Call Of Ssh That Hangs Is Recorded",
+    ),
+    Mutation(
+        "second hive of a node replaces the first",
+        "session/programs/launcher.py",
+        "        if other is not None and other != name and",
+        "        if other is None and other != name and",
+        "tests/integration/test_misuse.py",
+        "test_message_says_what_and_what_to_do[Two Hives Of One Node]",
+    ),
+    Mutation(
+        "URL of an IPv6 address has no brackets",
+        "run/tcp_ports.py",
+        'return f"http://[{address}]:{port}"',
+        'return f"http://{address}:{port}"',
+        WIRE,
+        "test_fleet_on_an_address[::1]",
+    ),
+    Mutation(
+        "hub does not describe paths",
+        "fakes/hub/hub.py",
+        "if file.name in wanted]",
+        "if file.name not in wanted]",
+        "tests/integration/test_hub.py",
+        "test_hugging_face_client_downloads_whole_repositories[off]",
+    ),
+    Mutation(
+        "restarted queen does not know its hives",
+        "session/programs/launcher.py",
+        "            self._tell_hives(launching)\n",
+        "            pass\n",
+        CONVERGENCE,
+        "Restarted Queen Reaches Its Hives",
+    ),
+    Mutation(
+        "worker that the queen forgot does not register again",
+        "fakes/worker/callbacks.py",
+        "body, _HEARTBEAT_LIMIT) == 404:",
+        "body, _HEARTBEAT_LIMIT) == 999:",
+        CONVERGENCE,
+        "Worker Registers Again After A Cut Of Three Minutes",
+    ),
+    Mutation(
+        "hive does not register a forgotten worker again",
+        "fakes/hive/queen_line.py",
+        '{"timestamp": timestamp}) == 404:',
+        '{"timestamp": timestamp}) == 999:',
+        CONVERGENCE,
+        "Hive Registers Its Worker Again",
+    ),
+    Mutation(
+        "queen does not wait for ssh at its end",
+        "fakes/queen/hives.py",
+        "        for started in list(self._starts):\n",
+        "        for started in []:\n",
+        OVER_SSH,
+        "Queen That Ends While It Starts A Hive Leaves None Behind",
     ),
 ]
