@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import struct
-import threading
 from typing import Any
 
 from ..clock.event import Event
 from ..errors import HttpFailure
 from ..net.counted_socket import CountedSocket
 from ..net.http_client import reason
+from ..net.tcp_server import TcpServer
 from ..protocol.forms import host_and_port
 from ..protocol.program_options import RelayOptions
 from ..protocol.units import ByteSize
-from ..run.tcp_ports import closed
 from .runtime.entry_point import launch
 from .runtime.service import Service
 
@@ -54,68 +52,12 @@ class Relay(Service):
         self.rate = int(ByteSize.parse(order["rate"]))
 
 
-class Line:
-    """The server of a relay: one thread accepts, two more per connection forward its bytes."""
+class Line(TcpServer):
+    """The server of a relay: two threads per connection forward its bytes."""
 
     def __init__(self, relay: Relay):
+        super().__init__(relay.listener, relay.clock.activity, lambda client: relay.spawn(self._forward, client, name="relay"))
         self._relay = relay
-        self._listener = relay.listener
-        self._lock = threading.Lock()
-        self._open: set[CountedSocket] = set()
-        self._closed = False
-        self._accepting = threading.Event()
-
-    def start(self) -> None:
-        """Starts to accept connections."""
-        self._accepting.set()
-        threading.Thread(target=self._accept_all, name="relay", daemon=True).start()
-
-    def cut(self) -> None:
-        """Ends all connections with a RST and refuses new ones until the line is mended."""
-        self.refuse()
-        for end in self._ends():
-            with contextlib.suppress(OSError):
-                end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            end.cut()
-
-    def refuse(self) -> None:
-        """Closes the port; open connections continue."""
-        with self._lock:
-            if not self._closed:
-                self._closed = True
-                self._accepting.clear()
-                with contextlib.suppress(OSError):
-                    self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
-                self._listener = closed(self._listener)
-
-    def accept(self) -> None:
-        """Opens the port again."""
-        with self._lock:
-            if self._closed:
-                self._closed = False
-                self._listener.listen(1024)
-                self._accepting.set()
-
-    def finish(self, limit: float) -> None:
-        """Closes the port and all connections at once."""
-        self.refuse()
-        for end in self._ends():
-            end.cut()
-
-    def _ends(self) -> list[CountedSocket]:
-        with self._lock:
-            return list(self._open)
-
-    def _accept_all(self) -> None:
-        while True:
-            self._accepting.wait()
-            try:
-                connection, address = self._listener.accept()
-            except OSError:
-                continue
-            with self._relay.clock.activity.job("accept"):
-                client = CountedSocket.adopt(self._relay.clock.activity, connection, address[1])
-                self._relay.spawn(self._forward, client, name="relay")
 
     def _forward(self, client: CountedSocket) -> None:
         relay = self._relay
@@ -125,15 +67,11 @@ class Line:
             relay.log(f"no line to {relay.options.to}: {error}")
             client.close()
             return
-        with self._lock:
-            self._open |= {client, server}
+        self.holds(client, server)
         back = relay.spawn(self._pump, server, client, name="relay-back")
         self._pump(client, server)
         back.join()
-        for end in (client, server):
-            end.close()
-        with self._lock:
-            self._open -= {client, server}
+        self.drops(client, server)
 
     def _pump(self, source: CountedSocket, target: CountedSocket) -> None:
         """Forwards one direction until its end, or until the line is cut."""

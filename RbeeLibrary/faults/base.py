@@ -6,6 +6,8 @@ The kinds are small classes in `request_kinds.py`, `stream_kinds.py` and `progra
 from __future__ import annotations
 
 import dataclasses
+import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -123,6 +125,7 @@ class FaultContext:
         refuse: closes the port of the program.
         accept: opens the port again.
         is_token: returns whether an event is a token event.
+        kill: kills the program.
     """
 
     path: str | None = None
@@ -134,6 +137,7 @@ class FaultContext:
     refuse: Callable[[], None] = lambda: None
     accept: Callable[[], None] = lambda: None
     is_token: Callable[[bytes], bool] = lambda _: False
+    kill: Callable[[], None] = lambda: os.kill(os.getpid(), signal.SIGKILL)
 
 
 @dataclass(frozen=True)
@@ -160,6 +164,7 @@ class Fault:
         roles: programs to which it applies, the most usual one first.
         needs_delay: whether it does nothing with a delay of 0, which is then refused.
         chaos: how `Unleash Chaos` uses it; None for a kind that violates a rule of the fleet by itself.
+        from_outside: whether it can also act on a real program, in the recorder before it.
         cuts_stream: whether a worker's stream may lack its end after it.
     """
 
@@ -170,6 +175,7 @@ class Fault:
     roles: ClassVar[tuple[str, ...]] = ("worker", "hive", "queen", "hub")
     needs_delay: ClassVar[bool] = False
     chaos: ClassVar[ChaosUse | None] = None
+    from_outside: ClassVar[bool] = False
     cuts_stream: ClassVar[bool] = False
 
     def __init__(self, spec: FaultSpec, node: str, clock: Clock, journal: Journal):
@@ -224,10 +230,14 @@ class Fault:
                 event.set()
 
     def _fits(self, context: FaultContext) -> bool:
-        path = self.spec.path
-        if path is not None and (context.path is None or not (context.path.startswith(path[:-1]) if path.endswith("*") else context.path == path)):
-            return False
-        return self.spec.layer == context.layer
+        return self.spec.layer == context.layer and self.concerns(context.path)
+
+    def concerns(self, path: str | None) -> bool:
+        """Whether the fault may act on a request with this path."""
+        wanted = self.spec.path
+        if wanted is None:
+            return True
+        return path is not None and (path.startswith(wanted[:-1]) if wanted.endswith("*") else path == wanted)
 
     @property
     def exit_code(self) -> int:
@@ -282,6 +292,10 @@ class FaultSet:
             if fault_id in (None, fault.spec.id):
                 fault.clear()
         self._armed = [fault for fault in self._armed if fault_id not in (None, fault.spec.id)]
+
+    def concerns(self, point: str, path: str) -> bool:
+        """Whether a fault of this point is armed that may act on a request with this path."""
+        return any(fault.concerns(path) for fault in self._of(point))
 
     def find(self, name: str, context: FaultContext | None = None) -> FaultSpec | None:
         """Specification of the first fault of this kind that acts, for kinds of the point `program`; counts a hit."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 
 from .base import ChaosUse, Cut, ErrorAnswer, Fault, FaultContext
 
@@ -16,6 +15,7 @@ class Delay(Fault):
     """Delays the answer."""
 
     name, point, help = "delay", "request", "the answer comes `delay` later (1 s)"
+    from_outside = True
     needs_delay = True
     chaos = ChaosUse("hive", ("path=/v1/workers/list", "delay"))
 
@@ -27,6 +27,7 @@ class Status(Fault):
     """Answers with an error."""
 
     name, point, help = "status", "request", "the answer is an error with `status` (503) and `code` (INTERNAL)"
+    from_outside = True
     chaos = ChaosUse("worker", ("path=/v1/inference",))
 
     def do(self, context: FaultContext) -> None:
@@ -37,6 +38,7 @@ class NeverAnswer(Fault):
     """Accepts the request and never answers it."""
 
     name, point, help = "no-answer", "request", "the request is taken and never answered"
+    from_outside = True
     chaos = ChaosUse("hive", ("path=/v1/workers/list",))
 
     def do(self, context: FaultContext) -> None:
@@ -47,6 +49,7 @@ class ResetRequest(Fault):
     """Resets the connection instead of answering."""
 
     name, point, help = "reset-request", "request", "the connection ends with a RST before any answer"
+    from_outside = True
     chaos = ChaosUse("worker", ("path=/v1/inference",))
 
     def do(self, context: FaultContext) -> None:
@@ -58,11 +61,12 @@ class KillOnRequest(Fault):
     """Kills the process on a request."""
 
     name, point, help = "kill-on-request", "request", "the process kills itself (SIGKILL) instead of answering"
+    from_outside = True
     chaos = ChaosUse("worker", ("path=/v1/inference",))
     cuts_stream = True
 
     def do(self, context: FaultContext) -> None:
-        os.kill(os.getpid(), signal.SIGKILL)
+        context.kill()
 
 
 class ExitOnRequest(Fault):
@@ -78,6 +82,7 @@ class Refuse(Fault):
     """Closes the port of the program."""
 
     name, point, help = "refuse", "port", "the port refuses connections, for `delay` or until the fault is cleared; streams that run go on"
+    from_outside = True
     needs_delay = True
     chaos = ChaosUse("hive", ("delay",))
 
@@ -100,6 +105,7 @@ class BrokenJson(Fault):
     """Cuts the body of the answer in half."""
 
     name, point, help = "broken-json", "answer", "the body of the answer is cut in its middle"
+    from_outside = True
     chaos = ChaosUse("hive", ("path=/v1/workers/list",))
 
     def body(self, body: bytes) -> bytes:
@@ -110,6 +116,7 @@ class EmptyBody(Fault):
     """Answers without a body."""
 
     name, point, help = "empty-body", "answer", "the answer has an empty body"
+    from_outside = True
     chaos = ChaosUse("hive", ("path=/v1/workers/list",))
 
     def body(self, body: bytes) -> bytes:
@@ -120,6 +127,7 @@ class WrongVersion(Fault):
     """Replaces the version in the answer."""
 
     name, point, help = "wrong-version", "answer", "the version in the answer is 9.9.9"
+    from_outside = True
     roles = ("hive", "queen", "hub")
     chaos = ChaosUse("hive", ("path=/v1/health",))
     states = ("idle", "draining")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Iterator
 from typing import ClassVar
 
@@ -23,6 +22,7 @@ class StreamFault(Fault):
 
     point = "stream"
     states = _WHILE_STREAMING
+    from_outside = True
     needs_token: ClassVar[bool] = False
     """Whether it changes the next token; otherwise it acts as soon as the token before has been sent."""
 
@@ -66,7 +66,7 @@ class Kill(StreamFault):
     cuts_stream = True
 
     def instead(self, token: bytes, rest: Iterator[bytes], context: FaultContext) -> Iterator[bytes]:
-        os.kill(os.getpid(), signal.SIGKILL)
+        context.kill()
         return iter(())
 
 
@@ -76,6 +76,7 @@ class ExitAtToken(StreamFault):
     name, help = "exit-at-token", "the process ends with exit code `status` (1) when `after_tokens` tokens have been sent"
     chaos = ChaosUse("worker", ("after_tokens",))
     cuts_stream = True
+    from_outside = False
 
     def instead(self, token: bytes, rest: Iterator[bytes], context: FaultContext) -> Iterator[bytes]:
         os._exit(self.exit_code)
@@ -140,6 +141,7 @@ class Corrupt(Fault):
     """Changes one byte of the stream."""
 
     name, point, help = "corrupt", "stream", "one byte of the answer is changed: the byte at `after_bytes`, or the first"
+    from_outside = True
     states = _WHILE_STREAMING
 
     def events(self, events: Iterator[bytes], context: FaultContext) -> Iterator[bytes]:
@@ -199,6 +201,7 @@ class SwapTokens(Fault):
     """Swaps two tokens."""
 
     name, point, help = "swap-tokens", "stream", "a token is sent after its successor"
+    from_outside = True
     roles = ("worker",)
     states = _WHILE_STREAMING
 
@@ -218,6 +221,7 @@ class NoEndMarker(Fault):
     """Sends all tokens, but no end marker."""
 
     name, point, help = "no-end-marker", "stream", "all tokens are sent, but not the end marker"
+    from_outside = True
     states = _WHILE_STREAMING
 
     def events(self, events: Iterator[bytes], context: FaultContext) -> Iterator[bytes]:
@@ -231,6 +235,7 @@ class EventAfterEnd(Fault):
     """Sends an event after the end marker."""
 
     name, point, help = "event-after-end", "stream", "an event is sent after the end marker"
+    from_outside = True
     states = _WHILE_STREAMING
     late = b'data: {"t":" late"}\n\n'
 

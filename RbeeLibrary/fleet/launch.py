@@ -45,6 +45,7 @@ class ProgramSpec:
         stderr: file for its standard error, None = inherited.
         env: further environment variables.
         cwd: working folder.
+        stop_signal: signal on which it ends gracefully.
     """
 
     name: str
@@ -58,6 +59,7 @@ class ProgramSpec:
     stderr: str | None = None
     env: dict[str, str] = field(default_factory=dict)
     cwd: str | None = None
+    stop_signal: int = signal.SIGTERM
 
     def as_json(self) -> dict[str, Any]:
         """Dictionary for the message to the nursery."""

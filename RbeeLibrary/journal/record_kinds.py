@@ -31,6 +31,7 @@ RECORD_KINDS: dict[str, str] = {
     "off_contract": "a fake noticed that it violated the contract",
     "process_exited": "a child ended",
     "process_started": "a child was started",
+    "recorded": "a recorder stands in front of this real program",
     "request_end": "the answer to a request is complete",
     "request_in": "a request was received",
     "request_out": "a request is sent",

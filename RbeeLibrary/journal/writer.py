@@ -44,7 +44,7 @@ class Journal:
     """
 
     def __init__(self, path: str | None, program: str, clock: Clock, *, alone: bool = False, on_lost: Callable[[str], object] | None = None):
-        self._writer = f'"program":{json.dumps(program)},"pid":{os.getpid()},'
+        self._writer = _writer(program, os.getpid())
         self._epoch = time.time() - time.monotonic()
         self._clock = clock
         self._path = path
@@ -56,6 +56,22 @@ class Journal:
             self._lose(error)
         if self._lines is not None:
             _open.append(self._lines)
+
+    def continue_as(self, path: str, program: str, pid: int) -> None:
+        """Writes into this file from now on, as the journal of another process, which writes none itself.
+
+        Args:
+            path: of the file.
+            program: name of the other process's program.
+            pid: of the other process.
+
+        Raises:
+            OSError: the file cannot be opened.
+        """
+        self.close()
+        self._path, self._writer = path, _writer(program, pid)
+        self._lines = open_line_file(path, alone=True)
+        _open.append(self._lines)
 
     def close(self) -> None:
         """Closes the file; later records are discarded."""
@@ -106,6 +122,10 @@ class Journal:
                 self._lose(error)
 
         return add
+
+
+def _writer(program: str, pid: int) -> str:
+    return f'"program":{json.dumps(program)},"pid":{pid},'
 
 
 def close_journals() -> None:

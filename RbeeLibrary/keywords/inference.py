@@ -9,7 +9,7 @@ from robot.api.deco import keyword
 from robot.api.types import Secret
 
 from ..listener.stream_log import log_stream
-from ..protocol.model_reference import NO_MODEL
+from ..protocol.model.model_reference import NO_MODEL
 from ..session.assertions import Check, Hopeless, Value, shown
 from ..session.inference.inference_client import OVER, Inference
 from ..session.inference.inferences import await_end, next_token, token_gap, tokens_so_far

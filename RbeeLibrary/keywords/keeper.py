@@ -11,7 +11,7 @@ from ..protocol.keeper_options import KeeperOptions
 from ..protocol.options import take_secrets
 from ..run.exit_status import ExitStatus
 from ..session.session import Session
-from ..session.types import Daemon, KeeperResult, ProgramName
+from ..session.types import Daemon, KeeperResult, ProgramName, RealProfile
 from .argument_types import Span
 
 _RUN_LIMIT = 30.0
@@ -32,6 +32,7 @@ class KeeperKeywords:
         env: dict[str, str] | None = None,
         timeout: Span = None,
         program: str | None = None,
+        profile: RealProfile | None = None,
     ) -> KeeperResult:
         """Runs a keeper command and waits for its end. Contract 7.
 
@@ -44,6 +45,7 @@ class KeeperKeywords:
             env: Further environment variables.
             timeout: Time limit in real time; default: 30 s.
             program: Path of a real keeper instead of the fake one.
+            profile: What the real keeper needs; default: by its file name. Contract 17.
 
         Returns:
             The result with `rc`, `stdout`, `stderr`.
@@ -53,7 +55,7 @@ class KeeperKeywords:
         """
         key = api_key.value if isinstance(api_key, Secret) else api_key
         limit = _RUN_LIMIT if timeout is None else timeout.total_seconds()
-        result = self._session.start.run_keeper(list(arguments), limit, api_key=key, env=env, program=program)
+        result = self._session.start.run_keeper(list(arguments), limit, api_key=key, env=env, program=program, profile=profile and profile.value)
         shown = f"<pre>{escape(result.stdout[-_SHOWN:])}</pre><pre>{escape(result.stderr[-_SHOWN:])}</pre>"
         logger.info(f"rbee-keeper {escape(_shown(arguments))}: {ExitStatus(result.rc)}{shown}", html=True)
         return result
@@ -67,6 +69,7 @@ class KeeperKeywords:
         env: dict[str, str] | None = None,
         timeout: Span = None,
         program: str | None = None,
+        profile: RealProfile | None = None,
     ) -> Daemon:
         """Starts a keeper command without waiting for its end. Contract 7.
 
@@ -79,13 +82,14 @@ class KeeperKeywords:
             env: Further environment variables.
             timeout: Time limit of the start, in real time; default: the library's `timeout`.
             program: Path of a real keeper instead of the fake one.
+            profile: What the real keeper needs; default: by its file name. Contract 17.
 
         Returns:
             The keeper with `pid`, `name`, `role`.
         """
         key = api_key.value if isinstance(api_key, Secret) else api_key
         limit = None if timeout is None else timeout.total_seconds()
-        daemon = self._session.start.keeper(list(arguments), name=name, api_key=key, timeout=limit, env=env, program=program)
+        daemon = self._session.start.keeper(list(arguments), name=name, api_key=key, timeout=limit, env=env, program=program, profile=profile and profile.value)
         logger.info(f"started {name}, pid {daemon.pid}: rbee-keeper {_shown(arguments)}")
         return daemon
 

@@ -13,7 +13,7 @@ from ..protocol.program_options import HiveOptions, QueenOptions, WorkerOptions
 from ..run.exit_status import ExitStatus
 from ..session.assertions import Check
 from ..session.session import Session
-from ..session.types import Daemon, ProgramName, StartedFleet, State
+from ..session.types import Daemon, ProgramName, RealProfile, StartedFleet, State
 from .argument_types import Count, Default, PositiveCount, Span
 from .option_arguments import option_values, takes_options
 
@@ -79,6 +79,7 @@ class LifecycleKeywords:
         timeout: Span = None,
         env: dict[str, str] | None = None,
         program: str | None = None,
+        profile: RealProfile | None = None,
         **options: Any,
     ) -> Daemon:
         """Starts a queen and waits until it accepts requests.
@@ -90,6 +91,7 @@ class LifecycleKeywords:
             timeout: Time limit in real time; default: the library's `timeout`.
             env: Further environment variables.
             program: Path of a real queen instead of the fake one.
+            profile: What the real queen needs; default: by its file name. Contract 17.
 
         Returns:
             The queen with `url`, `port`, `pid`, `name`, `role`.
@@ -98,7 +100,9 @@ class LifecycleKeywords:
             AssertionError: the program did not start; the message has its exit code and last output.
         """
         given = option_values({**options, "api_key": api_key})
-        return _logged(self._session.start.queen(name, until=until, timeout=_seconds(timeout), env=env, program=program, **given))
+        return _logged(
+            self._session.start.queen(name, until=until, timeout=_seconds(timeout), env=env, program=program, profile=profile and profile.value, **given)
+        )
 
     @keyword
     @takes_options(HiveOptions, WorkerOptions, skip=_HIVE)
@@ -114,6 +118,7 @@ class LifecycleKeywords:
         timeout: Span = None,
         env: dict[str, str] | None = None,
         program: str | None = None,
+        profile: RealProfile | None = None,
         **options: Any,
     ) -> Daemon:
         """Starts a hive and waits until it accepts requests.
@@ -131,6 +136,7 @@ class LifecycleKeywords:
             timeout: Time limit in real time; default: the library's `timeout`.
             env: Further environment variables.
             program: Path of a real hive instead of the fake one.
+            profile: What the real hive needs; default: by its file name. Contract 17.
 
         Returns:
             The hive with `url`, `port`, `pid`, `name`, `role`.
@@ -140,7 +146,11 @@ class LifecycleKeywords:
         """
         given = option_values({**options, "api_key": api_key, "node_name": node_name})
         reports_to = None if is_none(queen) else queen
-        return _logged(self._session.start.hive(name, queen=reports_to, hub=hub, until=until, timeout=_seconds(timeout), env=env, program=program, **given))
+        return _logged(
+            self._session.start.hive(
+                name, queen=reports_to, hub=hub, until=until, timeout=_seconds(timeout), env=env, program=program, profile=profile and profile.value, **given
+            )
+        )
 
     @keyword
     @takes_options(WorkerOptions, skip=("worker_id", "journal", "die_with_parent", "slots"))
@@ -155,6 +165,7 @@ class LifecycleKeywords:
         timeout: Span = None,
         env: dict[str, str] | None = None,
         program: str | None = None,
+        profile: RealProfile | None = None,
         **options: Any,
     ) -> Daemon:
         """Starts a worker and waits until it is idle.
@@ -170,6 +181,7 @@ class LifecycleKeywords:
             timeout: Time limit in real time; default: the library's `timeout`.
             env: Further environment variables, for a standalone worker.
             program: Path of a real worker instead of the fake one, for a standalone worker.
+            profile: What the real worker needs; default: by its file name. Contract 17.
 
         Returns:
             The worker with `url`, `port`, `pid`, `name`, `role`.
@@ -179,7 +191,9 @@ class LifecycleKeywords:
         """
         given = option_values({**options, "api_key": api_key})
         owner = None if is_none(hive) else hive
-        daemon = self._session.start.worker(name, hive=owner, slots=slots, until=until, timeout=_seconds(timeout), env=env, program=program, **given)
+        daemon = self._session.start.worker(
+            name, hive=owner, slots=slots, until=until, timeout=_seconds(timeout), env=env, program=program, profile=profile and profile.value, **given
+        )
         return _logged(daemon)
 
     @keyword

@@ -9,7 +9,7 @@ from robot.utils import DotDict
 
 from ..errors import UsageError
 from ..fleet.launch import private
-from ..protocol.gguf import write_header
+from ..protocol.model.gguf import write_header
 from ..protocol.units import ByteSize
 from ..session.artifacts import private_folder
 from ..session.assertions import Check
@@ -126,7 +126,9 @@ class StoreKeywords:
             "node_name": node,
             "ssh_host": ssh_host or f"{node}.home.arpa",
             "ssh_user": ssh_user,
+            "ssh_port": 22,
             "git_repo_url": "https://github.com/user/llama-orch.git",
+            "git_branch": "main",
             "install_path": install_path,
             "last_connected_unix": int(self._session.run.coordinator.clock.wall()),
             "status": "reachable",

@@ -184,3 +184,15 @@ examples:
   fake-relay --port 8081 --to 127.0.0.1:8080"""
     to: str = option("", "target as HOST:PORT", "19", required=True, form="HOST:PORT")
     rate: ByteSize = option(ByteSize(0), "bytes per second in each direction; 0 = unlimited", "19", low=0)
+
+
+@dataclasses.dataclass(eq=False, repr=False)
+class RecorderOptions(DaemonOptions):
+    """Options of the recorder in front of a real program."""
+
+    about = """Stands in front of a real program: it passes all bytes on, unchanged, in both directions, and writes the journal that the program does not write.
+The library starts one for each real program; it says nothing without the library.
+
+examples:
+  Start Queen    program=/opt/rbee/bin/queen-rbee"""
+    to: str = option("", "address of the program as HOST:PORT", "17", required=True, form="HOST:PORT")

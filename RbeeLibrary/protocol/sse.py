@@ -107,3 +107,8 @@ def token_text(value: dict[str, Any]) -> str | None:
         return None
     text = value.get("t", value.get("token"))
     return text if isinstance(text, str) else None
+
+
+def is_token(event: bytes) -> bool:
+    """Whether the bytes of one event, as on the wire, are a token."""
+    return event.startswith(b"data: {") and token_text(ServerSentEvent(event[6:].decode("utf-8", "replace")).json() or {}) is not None

@@ -5,16 +5,14 @@ Consequences of signals that the test itself sent are no misbehaviour: the strea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from enum import Enum
-from typing import Any
 
 from .cause import ends_its_program
+from .history import Exchange, History, Record, role_of
 
-Record = dict[str, Any]
-
-_CALLERS = ("fake-queen", "fake-keeper")
+_CALLERS = ("queen", "keeper")
 _TOLERANCE = 0.05
 _SHOWN = ("method", "path", "status", "request_id", "to", "slots", "ends", "gone", "retry_after", "signal", "exit_code", "worker_id", "kind", "total")
 
@@ -39,15 +37,6 @@ HEALING = (FleetRule.CANCEL_NOT_PASSED_ON,)
 
 
 @dataclass(frozen=True)
-class EndOfProcess:
-    """End of a process; the exit code is negative for a signal (-9 is SIGKILL)."""
-
-    name: str
-    ns: int
-    exit_code: int
-
-
-@dataclass(frozen=True)
 class Finding:
     """A broken rule with the records that prove it."""
 
@@ -59,102 +48,6 @@ class Finding:
         """Text of the finding, followed by its records with their times in milliseconds since `began` (monotonic nanoseconds)."""
         lines = [f"{self.rule.value}: {self.text}", *(f"    {_line(record, began)}" for record in self.records)]
         return "\n".join(lines)
-
-
-@dataclass(eq=False, repr=False)
-class Exchange:
-    """A request that a program received, with its journal records."""
-
-    arrival: Record
-    answered: Record = field(default_factory=dict)
-    end: Record | None = None
-
-    @property
-    def pid(self) -> int:
-        """PID of the program that received the request."""
-        return int(self.arrival["pid"])
-
-    @property
-    def status(self) -> int:
-        """HTTP status of the response, 0 if there is none yet."""
-        return int(self.answered.get("status") or 0)
-
-    @property
-    def request_id(self) -> str | None:
-        """Request id of the inference, if it is one."""
-        return self.answered.get("request_id") or self.asked_id
-
-    @property
-    def asked_id(self) -> str | None:
-        """Request id in the body of the request; a body that is no JSON object is a text and has none."""
-        body = self.arrival.get("body")
-        return body.get("request_id") if isinstance(body, dict) else None
-
-    def is_for(self, program: str, method: str, path: str) -> bool:
-        """Whether this is a request to a program of a kind.
-
-        Args:
-            program: kind of program, such as `fake-hive`.
-            method: HTTP method.
-            path: path of the request.
-        """
-        return (self.arrival["program"], self.arrival["method"]) == (program, method) and self.arrival["path"] == path
-
-    def records(self) -> tuple[Record, ...]:
-        """All records of the exchange."""
-        return tuple(record for record in (self.arrival, self.answered, self.end) if record)
-
-
-class History:
-    """Journal records of a fleet, indexed for the rules.
-
-    Args:
-        records: records of all programs and of the library, in order of time, each with the `name` of its program; tokens may be left out.
-    """
-
-    def __init__(self, records: Sequence[Record]):
-        self.records = records
-        self._by_kind: dict[str, list[Record]] = {}
-        exchanges: dict[tuple[int, int], Exchange] = {}
-        for record in records:
-            kind, key = str(record.get("record")), (record["pid"], record.get("n", -1))
-            self._by_kind.setdefault(kind, []).append(record)
-            if kind == "request_in":
-                exchanges[key] = Exchange(record)
-            elif kind == "answered" and key in exchanges:
-                exchanges[key].answered = record
-            elif kind == "request_end" and key in exchanges:
-                exchanges[key].end = record
-        self.exchanges = list(exchanges.values())
-        self.hurt = {record["to_pid"] for record in self.of("signal_sent") if record.get("signal") in ("SIGKILL", "SIGSTOP")}
-        self.hurt |= {pid for record in self.of("start_undone") for pid in record["pids"]}
-        """PIDs of processes that the test itself killed or froze."""
-
-    def of(self, kind: str, pid: int | None = None, **wanted: Any) -> list[Record]:
-        """Records of a kind.
-
-        Args:
-            kind: kind of the records, such as `state`.
-            pid: only records of this process; None for all.
-            wanted: only records with these values.
-        """
-        records = self._by_kind.get(kind, [])
-        return [record for record in records if pid in (None, record["pid"]) and all(record.get(name) == value for name, value in wanted.items())]
-
-    def asked(self, program: str, method: str, path: str) -> list[Exchange]:
-        """Requests that programs of a kind received, in order; arguments as for `Exchange.is_for`."""
-        return [exchange for exchange in self.exchanges if exchange.is_for(program, method, path)]
-
-    def inferences(self) -> list[Exchange]:
-        """Inference requests that workers received."""
-        return self.asked("fake-worker", "POST", "/v1/inference")
-
-    def end(self, pid: int) -> EndOfProcess | None:
-        """The end of a process, or None if it is not recorded."""
-        for reported in self.of("process_exited", child=pid):
-            name = str(reported.get("worker_id") or reported.get("role"))
-            return EndOfProcess(name, reported["ns"], -reported["signal"] if reported.get("signal") else reported["exit_code"])
-        return None
 
 
 def misbehaviour(history: History, since: int = 0) -> list[Finding]:
@@ -169,11 +62,12 @@ def misbehaviour(history: History, since: int = 0) -> list[Finding]:
 
 def _routed_before_ready(history: History) -> Iterator[Finding]:
     for exchange in history.inferences():
-        if not str(exchange.arrival.get("caller")).startswith(_CALLERS):
+        role, caller = history.sender(exchange)
+        if role not in _CALLERS:
             continue
         states = [record for record in history.of("state", exchange.pid) if record["ns"] <= exchange.arrival["ns"]]
         if states and states[-1]["to"] in ("starting", "loading"):
-            name, caller = exchange.arrival["name"], exchange.arrival["caller"]
+            name = exchange.arrival["name"]
             yield Finding(
                 FleetRule.ROUTED_BEFORE_READY, f"{caller} sent an inference to {name} while it was {states[-1]['to']}", (states[-1], *exchange.records())
             )
@@ -181,7 +75,7 @@ def _routed_before_ready(history: History) -> Iterator[Finding]:
 
 def _callback_before_listening(history: History) -> Iterator[Finding]:
     first: dict[int, Record] = {}
-    for callback in history.of("request_out", program="fake-worker", method="POST"):
+    for callback in history.of("request_out", role="worker", method="POST"):
         if str(callback["path"]).endswith("/workers/ready"):
             first.setdefault(callback["pid"], callback)
     for pid, callback in first.items():
@@ -209,7 +103,7 @@ def _request_while_draining(history: History) -> Iterator[Finding]:
         began = next(iter(history.of("state", exchange.pid, to="draining")), None)
         if began is not None and exchange.status == 200 and exchange.arrival["ns"] > began["ns"]:
             yield Finding(FleetRule.REQUEST_WHILE_DRAINING, f"{began['name']} took a request after its draining began", (began, *exchange.records()))
-    for exchange in history.asked("fake-hive", "POST", "/v1/workers/spawn"):
+    for exchange in history.asked("hive", "POST", "/v1/workers/spawn"):
         began = next(iter(history.of("shutdown_started", exchange.pid)), None)
         if began is not None and 200 <= exchange.status < 300 and exchange.arrival["ns"] > began["ns"]:
             yield Finding(FleetRule.REQUEST_WHILE_DRAINING, f"{began['name']} started a worker after its draining began", (began, *exchange.records()))
@@ -241,10 +135,12 @@ def _own_death(history: History, pid: int) -> tuple[Record, ...] | None:
 
 
 def _truncated_as_complete(history: History) -> Iterator[Finding]:
-    for task in history.asked("fake-queen", "POST", "/v2/tasks"):
+    for task in history.asked("queen", "POST", "/v2/tasks"):
         if task.status != 200 or task.end is None or not task.end.get("ends"):
             continue
-        relayed = [one for one in history.inferences() if one.request_id == task.request_id and one.status == 200 and one.arrival["ns"] > task.arrival["ns"]]
+        relayed = [
+            one for one in history.inferences() if history.request_of(one) == task.request_id and one.status == 200 and one.arrival["ns"] > task.arrival["ns"]
+        ]
         if relayed and _is_truncated(history, relayed[-1]):
             text = f"{task.arrival['name']} passed the truncated stream of {task.request_id} on as complete"
             yield Finding(FleetRule.TRUNCATED_AS_COMPLETE, text, (*relayed[-1].records(), *task.records()))
@@ -272,19 +168,19 @@ def _cascade_order(history: History) -> Iterator[Finding]:
 
 def _shutdown_orders(history: History) -> Iterator[tuple[Record, int, int]]:
     """Shutdown orders from queens to hives: record, PID of the queen, PID of the hive."""
-    for order in history.of("request_out", program="fake-queen", method="POST", path="/v1/admin/shutdown"):
+    for order in history.of("request_out", role="queen", method="POST", path="/v1/admin/shutdown"):
         port = str(order.get("target")).rpartition(":")[2]
-        bound = [record for record in history.of("bound", program="fake-hive") if str(record.get("port")) == port and record["ns"] < order["ns"]]
+        bound = [record for record in history.of("bound", role="hive") if str(record.get("port")) == port and record["ns"] < order["ns"]]
         if bound:
             yield order, order["pid"], bound[-1]["pid"]  # the latest: a restarted hive has the same port
-    for order in history.of("ssh", program="fake-queen"):
+    for order in history.of("ssh", role="queen"):
         words = str((order.get("argv") or [""])[-1]).split()
         if words[:2] == ["kill", "-TERM"] and words[-1].isdigit():
             yield order, order["pid"], int(words[-1])
 
 
 def _outlived_its_hive(history: History) -> Iterator[Finding]:
-    for started in history.of("process_started", program="fake-hive"):
+    for started in history.of("process_started", role="hive"):
         end = history.end(started["pid"])
         if end is None or end.exit_code != 0 or history.of("process_exited", started["pid"], child=started["child"]):
             continue
@@ -295,12 +191,12 @@ def _outlived_its_hive(history: History) -> Iterator[Finding]:
 def _cancel_not_passed_on(history: History) -> Iterator[Finding]:
     for exchange in history.exchanges:
         arrival = exchange.arrival
-        if arrival["program"] != "fake-queen" or arrival["method"] != "DELETE" or not str(arrival["path"]).startswith("/v2/tasks/") or not exchange.answered:
+        if role_of(arrival) != "queen" or arrival["method"] != "DELETE" or not str(arrival["path"]).startswith("/v2/tasks/") or exchange.status // 100 != 2:
             continue
         request_id = str(arrival["path"]).rpartition("/")[2]
         for inference in history.inferences():
             if (
-                inference.request_id == request_id
+                history.request_of(inference) == request_id
                 and inference.status == 200
                 and inference.arrival["ns"] < arrival["ns"]
                 and _goes_on(history, inference, exchange)
@@ -313,25 +209,34 @@ def _goes_on(history: History, inference: Exchange, cancel: Exchange) -> bool:
     request_id, pid = inference.request_id, inference.pid
     if pid in history.hurt or history.end(pid) is not None or (inference.end is not None and inference.end["ns"] <= cancel.answered["ns"]):
         return False
-    deleted = any(one.pid == pid and one.is_for("fake-worker", "DELETE", f"/v1/inference/{request_id}") for one in history.exchanges)
+    deleted = any(one.pid == pid and one.is_for("worker", "DELETE", f"/v1/inference/{request_id}") for one in history.exchanges)
     return not deleted and not history.of("cancelled", pid, request_id=request_id) and not history.of("client_gone", pid, request_id=request_id)
 
 
 def _retried_too_soon(history: History) -> Iterator[Finding]:
     refused: dict[tuple[int, str], Exchange] = {}
     for exchange in history.inferences():
-        request_id = exchange.asked_id
-        if not request_id or not str(exchange.arrival.get("caller")).startswith(_CALLERS):
+        role, caller = history.sender(exchange)
+        asked = _what_is_asked(history, exchange)
+        if not asked or role not in _CALLERS:
             continue
-        earlier = refused.pop((exchange.pid, request_id), None)
+        earlier = refused.pop((exchange.pid, asked), None)
         if earlier is not None:
             waited = exchange.arrival["start"] - earlier.arrival["start"]
             retry_after = earlier.answered["retry_after"]
             if waited < retry_after - _TOLERANCE:
-                text = f"{exchange.arrival['caller']} asked {exchange.arrival['name']} again after {waited:.1f} s, it was told {retry_after:g} s"
+                text = f"{caller} asked {exchange.arrival['name']} again after {waited:.1f} s, it was told {retry_after:g} s"
                 yield Finding(FleetRule.RETRIED_TOO_SOON, text, (*earlier.records(), exchange.arrival))
         if exchange.answered.get("retry_after") is not None:
-            refused[exchange.pid, request_id] = exchange
+            refused[exchange.pid, asked] = exchange
+
+
+def _what_is_asked(history: History, exchange: Exchange) -> str | None:
+    """What two attempts have in common: the request id, or the request that caused both of them at a real program."""
+    if exchange.asked_id:
+        return exchange.asked_id
+    cause = history.cause(exchange)
+    return f"request {cause.arrival['n']} of {cause.pid}" if cause is not None else None
 
 
 _RULES: tuple[Callable[[History], Iterator[Finding]], ...] = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,19 +34,24 @@ class Submitted:
     seed: int | None = None
 
 
-def wrong_tokens(submitted: Sequence[Submitted], records: Sequence[dict[str, Any]], *, as_generated: bool) -> list[str]:
+def wrong_tokens(
+    submitted: Sequence[Submitted], records: Sequence[dict[str, Any]], *, as_generated: bool, known_as: Mapping[str, str] | None = None
+) -> list[str]:
     """Discrepancies between recorded and received tokens, as sentences.
 
     Args:
         submitted: all inferences.
         records: journal records of all programs.
         as_generated: whether the texts have to be those that contract 6.5 prescribes.
+        known_as: request id at a worker -> request id of the client, where a real program between them passed no id on.
     """
+    known_as = known_as or {}
     written: dict[str, dict[int, list[int]]] = {}
     names = {record["pid"]: record["name"] for record in records}
     for record in records:
         if record.get("record") == "token":
-            written.setdefault(str(record["request_id"]), {}).setdefault(record["pid"], []).append(record["index"])
+            request_id = str(record["request_id"])
+            written.setdefault(known_as.get(request_id, request_id), {}).setdefault(record["pid"], []).append(record["index"])
     return [text for inference in submitted for text in _wrong(inference, written.get(inference.id, {}), names, as_generated)]
 
 

@@ -44,3 +44,8 @@ def reach_loopback_directly() -> None:
     for name in ("no_proxy", "NO_PROXY"):
         hosts = [host for host in os.environ.get(name, "").split(",") if host]
         os.environ[name] = ",".join([*hosts, *(host for host in _LOOPBACK if host not in hosts)])
+
+
+def through_proxy(url: str) -> dict[str, str]:
+    """Variables that make the HTTP client of a program send every request to a proxy, those to loopback as well."""
+    return {**dict.fromkeys(("http_proxy", "HTTP_PROXY"), url), **dict.fromkeys(("no_proxy", "NO_PROXY", "all_proxy", "ALL_PROXY"), "")}

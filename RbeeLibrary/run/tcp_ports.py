@@ -68,6 +68,24 @@ def http_url(host: str, port: int) -> str:
     return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
 
 
+def address_of(url: str) -> str:
+    """`HOST:PORT` of a URL."""
+    return url.partition("//")[2].partition("/")[0]
+
+
+def listens(pid: int, port: int) -> bool:
+    """Whether a process, or one that it has started, listens on a port; true where that cannot be seen."""
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        family = [process, *process.children(recursive=True)]
+        found = [connection for one in family for connection in one.net_connections("tcp")]
+    except psutil.Error:
+        return True
+    return any(connection.status == psutil.CONN_LISTEN and connection.laddr.port == port for connection in found)
+
+
 def closed(listener: socket.socket) -> socket.socket:
     """Makes a port refuse connections but keeps it bound; `listen` on the returned socket opens it again.
 

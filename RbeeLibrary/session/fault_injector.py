@@ -9,6 +9,7 @@ from typing import Any
 from ..errors import ControlFailed, UsageError
 from ..faults.base import FaultSpec
 from ..faults.registry import KINDS
+from ..fleet.supervisor import Process
 from ..journal.reader import entries
 from .journals import Journals
 from .pending_faults import PendingFaults
@@ -64,7 +65,7 @@ class FaultInjector:
         is_now = process is not None and process.alive
         if process is not None and is_now:
             try:
-                self._run.supervisor.control(process, {"op": "arm-fault", "spec": vars(spec)})
+                self._run.supervisor.control(self._who_acts(name, process, kind), {"op": "arm-fault", "spec": vars(spec)})
             except ControlFailed as error:
                 raise UsageError(f"{kind} cannot be injected: {error}") from None
         else:
@@ -73,6 +74,22 @@ class FaultInjector:
         fault = ArmedFault(name, kind, spec.id)
         self.armed.append(fault)
         return fault, spec, is_now
+
+    def _who_acts(self, name: str, process: Process, kind: str) -> Process:
+        """The process that carries a fault out: the program itself, or the recorder before a real one.
+
+        Raises:
+            UsageError: the fault needs the inside of the program, and that is a real one.
+        """
+        recorder = self._recorder_of(name)
+        if recorder is not None and not KINDS[kind].from_outside:
+            known = ", ".join(sorted(other for other, one in KINDS.items() if one.from_outside and process.role in one.roles))
+            raise UsageError(f"{kind} needs the inside of {name}, which is a real program; from outside work {known}, and Kill, Freeze, Interrupt")
+        return recorder or process
+
+    def _recorder_of(self, name: str) -> Process | None:
+        daemon = next((daemon for daemon in self._programs.all() if daemon.name == name), None)
+        return self._programs.process_or_none(daemon.recorder) if daemon is not None and daemon.recorder is not None else None
 
     def hits(self, fault: ArmedFault) -> int:
         """How often a fault has acted, from the journal of its program."""
@@ -87,7 +104,7 @@ class FaultInjector:
             process = self._programs.responsive(program)
             if process is not None:
                 with contextlib.suppress(ControlFailed):
-                    self._run.supervisor.control(process, {"op": "clear-faults"})
+                    self._run.supervisor.control(self._recorder_of(program) or process, {"op": "clear-faults"})
 
     def never_started(self) -> list[ArmedFault]:
         """Faults for programs that were never started in this test: maybe their name is misspelt."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from ..faults.registry import KINDS
+from ..protocol.profiles import PROFILES, Profile
 from ..protocol.schema.fields import ID_PATTERN
 
 
@@ -185,7 +186,8 @@ class ProgramName(str):
 class Daemon:
     """A running program: `${w.url}`, `${w.port}`, `${w.pid}`, `${w.name}`, `${w.role}`.
 
-    `${w.owner}` of a worker is the name of its hive, `${h.node}` of a hive its node.
+    `${w.owner}` of a worker is the name of its hive, `${h.node}` of a hive its node. Of a real program, `url` and `port` are those of the recorder in
+    front of it.
     """
 
     name: str
@@ -195,9 +197,16 @@ class Daemon:
     pid: int
     owner: str | None = None
     node: str | None = None
+    profile: Profile | None = field(default=None, repr=False)
+    direct: str | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def recorder(self) -> str | None:
+        """Name of the recorder in front of a real program; None for a fake."""
+        return f"{self.name}-recorder" if self.profile is not None else None
 
 
 @dataclass(eq=False)
@@ -277,6 +286,10 @@ class Mark:
 
 FaultKind = Enum("FaultKind", {name.replace("-", "_"): name for name in sorted(KINDS)})  # type: ignore[misc]
 FaultKind.__doc__ = "Kinds of faults.\n\n" + "\n".join(f"- `{name.replace('-', ' ')}`: {kind.help}." for name, kind in sorted(KINDS.items()))
+
+
+RealProfile = Enum("RealProfile", {name.replace("-", "_"): name for name in PROFILES})  # type: ignore[misc]
+RealProfile.__doc__ = "Kinds of real programs.\n\n" + "\n".join(f"- `{name}`: a {profile.role}." for name, profile in PROFILES.items())
 
 
 @dataclass(eq=False)

@@ -14,7 +14,7 @@ from running import robot_env
 from test_programs import ask, end, program
 
 from RbeeLibrary.fakes.hub.hub_files import HubFiles
-from RbeeLibrary.protocol.gguf import QUANTIZATIONS, read_header, write_header
+from RbeeLibrary.protocol.model.gguf import QUANTIZATIONS, read_header, write_header
 from RbeeLibrary.protocol.program_options import DEFAULT_FILE, HubOptions
 
 REPOSITORY, FILE = DEFAULT_FILE.rpartition("=")[0].rsplit("/", 1)

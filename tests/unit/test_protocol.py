@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from RbeeLibrary.protocol.error_codes import ERRORS, RbeeError, envelope_error
 from RbeeLibrary.protocol.forms import split_durations
-from RbeeLibrary.protocol.model_reference import check_model_reference
+from RbeeLibrary.protocol.model.model_reference import check_model_reference
 from RbeeLibrary.protocol.options import masked, parse, secret_environment, to_argv
 from RbeeLibrary.protocol.program_options import HiveOptions, QueenOptions, WorkerOptions
 from RbeeLibrary.protocol.schema import fields, messages

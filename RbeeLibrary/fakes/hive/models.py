@@ -7,7 +7,7 @@ import resource
 import shutil
 
 from ...protocol.error_codes import RbeeError
-from ...protocol.model_reference import NO_MODEL, check_model_reference
+from ...protocol.model.model_reference import NO_MODEL, check_model_reference
 from ...protocol.program_options import HiveOptions
 from ...protocol.schema.messages import SpawnRequest
 from ...protocol.units import MEBIBYTE

@@ -16,7 +16,7 @@ from ...fleet.children import Child, Reaper, Spawner, start_executed
 from ...fleet.launch import ProgramSpec, of_descriptors
 from ...protocol.error_codes import RbeeError
 from ...protocol.forms import port_range
-from ...protocol.model_reference import NO_MODEL
+from ...protocol.model.model_reference import NO_MODEL
 from ...protocol.options import MASK, to_argv
 from ...protocol.program_options import HiveOptions
 from ...protocol.schema.messages import SpawnRequest

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 
 from ...protocol.forms import hub_file
-from ...protocol.gguf import write_header
+from ...protocol.model.gguf import write_header
 from ...protocol.program_options import HubOptions
 
 BLOCK = 65536

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shlex
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -189,14 +189,18 @@ class Hives:
         )
 
     def _await_start(self, node: str, url: str) -> None:
-        clock, options = self._queen.clock, self._options
-        deadline = clock.now() + options.hive_start_timeout
-        pauses = iter(_START_PAUSES)
-        while clock.now() < deadline and not self._ending:
+        limit = self._options.hive_start_timeout
+        if not self._accepts_within(url, limit, lambda: self._ending):
+            raise RbeeError("CONNECTION_TIMEOUT", f"the hive of {node} was started, but does not accept at {url} within {limit}")
+
+    def _accepts_within(self, url: str, limit: float, give_up: Callable[[], bool] = lambda: False) -> bool:
+        clock, pauses = self._queen.clock, iter(_START_PAUSES)
+        deadline = clock.now() + limit
+        while clock.now() < deadline and not give_up():
             clock.pause(min(next(pauses, _LAST_PAUSE), max(0.0, deadline - clock.now())), "hive-start")
-            if self._accepts(url, options.probe_timeout):
-                return
-        raise RbeeError("CONNECTION_TIMEOUT", f"the hive of {node} was started, but does not accept at {url} within {options.hive_start_timeout}")
+            if self._accepts(url, self._options.probe_timeout):
+                return True
+        return False
 
     # --- ending (16) ---
 
@@ -220,6 +224,8 @@ class Hives:
 
     def _end(self, url: str) -> None:
         owned = self._owned.get(url)
+        if owned is not None and not self._accepts(url, self._options.probe_timeout):
+            self._accepts_within(url, _SHUTDOWN_LIMIT)  # it is still starting
         try:
             # This connection stays open: the hive closes it by ending.
             with self._queen.client.connect(*_address(url), _SHUTDOWN_LIMIT) as watch:
@@ -234,7 +240,7 @@ class Hives:
                     self._ssh.run(owned.node, f"kill -KILL {owned.pid}")
         except NotConnected as error:
             self._queen.log(f"the hive at {url} does not accept: {error}")
-            if owned is not None and owned.pid:  # it is still starting
+            if owned is not None and owned.pid:
                 with contextlib.suppress(RbeeError):
                     self._ssh.run(owned.node, f"kill -TERM {owned.pid}")
         except (OSError, HttpFailure, ValueError, RbeeError) as error:

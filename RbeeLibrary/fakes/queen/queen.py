@@ -15,7 +15,7 @@ from ...net.http_client import Stream
 from ...protocol import sse
 from ...protocol.error_codes import RbeeError
 from ...protocol.forms import split_durations
-from ...protocol.model_reference import check_model_reference
+from ...protocol.model.model_reference import check_model_reference
 from ...protocol.program_options import QueenOptions
 from ...protocol.schema.fields import read
 from ...protocol.schema.messages import QueenReadyCallback, TaskRequest, WorkerHeartbeat, WorkerId, WorkerRegistration, WorkerRemoved, WorkerState

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import json
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ from ...protocol.error_codes import RbeeError
 from ...protocol.json_text import read_json
 from ...protocol.options import DaemonOptions
 from ...protocol.schema.routes import SERVICES, Route
-from ...protocol.sse import CONTENT_TYPE, compact, token_text
+from ...protocol.sse import CONTENT_TYPE, compact, is_token
 from .contract_check import ContractCheck
 from .event_stream import CutConnection, EventStream, StreamBody
 from .formatting import printable
@@ -98,7 +97,16 @@ class HttpApp:
         http_request = bottle.request
         channel = http_request.environ[CHANNEL]
         headers = _headers(http_request.environ)
-        recorder = RequestRecorder(self._journal, self._clock, self._log, http_request.method, http_request.path, http_request.query_string, headers)
+        recorder = RequestRecorder(
+            self._journal,
+            self._clock,
+            self._log,
+            http_request.method,
+            http_request.path,
+            http_request.query_string,
+            headers,
+            http_request.environ.get("REMOTE_PORT"),
+        )
         correlation.set(recorder.correlation_id)
         self._clock.activity.name_job(f"{http_request.method} {http_request.path}")
         stream = EventStream(self._clock, self._options.keep_alive)
@@ -108,13 +116,14 @@ class HttpApp:
         query = dict(parse_qsl(http_request.query_string, keep_blank_values=True))
         request = Request(http_request.method, http_request.path, {}, query, headers, stream, recorder)
         key = headers.get("X-Request-Id") or recorder.correlation_id
-        context = FaultContext(http_request.path, key, wake=stream.wake, gone=lambda: stream.client_gone, reset=channel.reset, is_token=_is_token)
+        context = FaultContext(http_request.path, key, wake=stream.wake, gone=lambda: stream.client_gone, reset=channel.reset, is_token=is_token)
         try:
             reply = self._checked(route, request, self._result(route, request, handler, parts, protected, context))
         except RbeeError as error:
             reply = self._checked(route, request, Reply(error.status, error.envelope(), error.headers))
         except ErrorAnswer as error:
-            reply = Reply(error.status, RbeeError(error.code, "a fault of the test", status=error.status).envelope())
+            pause = {"Retry-After": "1"} if error.status == 503 else {}
+            reply = Reply(error.status, RbeeError(error.code, "a fault of the test", status=error.status).envelope(), pause)
         except Cut:
             stream.close()
             raise CutConnection from None
@@ -192,10 +201,6 @@ class HttpApp:
         bottle.response.content_type = "application/json"
         bottle.response.set_header("X-Correlation-ID", recorder.correlation_id)
         return compact(answer.envelope()).encode("utf-8", "replace")
-
-
-def _is_token(event: bytes) -> bool:
-    return event.startswith(b"data: {") and token_text(json.loads(event[6:])) is not None  # written by this program itself
 
 
 def _status(status: int) -> str | int:

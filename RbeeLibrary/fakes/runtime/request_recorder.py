@@ -25,9 +25,20 @@ class RequestRecorder:
         path: of the request.
         query: of the request, undecoded.
         headers: of the request, names in title case.
+        peer: TCP port of the client, by which a request of a real program is recognized.
     """
 
-    def __init__(self, journal: Journal, clock: Clock, log: Callable[[str], object], method: str, path: str, query: str, headers: Mapping[str, str]):
+    def __init__(
+        self,
+        journal: Journal,
+        clock: Clock,
+        log: Callable[[str], object],
+        method: str,
+        path: str,
+        query: str,
+        headers: Mapping[str, str],
+        peer: str | None = None,
+    ):
         self.correlation_id = headers.get("X-Correlation-Id") or str(uuid.uuid4())
         self.request_id: str | None = None
         self.ends: int | None = None
@@ -42,6 +53,7 @@ class RequestRecorder:
             "path": path,
             "query": query,
             "caller": headers.get("User-Agent"),
+            "peer": int(peer or 0),
             "correlation_id": self.correlation_id,
             "headers": without_secrets(dict(headers)),
             "start": round(clock.now(), 6),

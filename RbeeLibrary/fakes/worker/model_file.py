@@ -6,7 +6,7 @@ import mmap
 import os
 
 from ...errors import BadModel
-from ...protocol.gguf import Model, read_header
+from ...protocol.model.gguf import Model, read_header
 
 
 def read_model(path: str) -> Model:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from ...protocol.forms import numbers
-from ...protocol.gguf import Model
+from ...protocol.model.gguf import Model
 from ...protocol.program_options import WorkerOptions
 from ...protocol.schema.messages import InferenceRequest
 from ...protocol.tokens import DEFAULT_TOKENS, generated, split_answer

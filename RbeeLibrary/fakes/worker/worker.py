@@ -16,7 +16,7 @@ from ...errors import BadModel
 from ...faults.base import Cut, FaultContext, FaultSpec
 from ...protocol import sse
 from ...protocol.error_codes import RbeeError
-from ...protocol.gguf import Model
+from ...protocol.model.gguf import Model
 from ...protocol.program_options import WorkerOptions
 from ...protocol.schema.fields import read
 from ...protocol.schema.messages import InferenceRequest, ReadyCallback, ShutdownRequest

@@ -10,12 +10,13 @@ from typing import Any
 
 from ...clock.event import Event
 from ...errors import HttpFailure, NoAnswer, NotConnected
-from ...net.http_client import HttpClient, Stream
+from ...net.http_client import Answer, HttpClient, Stream
 from ...protocol import sse
 from ...protocol.error_codes import envelope_error
 from ...run.interruption import interruptible
 from ..types import Daemon, InferenceState
 
+_SHOWN = 500
 OVER = (InferenceState.done, InferenceState.refused, InferenceState.cancelled, InferenceState.stalled, InferenceState.broken)
 
 
@@ -144,11 +145,11 @@ class Inference:
         try:
             said = stream.read_all()
             self.raw = said.body
-            error = envelope_error(said.object()) or {}
+            error = envelope_error(said.object()) or {"message": _as_text(said)}
         except HttpFailure as failure:
             error = {"message": str(failure)}
         self.error = error
-        self._end(InferenceState.refused, str(error.get("code", "")), str(error.get("message", f"status {stream.status}")))
+        self._end(InferenceState.refused, str(error.get("code", "")), str(error.get("message") or f"status {stream.status}"))
 
     def _read(self, stream: Stream) -> None:
         stream.limit_silence(self._silence)
@@ -195,3 +196,8 @@ class Inference:
             self.error_code = code or self.error_code
             self.error_message = message or self.error_message
             self._changed.notify_all()
+
+
+def _as_text(answer: Answer) -> str:
+    """What an answer without the envelope says; real programs refuse in plain text."""
+    return answer.body.decode("utf-8", "replace").strip()[:_SHOWN]

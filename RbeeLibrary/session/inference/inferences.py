@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from ...errors import HttpFailure, UsageError
-from ...protocol.model_reference import NO_MODEL
+from ...protocol.model.model_reference import NO_MODEL
 from ..assertions import NotYet
 from ..programs.programs import Programs
 from ..run import Run
@@ -68,6 +68,9 @@ class Inferences:
         if daemon.role == "queen":
             path, cancel_path = "/v2/tasks", f"/v2/tasks/{number}"
             body |= {"node": node or self._default_node(), "model": model, "backend": backend, "device": device}
+        if daemon.profile is not None:
+            body |= dict.fromkeys(daemon.profile.ids, number)
+            body |= {name: value for name, value in daemon.profile.fields.items() if body.get(name) is None}
         key = self._programs.key_of(daemon) if api_key is None else api_key or None
         body = {name: value for name, value in body.items() if value is not None}
         inference = Inference(self._run.http, daemon, path, cancel_path, body, key, silence)

@@ -9,7 +9,8 @@ from datetime import timedelta
 from typing import Any
 
 from ...errors import UsageError
-from ...report.fleet_rules import FleetRule, History, misbehaviour
+from ...report.fleet_rules import FleetRule, misbehaviour
+from ...report.history import History
 from ..inference.inference_client import OVER, Inference
 from ..programs.stopper import GRACE
 from ..session import Session

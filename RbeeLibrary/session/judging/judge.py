@@ -6,7 +6,8 @@ from collections.abc import Collection
 from pathlib import Path
 
 from ...journal.reader import entries
-from ...report.fleet_rules import HEALING, Finding, FleetRule, History, misbehaviour
+from ...report.fleet_rules import HEALING, Finding, FleetRule, misbehaviour
+from ...report.history import History
 from ...report.token_accounting import Submitted, wrong_tokens
 from ..assertions import repeat_until
 from ..inference.inference_client import OVER
@@ -57,7 +58,10 @@ class Judge:
             for one in self._inferences.all()
             if one.started_at * 1e9 >= since
         ]
-        return wrong_tokens(submitted, self._journals.records(since=Mark(since)), as_generated=texts is TokenTexts.generated)
+        records = self._journals.records(since=Mark(since))
+        history = History(records)
+        known_as = {str(one.request_id): first for one in history.inferences() if (first := history.request_of(one)) not in (None, one.request_id)}
+        return wrong_tokens(submitted, records, as_generated=texts is TokenTexts.generated, known_as=known_as)
 
     def journals_to_check(self) -> list[tuple[str, Path]]:
         """Names and journals of all programs; taken before they end and are forgotten."""

@@ -14,15 +14,18 @@ from ...errors import HttpFailure, StartFailed, UsageError
 from ...fleet.launch import ProgramSpec
 from ...fleet.supervisor import Process
 from ...protocol.options import MASK, DaemonOptions, secret_environment, secret_names, split_options, to_argv
+from ...protocol.profiles import profile_of
 from ...protocol.program_options import HiveOptions, HubOptions, QueenOptions, RelayOptions, WorkerOptions
 from ...run import environment
-from ...run.tcp_ports import free_range, http_url, is_loopback
+from ...run.tcp_ports import http_url, is_loopback
 from ..pending_faults import PendingFaults
 from ..run import Run
 from ..types import Daemon, State
+from .launching import Launching
 from .nodes import NodeDirectory
 from .outputs import Outputs
 from .programs import Programs
+from .real_programs import RealProgram, RealPrograms
 from .states import StateReader
 
 _OPTIONS: dict[str, type[DaemonOptions]] = {
@@ -35,23 +38,6 @@ _OPTIONS: dict[str, type[DaemonOptions]] = {
 _TITLES = {"worker": "mock-worker"}
 _NO_HUB = "http://127.0.0.1:1"
 """Nobody answers there: a hive of a test never asks a hub that happens to run on this machine."""
-
-
-@dataclass(eq=False, repr=False)
-class Launching:
-    """A start in progress.
-
-    Args:
-        daemon: the program.
-        process: its process.
-        is_fake: whether it is one of this package.
-        hive_of: the fake queen that is told where this hive is, and the node.
-    """
-
-    daemon: Daemon
-    process: Process
-    is_fake: bool
-    hive_of: tuple[Process, str] | None = None
 
 
 @dataclass(eq=False, repr=False)
@@ -76,6 +62,7 @@ class Launcher:
 
     Attributes:
         stores: name of a queen or hive -> path of its SQLite file.
+        real: starts real programs.
     """
 
     def __init__(
@@ -98,12 +85,21 @@ class Launcher:
         self.stores: dict[str, str] = {}
         self._spawned: dict[str, _Spawned] = {}
         self._launched: dict[str, tuple[ProgramSpec, str, bool, dict[str, Any]]] = {}
+        self.real = RealPrograms(run, programs, nodes, faults, self)
         self._hives_of: dict[tuple[str, str], str] = {}
 
     # --- started by the nursery ---
 
     def begin(
-        self, name: str, role: str, options: dict[str, Any], deadline: float, *, env: dict[str, str] | None = None, program: str | None = None
+        self,
+        name: str,
+        role: str,
+        options: dict[str, Any],
+        deadline: float,
+        *,
+        env: dict[str, str] | None = None,
+        program: str | None = None,
+        profile: str | None = None,
     ) -> Launching:
         """Starts a program without waiting until it serves.
 
@@ -114,60 +110,67 @@ class Launcher:
             deadline: of its start.
             env: further environment variables.
             program: path of a real program instead of the fake.
+            profile: of the real program; None = by its file name.
         """
         self._registry.check_free(name)
         options = {key: value for key, value in options.items() if value is not None}
+        if program is not None:
+            return self.real.begin(RealProgram(name, profile_of(role, program, profile), program, options, env or {}), deadline)
         options["fault"] = [*options.get("fault", []), *self._faults.take(name)]
         port = int(options.pop("port", 0))
         if not is_loopback(str(options.get("host", "127.0.0.1"))):
             self._warn(f"{name} listens on {options['host']}, which other machines may reach{'' if options.get('api_key') else ', and no key is asked for'}")
         declared = _OPTIONS[role]
         shown = {key: MASK if key in secret_names(declared) else value for key, value in options.items()}
-        files = self._files(name)
+        files = self.files(name)
         variables = {**secret_environment(options, declared), **self._nodes.environment(), **(env or {})}
-        if program is None:
-            spec = ProgramSpec(
-                name,
-                module=f"RbeeLibrary.fakes.{role}",
-                argv=["--port", "{port}", *to_argv(shown)],
-                title=_TITLES.get(role, f"fake-{role}"),
-                host=options.get("host", "127.0.0.1"),
-                port=port,
-                **files,
-            )
-        else:
-            # A real program binds its port itself and tells nobody which one: it gets one that is free at this moment.
-            options["port"] = port or free_range(1)
-            spec = ProgramSpec(name, command=[program, *to_argv({"port": options["port"], **shown})], port=None, **files)
+        spec = ProgramSpec(
+            name,
+            module=f"RbeeLibrary.fakes.{role}",
+            argv=["--port", "{port}", *to_argv(shown)],
+            title=_TITLES.get(role, f"fake-{role}"),
+            host=options.get("host", "127.0.0.1"),
+            port=port,
+            **files,
+        )
         spec.env.update(variables)
-        return self._launch(spec, role, program is None, options, deadline)
+        return self.launch(spec, role, True, options, deadline)
 
     def begin_helper(self, name: str, role: str, module: str, argv: list[str], deadline: float) -> Daemon:
         """Starts a helper program, one without declared options, and waits until it serves."""
-        spec = ProgramSpec(name, module=module, argv=argv, title=f"fake-{role}", **self._files(name))
-        launching = self._launch(spec, role, True, {}, deadline)
-        self._await_ready(launching.process, deadline)
+        spec = ProgramSpec(name, module=module, argv=argv, title=f"fake-{role}", **self.files(name))
+        launching = self.launch(spec, role, True, {}, deadline)
+        self.await_ready(launching.process, deadline)
         return launching.daemon
 
-    def begin_command(self, name: str, role: str, argv: list[str], env: dict[str, str], deadline: float, *, program: str | None = None) -> Daemon:
+    def begin_command(
+        self, name: str, role: str, argv: list[str], env: dict[str, str], deadline: float, *, program: str | None = None, profile: str | None = None
+    ) -> Daemon:
         """Starts a program that serves nothing, such as a keeper."""
-        files = self._files(name)
-        spec = (
-            ProgramSpec(name, command=[program, *argv], port=None, **files)
-            if program
-            else ProgramSpec(name, module=f"RbeeLibrary.fakes.{role}", argv=argv, title=f"fake-{role}", port=None, **files)
-        )
+        files = self.files(name)
+        if program is not None:
+            return self.real.begin(RealProgram(name, profile_of(role, program, profile), program, {}, env, tuple(argv)), deadline).daemon
+        spec = ProgramSpec(name, module=f"RbeeLibrary.fakes.{role}", argv=argv, title=f"fake-{role}", port=None, **files)
         spec.env.update(env)
-        return self._launch(spec, role, program is None, {}, deadline).daemon
+        return self.launch(spec, role, True, {}, deadline).daemon
 
-    def begin_queen(self, name: str, options: dict[str, Any], deadline: float, *, env: dict[str, str] | None = None, program: str | None = None) -> Launching:
+    def begin_queen(
+        self,
+        name: str,
+        options: dict[str, Any],
+        deadline: float,
+        *,
+        env: dict[str, str] | None = None,
+        program: str | None = None,
+        profile: str | None = None,
+    ) -> Launching:
         """Starts a queen with a registry file of its own; it knows where the hives of the session's nodes will be."""
         options = {key: value for key, value in options.items() if value is not None}
         self.stores[name] = options.setdefault("database", str(Path(self._run.outputs()) / f"{name}-beehives.db"))
         if program is None:
             given = options.get("node_url", [])
             options["node_url"] = [*([given] if isinstance(given, str) else given), *self._nodes.urls()]
-        return self.begin(name, "queen", options, deadline, env=env, program=program)
+        return self.begin(name, "queen", options, deadline, env=env, program=program, profile=profile)
 
     def begin_hive(
         self,
@@ -179,6 +182,7 @@ class Launcher:
         hub: str | None = "hub",
         env: dict[str, str] | None = None,
         program: str | None = None,
+        profile: str | None = None,
     ) -> Launching:
         """Starts a hive with files of its own; a fake queen is told where it is when all serve."""
         node = options.get("node_name") or ("workstation" if name == "hive" else name)
@@ -186,7 +190,11 @@ class Launcher:
         if queen is not None:
             self._check_node_free(name, queen, str(node))
         given = {"worker_ports": "0", "queen_url": queen.url if queen else "", **self.with_stores(name, hive_options, hub), "node_name": node}
-        launching = self.begin(name, "hive", given, deadline, env={**worker_env, **(env or {})}, program=program)
+        if program is not None and not profile_of("hive", program, profile).switches:
+            given = {key: value for key, value in hive_options.items() if key != "node_name"}
+            worker_env["HOME"] = str(self._run.scratch(name))
+            self.stores[name] = str(self._run.scratch(name) / ".rbee" / "models.db")
+        launching = self.begin(name, "hive", given, deadline, env={**worker_env, **(env or {})}, program=program, profile=profile)
         launching.daemon.node = str(node)
         if queen is not None and self._is_fake(queen.name):
             launching.hive_of = (self._registry.process(queen), str(node))
@@ -228,8 +236,12 @@ class Launcher:
         if name not in self._launched:
             raise UsageError(f"{name} cannot be started again: this library did not start it")
         spec, role, is_fake, options = self._launched[name]
+        if (real := self.real.known(name)) is not None:
+            launching = self.real.begin(real, deadline, daemon.port)
+            self.finish_all([launching], State.idle, deadline)
+            return launching.daemon
         again = ProgramSpec(**{**spec.as_json(), "port": daemon.port if spec.port is not None else None})
-        launching = self._launch(again, role, is_fake, options, deadline)
+        launching = self.launch(again, role, is_fake, options, deadline)
         self.finish_all([launching], State.idle, deadline)
         if role == "queen" and is_fake:
             self._tell_hives(launching)
@@ -248,17 +260,29 @@ class Launcher:
         """Waits until all serve and have reached a state."""
         for launching in started:
             if launching.is_fake:
-                self._await_ready(launching.process, deadline)
+                self.await_ready(launching.process, deadline)
         for launching in started:
             if launching.hive_of is not None:
                 self._tell_hive(*launching.hive_of, launching.daemon)
+            if launching.is_fake and launching.daemon.role == "hive":
+                self._tell_faults(launching.process)
         self.await_all(
             [launching.daemon for launching in started if not launching.is_fake or launching.daemon.role == "worker" or until is not State.idle],
             until,
             deadline,
         )
+        for launching in started:
+            if not launching.is_fake:
+                self.real.check_answers_itself(launching)
 
-    def _files(self, name: str) -> dict[str, Any]:
+    def _tell_faults(self, hive: Process) -> None:
+        """Tells a hive the faults that wait for programs: it may start one of them by itself, for a client that asks it."""
+        for name, specs in self._faults.copy().items():
+            argv = [word for spec in specs for word in ("--fault", spec)]
+            self._run.supervisor.control(hive, {"op": "worker-argv", "worker_id": name, "argv": argv})
+
+    def files(self, name: str) -> dict[str, Any]:
+        """Where a program prints to and writes its journal, as arguments of `ProgramSpec`."""
         folder = self._run.outputs()
         return {
             "stdout": str(Path(folder) / f"{name}.stdout"),
@@ -266,7 +290,19 @@ class Launcher:
             "env": {environment.OUTPUTS: folder, environment.JOURNALS: folder},
         }
 
-    def _launch(self, spec: ProgramSpec, role: str, is_fake: bool, options: dict[str, Any], deadline: float) -> Launching:
+    def launch(self, spec: ProgramSpec, role: str, is_fake: bool, options: dict[str, Any], deadline: float) -> Launching:
+        """Starts one process, without waiting until it serves.
+
+        Args:
+            spec: of the process.
+            role: of the program.
+            is_fake: whether it is one of this package.
+            options: of the program.
+            deadline: of its start.
+
+        Raises:
+            AssertionError: it could not be started.
+        """
         self._registry.check_free(spec.name)
         supervisor = self._run.supervisor
         try:
@@ -278,9 +314,17 @@ class Launcher:
         self._launched[spec.name] = (spec, role, is_fake, options)
         self._spawned.pop(spec.name, None)
         self._registry.set_key(spec.name, str(options["api_key"]) if options.get("api_key") else None)
+        self.real.forget(spec.name)
+        if role in ("queen", "hive", "hub"):
+            self.real.send_routes()
         return Launching(daemon, process, is_fake)
 
-    def _await_ready(self, process: Process, deadline: float) -> None:
+    def await_ready(self, process: Process, deadline: float) -> None:
+        """Waits until a program of this package says that it serves.
+
+        Raises:
+            AssertionError: it did not; the message has its last lines.
+        """
         began = time.monotonic()
         try:
             self._run.supervisor.await_ready(process, deadline)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from typing import Any
 
@@ -93,6 +94,10 @@ class Programs:
         """The hive that started a worker."""
         return self._daemons.get(daemon.owner) if daemon.owner else None
 
+    def all(self) -> list[Daemon]:
+        """All known daemons."""
+        return list(self._daemons.values())
+
     def of_role(self, role: str) -> list[Daemon]:
         """All known daemons of a role."""
         return [daemon for daemon in self._daemons.values() if daemon.role == role]
@@ -118,6 +123,14 @@ class Programs:
         else:
             self.keys.pop(name, None)
 
+    def probe(self, daemon: Daemon, path: str, *, limit: float = _PROBE_LIMIT) -> Answer:
+        """Sends a GET request to a daemon that is none of the test's: it does not appear in the journal of a real program.
+
+        Raises:
+            HttpFailure: there was no answer.
+        """
+        return self.ask(dataclasses.replace(daemon, url=daemon.direct or daemon.url), "GET", path, limit=limit)
+
     def ask(self, daemon: Daemon, method: str, path: str, body: Any = None, *, limit: float = _PROBE_LIMIT) -> Answer:
         """Sends one HTTP request to a daemon, with its key.
 
@@ -139,4 +152,6 @@ class Programs:
         owner = next((other.name for other in self._run.supervisor.processes() if other.pid == process.ppid), None)
         port = process.port or (known.port if known else 0)
         url = known.url if known and known.port == port else http_url("127.0.0.1", port)
+        if known is not None and known.profile is not None:
+            return dataclasses.replace(known, pid=process.pid)
         return Daemon(process.name, process.role, url, port, process.pid, owner)

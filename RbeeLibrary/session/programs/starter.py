@@ -20,7 +20,8 @@ from ..pending_faults import PendingFaults
 from ..run import Run
 from ..scoped_settings import ScopedSettings
 from ..types import Daemon, KeeperResult, StartedFleet, State
-from .launcher import Launcher, Launching
+from .launcher import Launcher
+from .launching import Launching
 from .nodes import NodeDirectory
 from .outputs import BOTH, Outputs
 from .programs import Programs
@@ -144,12 +145,13 @@ class Starter:
         timeout: float | None = None,
         env: dict[str, str] | None = None,
         program: str | None = None,
+        profile: str | None = None,
         **options: Any,
     ) -> Daemon:
         """Starts a queen and waits until it is in a state."""
         with self.all_or_nothing(name):
             deadline = self.deadline(timeout)
-            return self._finish(self._launcher.begin_queen(name, options, deadline, env=env, program=program), until, deadline)
+            return self._finish(self._launcher.begin_queen(name, options, deadline, env=env, program=program, profile=profile), until, deadline)
 
     def hive(
         self,
@@ -161,6 +163,7 @@ class Starter:
         timeout: float | None = None,
         env: dict[str, str] | None = None,
         program: str | None = None,
+        profile: str | None = None,
         **options: Any,
     ) -> Daemon:
         """Starts a hive and waits until it is in a state; a queen that does not run is left out."""
@@ -168,7 +171,9 @@ class Starter:
             deadline = self.deadline(timeout)
             running = queen is not None and (process := self._programs.process_or_none(queen)) is not None and process.alive
             reports_to = self._programs.find(queen) if running and queen else None
-            return self._finish(self._launcher.begin_hive(name, reports_to, options, deadline, hub=hub, env=env, program=program), until, deadline)
+            return self._finish(
+                self._launcher.begin_hive(name, reports_to, options, deadline, hub=hub, env=env, program=program, profile=profile), until, deadline
+            )
 
     def worker(
         self,
@@ -180,13 +185,16 @@ class Starter:
         timeout: float | None = None,
         env: dict[str, str] | None = None,
         program: str | None = None,
+        profile: str | None = None,
         **options: Any,
     ) -> Daemon:
         """Starts a worker, below a hive or alone, and waits until it is in a state."""
         with self.all_or_nothing(name):
             deadline = self.deadline(timeout)
             if hive is None:
-                return self.daemon(name, "worker", until=until, deadline=deadline, env=env, program=program, **options, slots=slots, worker_id=name)
+                return self.daemon(
+                    name, "worker", until=until, deadline=deadline, env=env, program=program, profile=profile, **options, slots=slots, worker_id=name
+                )
             given = {key: value for key, value in options.items() if key != "api_key"}
             request = {key: given.pop(key) for key in (*_SPAWN_FIELDS, "port") if key in given}
             daemon = self._launcher.spawn_worker(name, self._programs.find(hive), given, {**request, "slots": slots}, deadline)
@@ -202,11 +210,12 @@ class Starter:
         deadline: float,
         env: dict[str, str] | None = None,
         program: str | None = None,
+        profile: str | None = None,
         **options: Any,
     ) -> Daemon:
         """Starts a program of a role and waits until it is in a state."""
         with self.all_or_nothing(name):
-            return self._finish(self._launcher.begin(name, role, options, deadline, env=env, program=program), until, deadline)
+            return self._finish(self._launcher.begin(name, role, options, deadline, env=env, program=program, profile=profile), until, deadline)
 
     def keeper(
         self,
@@ -217,6 +226,7 @@ class Starter:
         timeout: float | None = None,
         env: dict[str, str] | None = None,
         program: str | None = None,
+        profile: str | None = None,
     ) -> Daemon:
         """Starts a keeper and does not wait for its end.
 
@@ -227,6 +237,7 @@ class Starter:
             timeout: limit of its start, seconds of real time.
             env: further environment variables.
             program: path of a real keeper instead of the fake.
+            profile: of the real keeper; None = by its file name.
         """
         with self.all_or_nothing(name):
             if not arguments:
@@ -245,10 +256,17 @@ class Starter:
                 **(env or {}),
                 **keys,
             }
-            return self._launcher.begin_command(name, "keeper", words, variables, self.deadline(timeout), program=program)
+            return self._launcher.begin_command(name, "keeper", words, variables, self.deadline(timeout), program=program, profile=profile)
 
     def run_keeper(
-        self, arguments: list[str], limit: float, *, api_key: str | None = None, env: dict[str, str] | None = None, program: str | None = None
+        self,
+        arguments: list[str],
+        limit: float,
+        *,
+        api_key: str | None = None,
+        env: dict[str, str] | None = None,
+        program: str | None = None,
+        profile: str | None = None,
     ) -> KeeperResult:
         """Runs a keeper to its end.
 
@@ -258,6 +276,7 @@ class Starter:
             api_key: key in its environment.
             env: further environment variables.
             program: path of a real keeper instead of the fake.
+            profile: of the real keeper; None = by its file name.
 
         Raises:
             AssertionError: it did not end within the limit, and was killed.
@@ -265,7 +284,7 @@ class Starter:
         name = "keeper"
         before = [len(self._outputs.read(name, (stream,))) for stream in BOTH]
         with self.all_or_nothing(name):
-            self.keeper(arguments, name=name, api_key=api_key, env=env, program=program)
+            self.keeper(arguments, name=name, api_key=api_key, env=env, program=program, profile=profile)
             process = self._programs.process(name)
             code = self._stopper.await_code(process, limit)
             if code is None:

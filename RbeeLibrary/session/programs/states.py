@@ -81,17 +81,17 @@ class StateReader:
                 return self._worker_state(daemon)
             if daemon.role in ("relay", "sshd", "keeper"):
                 return self._control_state(process)
-            answer = self._programs.ask(daemon, "GET", "/health")
+            answer = self._programs.probe(daemon, daemon.profile.health if daemon.profile else "/health")
             if not answer.ok and answer.status != 401:
                 return State.unreachable
-            return self._control_state(process)
+            return State.idle if daemon.profile is not None else self._control_state(process)
         except HttpFailure:
             return State.starting if process.program is not None and process.program.module is not None and process.ready is None else State.unreachable
 
     def _worker_state(self, daemon: Daemon) -> State:
-        answer = self._programs.ask(daemon, "GET", "/v1/health")
+        answer = self._programs.probe(daemon, "/v1/health")
         if answer.status == 404:
-            answer = self._programs.ask(daemon, "GET", "/v1/ready")
+            answer = self._programs.probe(daemon, "/v1/ready")
             return State.idle if answer.object().get("ready") else State.loading
         return as_state(answer.object().get("state"))
 
@@ -99,7 +99,7 @@ class StateReader:
         try:
             return as_state(self._run.supervisor.control(process, {"op": "state"}))
         except ControlFailed:
-            return State.idle  # a real program: it answers health, more is not known of it
+            return State.idle  # a program of another kind: it answers health, more is not known of it
 
     def _listed(self, name: str | Daemon, who: Daemon, path: str) -> State:
         worker_id = str(name)
@@ -111,7 +111,7 @@ class StateReader:
     def rows(self, who: Daemon, path: str) -> list[dict[str, object]]:
         """The workers that a hive or queen lists."""
         try:
-            answer = self._programs.ask(who, "GET", path)
+            answer = self._programs.probe(who, path)
         except HttpFailure as error:
             raise AssertionError(f"{who} did not answer GET {path}: {error}") from None
         if not answer.ok:
@@ -122,7 +122,7 @@ class StateReader:
     def listed(self, who: Daemon, path: str, limit: float) -> dict[str, str] | None:
         """State of each worker that a hive or queen lists; None if it does not answer in time."""
         try:
-            rows = self._programs.ask(who, "GET", path, limit=limit).object().get("workers", [])
+            rows = self._programs.probe(who, path, limit=limit).object().get("workers", [])
         except HttpFailure:
             return None
         return {str(row.get("worker_id", row.get("id"))): str(row.get("state")) for row in rows if isinstance(row, dict)}

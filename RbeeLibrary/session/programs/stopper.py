@@ -94,7 +94,7 @@ class Stopper:
         with self.going_clock():
             if process.frozen:
                 self.try_signal(process, signal.SIGCONT)
-            self.try_signal(process, signal.SIGTERM)
+            self.try_signal(process, _stop_signal(process))
             code = self.await_code(process, limit)
         if code is None:
             self.force(process)
@@ -164,7 +164,7 @@ class Stopper:
         pids = {process.pid for process in living}
         roots = [process for process in living if process.ppid not in pids]
         for process in roots:
-            self.try_signal(process, signal.SIGTERM)
+            self.try_signal(process, _stop_signal(process))
         for process in roots:
             self.await_code(process, max(0.0, deadline - time.monotonic()))
         leaked += [process for process in self._outlived_owner(living) if process not in leaked]
@@ -177,3 +177,7 @@ class Stopper:
         """Processes that are alive although their owner has ended well, and so should have ended them."""
         owners = {process.pid: process for process in self._run.supervisor.processes()}
         return [process for process in processes if process.alive and (owner := owners.get(process.ppid)) is not None and owner.exit_code == 0]
+
+
+def _stop_signal(process: Process) -> int:
+    return process.program.stop_signal if process.program is not None else signal.SIGTERM

@@ -901,7 +901,7 @@ MUTATIONS = [
         GGUF,
         "Model From The Hub Is A GGUF",
     ),
-    Mutation("magic not looked at", "protocol/gguf.py", "if bytes(data[:4]) != MAGIC:", "if False:", GGUF, "Wrong Magic Is Refused"),
+    Mutation("magic not looked at", "protocol/model/gguf.py", "if bytes(data[:4]) != MAGIC:", "if False:", GGUF, "Wrong Magic Is Refused"),
     Mutation(
         "end-of-sequence id has no effect",
         "fakes/worker/worker.py",
@@ -1019,7 +1019,7 @@ MUTATIONS = [
     ),
     Mutation(
         "cut line goes on",
-        "fakes/relay.py",
+        "net/tcp_server.py",
         "            end.cut()\n\n    def refuse",
         "            pass\n\n    def refuse",
         LINES,
@@ -1860,14 +1860,6 @@ MUTATIONS = [
         "return ",
         "tests/integration/test_hub.py",
         "test_files_are_served_in_parts",
-    ),
-    Mutation(
-        "hub lists no tree",
-        "fakes/hub/hub.py",
-        '[self._entry(file, request) for file in self._files_of(request, f"{org}/{repo}")]',
-        "[]",
-        "tests/integration/test_hub.py",
-        "test_hugging_face_client_downloads_whole_repositories[off]",
     ),
     Mutation(
         "misspelt name of a fault's program passes",

@@ -6,7 +6,7 @@ import struct
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import BadModel
+from ...errors import BadModel
 
 MAGIC = b"GGUF"
 _UINT32, _STRING, _ARRAY = 4, 8, 9

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .error_codes import RbeeError
+from ..error_codes import RbeeError
 
 NO_MODEL = "mock-model"
 _ALLOWED = re.compile(r"[A-Za-z0-9_/:.-]{1,512}\Z")

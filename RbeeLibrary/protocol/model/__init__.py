@@ -1,0 +1,1 @@
+"""Models: their references, and the headers of their files."""

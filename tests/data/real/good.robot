@@ -1,0 +1,160 @@
+*** Settings ***
+Documentation       What can be said of a fake can be said of a real program.
+
+Resource            programs.resource
+
+Test Teardown       Fleet Should Have Behaved
+
+
+*** Test Cases ***
+Queen Among Fakes
+    [Documentation]    Requests in both directions are in its journal, and its fixed address of a hive is the hive of the test.
+    Real Queen With Fake Hive
+    ${answer} =    Submit Inference    hello there    max_tokens=5
+    Answer Should Be Complete    ${answer}    5
+    Get Request Count    queen    POST    /v2/tasks    ==    1    status=200
+    Get Request Count    hive    POST    /v1/workers/spawn    ==    1    status=200
+    Requests Should Be In Order    queen POST /v2/tasks    hive POST /v1/workers/spawn    mock-worker-1 POST /v1/inference
+    @{sent} =    Get Records    queen    request_out    path=/v1/inference
+    Should Be Equal    ${sent}[0][body][prompt]    hello there
+    Tokens Should Add Up
+    Get Output    queen    contains    HTTP server listening
+
+Two Tasks With One Prompt
+    [Documentation]    A real queen passes no ids on. The tokens add up, although the prompts are the same.
+    Real Queen With Fake Hive    token_delay=20ms
+    ${short} =    Submit Inference    hello there    max_tokens=5
+    ${long} =    Submit Inference    hello there    max_tokens=9
+    Answer Should Be Complete    ${short}    5
+    Answer Should Be Complete    ${long}    9
+    Tokens Should Add Up
+
+Refusal In Plain Text
+    Real Queen With Fake Hive
+    ${answer} =    Submit Inference    hello there    node=nowhere
+    Wait Until Inference Ends    ${answer}
+    Should Be Equal As Integers    ${answer.status}    404
+    Should Be Equal    ${answer.error_message}    Node 'nowhere' not registered
+
+Queen Is Stopped, Killed And Started Again
+    Real Queen With Fake Hive
+    ${queen} =    Get Daemon    queen
+    Stop    queen
+    Get Exit Code    queen    ==    0
+    ${again} =    Restart    queen
+    Should Be Equal    ${again.url}    ${queen.url}
+    Kill    queen
+    Get Exit Code    queen    ==    -9
+    Restart    queen
+    ${answer} =    Submit Inference    hello there    max_tokens=5
+    Answer Should Be Complete    ${answer}    5
+
+Queen Is Frozen
+    Real Queen With Fake Hive
+    Freeze    queen
+    Get State    queen    ==    frozen
+    ${answer} =    Submit Inference    hello there    max_tokens=5
+    Get Inference State    ${answer}    ==    connecting    within=0s
+    Resume    queen
+    Answer Should Be Complete    ${answer}    5
+
+Status Instead Of An Answer
+    Real Queen With Fake Hive
+    ${fault} =    Inject Fault    queen    status    path=/v2/tasks    status=503    times=1
+    ${refused} =    Submit Inference    hello there    max_tokens=5
+    Wait Until Inference Ends    ${refused}
+    Get Inference State    ${refused}    ==    refused
+    Get Fault Hits    ${fault}    ==    1
+    Get Request Count    queen    POST    /v2/tasks    ==    1    status=503
+    ${answer} =    Submit Inference    hello there    max_tokens=5
+    Answer Should Be Complete    ${answer}    5
+
+Stream That Stalls Goes On
+    Real Queen With Fake Hive
+    Inject Fault    queen    stall    after_tokens=2
+    ${answer} =    Submit Inference    hello there    max_tokens=5
+    Wait For Tokens    ${answer}    2
+    Clear Faults    queen
+    Answer Should Be Complete    ${answer}    5
+
+Streams That Break
+    [Template]    Stream Should Break
+    [Setup]    Real Queen With Fake Hive
+    cut
+    half event
+    close
+    reset
+    break
+
+Fault That Was Armed Before The Start
+    Inject Fault    queen    status    path=/v2/tasks    status=500
+    Real Queen With Fake Hive
+    ${refused} =    Submit Inference    hello there    max_tokens=5
+    Wait Until Inference Ends    ${refused}
+    Should Be Equal As Integers    ${refused.status}    500
+
+Kill After Two Tokens
+    Real Queen With Fake Hive
+    Inject Fault    queen    kill    after_tokens=2
+    ${answer} =    Submit Inference    hello there    max_tokens=5
+    Wait Until Inference Ends    ${answer}
+    Get Inference State    ${answer}    ==    broken
+    Get Exit Code    queen    ==    -9
+
+Worker Alone
+    Real Worker
+    ${answer} =    Submit Inference    hello there    max_tokens=5    to=worker-1
+    Answer Should Be Complete    ${answer}    5
+    Get Request Count    worker-1    POST    /v1/inference    ==    1    status=200
+    Tokens Should Add Up    texts=any
+
+Worker Of The Origin
+    Start Queen
+    ${queen} =    Get Daemon    queen
+    Start Worker    hive=None    program=${MOCK}    queen_url=${queen.url}
+    Get Worker Count    queen    ==    1
+    ${answer} =    Submit Inference    hello there    to=worker-1
+    Answer Should Be Complete    ${answer}    5
+    Requests Should Be In Order    queen POST /v2/workers/ready    worker-1 POST /v1/inference
+
+Keeper Against A Fake Queen
+    Start Fleet    workers=1
+    ${result} =    Run Keeper
+    ...    infer
+    ...    --node
+    ...    workstation
+    ...    --model
+    ...    mock-model
+    ...    --prompt
+    ...    hi
+    ...    program=${KEEPER}
+    Should Be Equal As Integers    ${result.rc}    0
+    Get Request Count    queen    POST    /v2/tasks    ==    1    status=200
+    @{sent} =    Get Records    keeper    request_out
+    Should Be Equal    ${sent}[0][body][prompt]    hi
+
+Hive And Its Workers
+    [Documentation]    Its workers call back to a fixed address, which is the hive of the test.
+    VAR    &{env}    STAND_IN_FIRST_PORT=18081
+    Start Hive    queen=None    program=${HIVE}    env=${env}
+    ${hive} =    Get Daemon    hive
+    VAR    &{body}    model_ref=${MODEL}    backend=cpu    device=${0}    model_path=${EMPTY}
+    ${spawned} =    Evaluate    requests.post($hive.url + '/v1/workers/spawn', json=$body, timeout=5).json()    modules=requests
+    Should Be Equal    ${spawned}[state]    loading
+    Get Request Count    hive    POST    /v1/workers/ready    ==    1    status=200
+    Get Child Count    hive    ==    1
+    Stop    hive
+    Get Exit Code    hive    ==    0
+
+
+*** Keywords ***
+Stream Should Break
+    [Documentation]    The fault acts after two tokens, once.
+    [Arguments]    ${kind}
+    ${fault} =    Inject Fault    queen    ${kind}    after_tokens=2    times=1
+    ${answer} =    Submit Inference    hello there    max_tokens=5
+    Wait Until Inference Ends    ${answer}
+    Get Inference State    ${answer}    ==    broken
+    Get Token Count    ${answer}    ==    2
+    Get Fault Hits    ${fault}    ==    1
+    Clear Faults    queen

@@ -1,0 +1,44 @@
+"""Real programs among fakes, with stand-ins for the real ones: started, recorded, broken, judged."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from running import ROOT, robot
+
+REAL = ROOT / "tests/data/real"
+BUGS = {
+    "Queen Mends A Broken Stream": r"truncated as complete: queen passed the truncated stream of req-\w+ on as complete",
+    "Queen Routes While The Worker Loads": r"routed before ready: queen sent an inference to mock-worker-1 while it was loading",
+    "Queen Hammers A Busy Worker": r"retried too soon: queen asked mock-worker-1 again after 0\.\d s, it was told 1 s",
+    "Queen Repeats What It Relays": r"req-\w+ has 10 tokens, workers wrote 5",
+    "Queen Forgets The Prompt": r"is refused \(500 Inference failed: HTTP 400 Bad Request\)",
+    "Worker Sends No End": r"stream end: the stream of req-\w+ from worker-1 has no end marker",
+    "Worker Sends Two Ends": r"stream end: the stream of req-\w+ from worker-1 has 2 end markers",
+    "Worker Sends Too Much": r"is 6, expected == 5",
+    "Worker Calls Back Before It Listens": r"callback before listening: worker-1 said that it is ready before its port accepted",
+    "Option Without A Word": r"queen-rbee has no option for cascade: it takes port, database, config; another program needs another profile=",
+    "Fault That Needs The Inside": r"slow-sweep needs the inside of queen, which is a real program; from outside work .*stall",
+    "Port Of Another Process": r"queen 'queen' \(pid \d+\) was started, but its port \d+ is answered by pid \d+",
+}
+
+
+@pytest.fixture(scope="module")
+def bugs(tmp_path_factory):
+    return robot(tmp_path_factory.mktemp("bugs"), str(REAL / "bugs.robot")).tests()
+
+
+def test_whatever_is_said_of_a_fake_can_be_said_of_a_real_program(tmp_path):
+    run = robot(tmp_path, str(REAL / "good.robot"))
+    assert {name: test.message for name, test in run.tests().items() if not test.passed} == {}, run.output
+
+
+def test_all_bugs_are_looked_at(bugs):
+    assert set(bugs) == set(BUGS)
+
+
+@pytest.mark.parametrize("name", BUGS)
+def test_bug_is_caught_with_the_right_words(bugs, name):
+    assert bugs[name].failed
+    assert re.search(BUGS[name], bugs[name].message, re.MULTILINE), bugs[name].message

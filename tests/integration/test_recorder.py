@@ -1,0 +1,196 @@
+"""The recorder passes every byte on as it is: random exchanges, cut into random pieces, with every kind of end. `RBEE_TRIES` sets their number."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+from queue import Queue
+
+import pytest
+from running import robot_env
+
+from RbeeLibrary.recorder.http_parser import Data, Head, HttpParser, MessageEnd
+
+TRIES = int(os.environ.get("RBEE_TRIES", "600"))
+LIMIT = 10.0
+RESET = struct.pack("ii", 1, 0)
+ENDS = ("keep", "close", "half close", "reset")
+
+
+@contextlib.contextmanager
+def recorder(target: int):
+    """A recorder in front of a port; its own port."""
+    read, write = os.pipe()
+    words = [sys.executable, "-m", "RbeeLibrary.recorder", "--port", "0", "--to", f"127.0.0.1:{target}"]
+    env = {**robot_env(), "RBEE_READY_FD": str(write)}
+    process = subprocess.Popen(words, env=env, pass_fds=(write,), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    os.close(write)
+    try:
+        with os.fdopen(read) as ready:
+            yield int(ready.readline().partition('"port": ')[2].partition("}")[0])
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture(scope="module")
+def line():
+    """Connected pairs of a client and a server, with the recorder between them."""
+    accepted: Queue = Queue()
+    with socket.create_server(("127.0.0.1", 0), backlog=256) as listener:
+
+        def accept() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    accepted.put(listener.accept()[0])
+
+        threading.Thread(target=accept, daemon=True).start()
+        with recorder(listener.getsockname()[1]) as port:
+
+            def connect() -> tuple[socket.socket, socket.socket]:
+                client = socket.create_connection(("127.0.0.1", port), LIMIT)
+                server = accepted.get(timeout=LIMIT)
+                for end in (client, server):
+                    end.settimeout(LIMIT)
+                    end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                return client, server
+
+            yield connect
+
+
+def message(drawn: random.Random, *, is_response: bool) -> bytes:
+    """A message, framed in one of the ways of HTTP/1.1, or bytes that are no HTTP at all."""
+    body = drawn.randbytes(drawn.choice((0, 1, 17, 300, 5000)))
+    first = b"HTTP/1.1 200 OK\r\n" if is_response else b"POST /v1/inference HTTP/1.1\r\nHost: x\r\n"
+    kind = drawn.choice(("sized", "chunked", "events", "interim", "no http", "empty"))
+    if kind == "no http":
+        return b"\x16\x03" + body
+    if kind == "sized":
+        return first + b"Content-Length: %d\r\n\r\n" % len(body) + body
+    if kind == "empty":
+        return first + b"Content-Length: 0\r\n\r\n"
+    if kind == "interim" and is_response:
+        return b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + first + b"Content-Length: 2\r\n\r\nok"
+    pieces = [f'data: {{"t":"{word}"}}\n\n'.encode() for word in ("a", "\u00e4", "\U0001f41d")] if kind == "events" else [body[:7], body[7:]]
+    chunks = b"".join(b"%x%s\r\n%s\r\n" % (len(piece), drawn.choice((b"", b";ext=1")), piece) for piece in pieces if piece)
+    return (
+        first + b"Content-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n" + drawn.choice((b"", b"Trailer: x\r\n")) + b"\r\n"
+    )
+
+
+def send(end: socket.socket, data: bytes, drawn: random.Random) -> None:
+    """Sends data in pieces."""
+    cuts = sorted(drawn.randrange(len(data) + 1) for _ in range(drawn.randrange(4)))
+    for start, stop in zip([0, *cuts], [*cuts, len(data)], strict=True):
+        if data[start:stop]:
+            end.sendall(data[start:stop])
+
+
+def receive(end: socket.socket, count: int) -> bytes:
+    came = b""
+    while len(came) < count:
+        piece = end.recv(count - len(came))
+        assert piece, f"the connection ended after {len(came)} of {count} bytes"
+        came += piece
+    return came
+
+
+def how_it_ends(end: socket.socket) -> str:
+    try:
+        return "close" if end.recv(1) == b"" else "more"
+    except ConnectionResetError:
+        return "reset"
+
+
+def test_random_exchanges_pass_byte_by_byte(line):
+    for seed in range(TRIES):
+        drawn = random.Random(seed)
+        client, server = line()
+        with client, server:
+            for _ in range(drawn.randrange(1, 4)):
+                asked, answered = message(drawn, is_response=False), message(drawn, is_response=True)
+                if drawn.random() < 0.1:  # an answer before the request is complete
+                    half = len(asked) // 2
+                    client.sendall(asked[:half])
+                    assert receive(server, half) == asked[:half], seed
+                    send(server, answered, drawn)
+                    assert receive(client, len(answered)) == answered, seed
+                    client.sendall(asked[half:])
+                    assert receive(server, len(asked) - half) == asked[half:], seed
+                    continue
+                send(client, asked, drawn)
+                assert receive(server, len(asked)) == asked, seed
+                send(server, answered, drawn)
+                assert receive(client, len(answered)) == answered, seed
+            here, there = (client, server) if drawn.random() < 0.5 else (server, client)
+            ending = drawn.choice(ENDS)
+            if ending == "half close":
+                here.shutdown(socket.SHUT_WR)
+                assert how_it_ends(there) == "close", seed
+                send(there, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", drawn)
+                assert receive(here, 38) == b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", seed
+            elif ending == "close":
+                here.close()
+                assert how_it_ends(there) == "close", seed
+            elif ending == "reset":
+                here.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+                here.close()
+                assert how_it_ends(there) == "reset", seed
+
+
+def test_first_byte_is_not_held_back(line):
+    """The median of what the recorder adds to a round trip, measured against the same bytes without it."""
+    client, server = line()
+    with client, server:
+
+        def round_trip() -> float:
+            began = time.perf_counter()
+            client.sendall(b"x")
+            server.recv(1)
+            server.sendall(b"y")
+            client.recv(1)
+            return time.perf_counter() - began
+
+        times = sorted(round_trip() for _ in range(200))
+    print(f"\nround trip through the recorder: median {times[100] * 1e6:.0f} us")
+    assert times[100] < 0.05
+
+
+def test_two_hundred_streams_at_once(line):
+    pairs = [line() for _ in range(200)]
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+    chunk = b'15\r\ndata: {"t":"token"}\n\n\r\n'[:0] + b"%x\r\n%s\r\n" % (len(b'data: {"t":"a"}\n\n'), b'data: {"t":"a"}\n\n')
+    with contextlib.ExitStack() as stack:
+        for client, server in pairs:
+            stack.enter_context(client)
+            stack.enter_context(server)
+            client.sendall(b"POST /v1/inference HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")
+            server.sendall(head)
+        for _ in range(5):
+            for _, server in pairs:
+                server.sendall(chunk)
+        for client, _ in pairs:
+            assert receive(client, len(head) + 5 * len(chunk)) == head + 5 * chunk
+
+
+def test_cut_messages_are_put_together_again():
+    """However the bytes are cut, the parser finds the same messages, and its parts are all that it was fed."""
+    for seed in range(300):
+        drawn = random.Random(seed)
+        bodies = [drawn.randbytes(drawn.randrange(40)) for _ in range(3)]
+        data = b"".join(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body) for body in bodies)
+        parser = HttpParser(of_responses=True)
+        parts: list[Head | Data | MessageEnd] = []
+        while data:
+            size = drawn.randrange(1, 30)
+            parts += parser.feed(data[:size])
+            data = data[size:]
+        assert sum(isinstance(part, MessageEnd) for part in parts) == 3
+        assert b"".join(part.body for part in parts if isinstance(part, Data)) == b"".join(bodies)
