@@ -119,7 +119,8 @@ def parse(
     Raises:
         SystemExit: status 2 for bad options, 0 after `--help` and `--version`.
     """
-    parser = parser_of(options, program, words, more, epilog)  # type: ignore[arg-type]
+    parser = parser_of(options, program, words, more)  # type: ignore[arg-type]
+    parser.epilog = epilog
     role = program.partition(" ")[0].rpartition("-")[2].upper()
     given = vars(parser.parse_args([*shlex.split(env.get(f"RBEE_{role}_ARGS", "")), *argv]))
     given.pop("word", None)
@@ -146,7 +147,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 @functools.cache
-def parser_of(options: type[Any], program: str, words: tuple[str, ...], more: str, epilog: str = "") -> argparse.ArgumentParser:
+def parser_of(options: type[Any], program: str, words: tuple[str, ...], more: str) -> argparse.ArgumentParser:
     """The argument parser for `parse`.
 
     Cached, because building it is slow: a nursery builds it once for all programs that it forks.
@@ -156,11 +157,10 @@ def parser_of(options: type[Any], program: str, words: tuple[str, ...], more: st
         program: program name for messages.
         words: positional words that are accepted and ignored.
         more: name of the field that receives all remaining words, or an empty text.
-        epilog: end of the text of `--help`.
     """
     types = types_of(options)
     about = getattr(options, "about", options.__doc__)
-    parser = _Parser(prog=program, allow_abbrev=False, description=about, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = _Parser(prog=program, allow_abbrev=False, description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--version", action="version", version=f"{program} {VERSION}")
     if words:
         parser.add_argument("word", nargs="*", choices=[*words, []], default=[], metavar=f"[{'|'.join(words)}]", help="accepted and ignored")

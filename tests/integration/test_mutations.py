@@ -1,16 +1,37 @@
-"""Every mutation is caught by the test that names the broken behaviour."""
+"""Every mutation is caught by the test that names the broken behaviour.
+
+One of three portions is tried, another one for each commit; `RBEE_MUTATIONS=all` tries all of them.
+"""
+
+import os
+import subprocess
 
 import pytest
 from mutations.run import outcome
 from mutations.table import MUTATIONS, Mutation
-from running import robot
+from running import ROOT, robot
+
+PORTIONS = 3
 
 
-@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
+def portion() -> list[Mutation]:
+    """The mutations to try."""
+    if os.environ.get("RBEE_MUTATIONS") == "all":
+        return MUTATIONS
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, timeout=10).stdout.strip()
+    return MUTATIONS[int(commit or "0", 16) % PORTIONS :: PORTIONS]
+
+
+@pytest.mark.parametrize("mutation", portion(), ids=lambda mutation: mutation.name)
 def test_broken_behaviour_is_noticed(mutation: Mutation):
     caught, message = outcome(mutation)
     assert caught, f"{mutation.name}: {mutation.test} did not notice: {message}"
     assert "Traceback" not in message
+
+
+def test_text_of_every_mutation_stands_exactly_once():
+    counts = {one.name: (ROOT / "RbeeLibrary" / one.file).read_text().count(one.old) for one in MUTATIONS}
+    assert {name: count for name, count in counts.items() if count != 1} == {}
 
 
 def test_leaked_worker_fails_its_test(tmp_path):
@@ -27,6 +48,4 @@ def test_leaked_worker_fails_its_test(tmp_path):
 
 
 def test_clean_cascade_leaks_nothing(tmp_path):
-    from running import ROOT
-
     assert robot(tmp_path, str(ROOT / "tests/data/failing_suites/leak.robot")).rc == 0

@@ -20,13 +20,15 @@ Queen Among Fakes
     Tokens Should Add Up
     Get Output    queen    contains    HTTP server listening
 
-Two Tasks With One Prompt
-    [Documentation]    A real queen passes no ids on. The tokens add up, although the prompts are the same.
+Three Tasks With One Prompt
+    [Documentation]    A real queen passes no ids on. The tokens add up, although the prompts are the same, and two tasks are the same in all.
     Real Queen With Fake Hive    token_delay=20ms
     ${short} =    Submit Inference    hello there    max_tokens=5
     ${long} =    Submit Inference    hello there    max_tokens=9
+    ${same} =    Submit Inference    hello there    max_tokens=5
     Answer Should Be Complete    ${short}    5
     Answer Should Be Complete    ${long}    9
+    Answer Should Be Complete    ${same}    5
     Tokens Should Add Up
 
 Refusal In Plain Text

@@ -54,6 +54,7 @@ LINES = "suites/faults/lines.robot"
 CHAOS = "suites/faults/chaos_rules.robot"
 HUB_FAULTS = "suites/faults/hub_faults.robot"
 CONVERGENCE = "suites/lifecycle/registrations_converge.robot"
+REAL = "tests/integration/test_real_programs.py"
 WIRE = "tests/integration/test_wire.py"
 SCARCITY = "tests/integration/test_resource_exhaustion.py"
 EVERYWHERE = "tests/integration/test_leftovers_of_all_programs.py"
@@ -2054,5 +2055,61 @@ MUTATIONS = [
         "        for started in []:\n",
         OVER_SSH,
         "Queen That Ends While It Starts A Hive Leaves None Behind",
+    ),
+    Mutation(
+        "recorder changes the first line of a request",
+        "recorder/proxy.py",
+        "                server.sendall(data)\n",
+        '                server.sendall(data.replace(b"HTTP/1.1", b"HTTP/1.0"))\n',
+        "tests/integration/test_recorder.py",
+        "test_random_exchanges_pass_byte_by_byte",
+    ),
+    Mutation(
+        "recorder ends a broken connection well",
+        "recorder/proxy.py",
+        "            if not answers.over:\n                answers.client.leave()\n            reset(server)\n",
+        "            server.cut()\n",
+        "tests/integration/test_recorder.py",
+        "test_random_exchanges_pass_byte_by_byte",
+    ),
+    Mutation(
+        "sender of a real program's request is unknown",
+        "report/history.py",
+        'self._sent_from.setdefault(record["port"], []).append(record)',
+        "pass",
+        REAL,
+        "test_bug_is_caught_with_the_right_words[Queen Routes While The Worker Loads]",
+    ),
+    Mutation(
+        "cause of a real program's request is the latest one",
+        "recorder/exchange.py",
+        "cause = min(best, key=lambda one: one.caused[path])",
+        "cause = best[-1]",
+        REAL,
+        "test_whatever_is_said_of_a_fake_can_be_said_of_a_real_program",
+    ),
+    Mutation(
+        "port of a real program may be another one's",
+        "session/programs/real_programs.py",
+        "        if not listens(launching.process.pid, port):\n",
+        "        if False:\n",
+        REAL,
+        "test_bug_is_caught_with_the_right_words[Port Of Another Process]",
+    ),
+    Mutation(
+        "real program ignores options that it has no word for",
+        "protocol/profiles.py",
+        "        if unknown:\n",
+        "        if unknown and False:\n",
+        REAL,
+        "test_bug_is_caught_with_the_right_words[Option Without A Word]",
+    ),
+    Mutation(
+        "recorder forgets that the program listens",
+        "recorder/exchange.py",
+        "            self._program.look_whether_bound()\n",
+        "            pass\n",
+        REAL,
+        "test_whatever_is_said_of_a_fake_can_be_said_of_a_real_program",
     ),
 ]
