@@ -259,7 +259,7 @@ class Rbee:
 
     def set_time_rate(self, rate: float) -> float:
         """Sets how fast the run's clock goes; 0 holds it. Returns the old rate."""
-        return self.session.run.coordinator.set_rate(rate)
+        return self.session.set_rate(rate)
 
     # --- reading ---
 

@@ -289,7 +289,7 @@ def checked_object(answer: Answer, what: str) -> dict[str, Any]:
     if not answer.ok:
         if error_object is not None:
             raise PassedOn(answer.status, body)
-        text = answer.body.decode("utf-8", "replace")[:500]
+        text = str(body["message"]) if isinstance(body, dict) and isinstance(body.get("message"), str) else answer.body.decode("utf-8", "replace")[:500]
         raise RbeeError("HIVE_ERROR", text or f"{what} answered {answer.status}", status=502 if answer.status == 404 else answer.status)
     if not isinstance(body, dict) or "error" in body:
         raise RbeeError("HIVE_ERROR", f"{what} answered {answer.status} with {'an error' if isinstance(body, dict) else 'JSON that is no object'}")

@@ -233,9 +233,9 @@ class InferenceKeywords:
             inference: Inference from `Submit Inference`.
 
         Returns:
-            The code, empty if there is no error.
+            The code; the text of a refusal without the envelope, as real programs send it; empty if there is no error.
         """
-        return self._verify(inference, f"error of {inference}", lambda: inference.error_code, check)
+        return self._verify(inference, f"error of {inference}", lambda: inference.error_code or inference.refusal, check)
 
     @keyword
     @asserting(timedelta, "gap")

@@ -38,6 +38,7 @@ class TimeKeywords:
         Raises:
             AssertionError: a program did not come to rest; the message names it and what it was doing.
         """
+        self._warn_of_other_clocks()
         fired = self._session.advance(by.total_seconds(), self._session.settings.timeout(timeout))
         lines = [str(timer) for timer in fired[:_SHOWN]] + ([f"and {len(fired) - _SHOWN} more"] if len(fired) > _SHOWN else [])
         logger.info("\n".join([f"time moved by {by.total_seconds():g} s, {len(fired)} timers fired", *lines]))
@@ -59,7 +60,8 @@ class TimeKeywords:
         """
         if not 0 <= rate < 1e6:
             raise UsageError(f"a rate of {rate:g} cannot be: expected 0 to hold the clock, 1 for normal, 10 for ten times as fast")
-        old = self._session.run.coordinator.set_rate(rate)
+        self._warn_of_other_clocks()
+        old = self._session.set_rate(rate)
         logger.info(f"the clock goes at rate {rate:g}, before at {old:g}")
         return old
 
@@ -94,6 +96,8 @@ class TimeKeywords:
             AssertionError: the program did not wait for the timer in time; the message lists the armed timers.
         """
         wanted = str(name)
+        if self._session.programs.is_real(wanted):
+            raise UsageError(f"{wanted} is a real program: its timers cannot be seen from outside")
         limit = self._session.settings.within(within)
         left = self._session.run.coordinator.await_timer(wanted, timer, limit)
         if left is None:
@@ -102,3 +106,9 @@ class TimeKeywords:
             raise AssertionError(f"{wanted} did not wait for {timer} within {limit:g} s; waited for is {armed}")
         logger.info(f"{wanted} waits for {timer}, due in {left:g} s")
         return timedelta(seconds=left)
+
+    def _warn_of_other_clocks(self) -> None:
+        """Real programs that cannot follow the run's clock are named, at each step."""
+        apart = self._session.real_time.apart()
+        if apart:
+            logger.warn(f"the clock of {', '.join(apart)} is not moved: {self._session.real_time.why_not()}")

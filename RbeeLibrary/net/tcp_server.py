@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import array
 import contextlib
+import fcntl
+import select
 import socket
 import struct
+import termios
 import threading
 from collections.abc import Callable, Iterator
 
@@ -83,6 +87,12 @@ class TcpServer:
         for end in self._ends():
             end.cut()
 
+    def unread(self) -> bool:
+        """Whether bytes or connections have arrived that nobody has taken yet."""
+        waiting = select.poll()
+        waiting.register(self._listener, select.POLLIN)
+        return (not self._closed and bool(waiting.poll(0))) or any(map(_has_unread, self._ends()))
+
     def _ends(self) -> list[CountedSocket]:
         with self._lock:
             return list(self._open)
@@ -103,6 +113,15 @@ def reset_at_close(connection: socket.socket) -> None:
     """Makes a connection end with a RST when it is closed."""
     with contextlib.suppress(OSError):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+
+
+def _has_unread(connection: socket.socket) -> bool:
+    count = array.array("i", [0])
+    try:
+        fcntl.ioctl(connection, termios.FIONREAD, count, True)
+    except (OSError, ValueError):  # closed meanwhile
+        return False
+    return count[0] > 0
 
 
 def reset(connection: CountedSocket) -> None:

@@ -68,7 +68,9 @@ examples:
     )
     node_name: str = option("", "node name, sent to the queen", "5.1", env=("RBEE_NODE_NAME",))
     worker_binary: str | None = option(None, "program of the workers; without it, the fake worker", "5.1")
-    worker_args: Literal["fake", "real"] = option("fake", "form of the workers' command line", "5.4")
+    worker_args: Literal["fake", "real", "mock-worker"] = option(
+        "fake", "form of the workers' command line: as fake ones take it, as the real llm-worker, or as the origin's mock-worker", "5.4"
+    )
     worker_ports: str = option("8001-8099", "port range A-B of the workers; 0 = any free ports", "2", form="port range")
     workers_die_with_hive: OnOff = option("off", "whether workers end when the hive is killed", "5.1")
     slots: int | None = option(None, "slots of a worker, unless the spawn request sets them", "5.1", low=1, high=1024)

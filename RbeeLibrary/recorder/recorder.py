@@ -45,7 +45,8 @@ class Recorder(Service):
         self._outgoing = OutgoingProxy(self, self._way_out, self._route)
 
     def make_server(self) -> IncomingProxy:
-        return IncomingProxy(self, self.listener, host_and_port(self.options.to))
+        self._incoming = IncomingProxy(self, self.listener, host_and_port(self.options.to))
+        return self._incoming
 
     def prepare(self) -> None:
         self.set_state("idle")
@@ -54,6 +55,7 @@ class Recorder(Service):
             self._known.set()
         else:
             self.control.on("proxy", lambda _: self._way_out.getsockname()[1])
+            self.control.on("busy", lambda _: self._is_busy())
             self.control.on("routes", lambda order: self._routes.update(order["routes"]))
             self.control.on("program", self._take_program)
             self.control.on("arm-fault-out", lambda order: self.faults_out.arm(FaultSpec(**order["spec"])))
@@ -87,6 +89,10 @@ class Recorder(Service):
         if not self._is_bound:
             self._is_bound = True
             self.journal.record("bound", port=self.port)
+
+    def _is_busy(self) -> bool:
+        """Whether something that the program has sent is not passed on yet. The order that asks is a job itself."""
+        return self._incoming.unread() or self._outgoing.unread() or self.clock.activity.at_work > 1
 
     def _kill_program(self) -> None:
         with contextlib.suppress(ProcessLookupError):

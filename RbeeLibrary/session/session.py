@@ -25,6 +25,7 @@ from .programs.starter import Starter
 from .programs.states import StateReader
 from .programs.stopper import Stopper
 from .programs.store_files import StoreFiles
+from .real.real_time import RealTime
 from .run import Run
 from .scoped_settings import ScopedSettings
 from .scopes import Scopes
@@ -47,6 +48,7 @@ class Session:
         nodes: machines that ssh reaches.
         node_builder: sets them up.
         outputs: what programs print.
+        real_time: moves the clocks of real programs with that of the run.
         stores: their SQLite files.
         table: the process table.
         states: states of programs.
@@ -72,7 +74,8 @@ class Session:
         self.ports = OccupiedPorts()
         self.stopper = Stopper(run)
         pending = PendingFaults()
-        self.launcher = Launcher(run, self.programs, self.states, self.outputs, self.nodes, pending, warn)
+        self.real_time = RealTime(run, self.programs)
+        self.launcher = Launcher(run, self.programs, self.states, self.outputs, self.nodes, pending, warn, self.real_time)
         self.start = Starter(run, self.programs, self.launcher, self.stopper, self.outputs, self.nodes, pending, settings)
         self.node_builder = NodeBuilder(run, self.programs, self.nodes, self.launcher, pending, self.start)
         self.stores = StoreFiles(self.launcher.stores)
@@ -100,6 +103,12 @@ class Session:
         self.programs.clear()
         self.ports.release_all_but(set())
 
+    def set_rate(self, rate: float) -> float:
+        """Sets the rate of the run's clock, also for real programs that follow it; returns the old one."""
+        old = self.run.coordinator.set_rate(rate)
+        self.real_time.follow()
+        return old
+
     def advance(self, by: float, limit: float) -> list[FiredTimer]:
         """Moves the run's clock and waits for everything that comes of it.
 
@@ -113,6 +122,6 @@ class Session:
         if by < 0:
             raise UsageError(f"time goes forward only, not by {by:g} s")
         try:
-            return self.run.coordinator.advance(by, limit)
+            return self.real_time.advance(by, limit)
         except NotAtRest as error:
             raise AssertionError(f"time did not move by {by:g} s: not everybody came to rest within {limit:g} s: {error}") from None

@@ -24,28 +24,9 @@ from running import ROOT, Run, robot, robot_env
 PATH = "/usr/bin:/bin"
 TOOLS = Path(sys.executable).parent
 TUTORIAL = ROOT / "suites/tutorial.robot.md"
+STAND_INS = {"QUEEN": "queen-rbee", "HIVE": "rbee-hive", "WORKER": "llm-worker-rbee", "KEEPER": "rbee"}
 CONNECTION_REFUSED = 7
 """Exit code of curl."""
-WORKER = """#!{python}
-import sys
-from http.server import BaseHTTPRequestHandler, HTTPServer
-
-class Worker(BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.answer("application/json", b'{{"status":"healthy","state":"idle","ready":true}}')
-
-    def do_POST(self):
-        self.answer("text/event-stream", b'data: {{"t":"real"}}\\n\\ndata: [DONE]\\n\\n')
-
-    def answer(self, kind, body):
-        self.send_response(200)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-HTTPServer(("127.0.0.1", int(sys.argv[sys.argv.index("--port") + 1])), Worker).serve_forever()
-"""
 NPM = """#!/bin/sh
 curl -sN "$RBEE_QUEEN/v2/tasks" -d '{"node":"workstation","model":"mock-model","prompt":"hello","max_tokens":3}' | grep DONE
 """
@@ -71,13 +52,13 @@ def failures(run: Run) -> dict[str, str]:
 @pytest.mark.skipif(shutil.which("curl", path=PATH) is None, reason="the clients of the how-tos need curl on the PATH")
 @pytest.mark.parametrize("name", suites())
 def test_suite_passes(tmp_path, name):
-    """A stand-in takes the place of the real worker and of `npm`."""
+    """Stand-ins take the places of the real programs and of `npm`."""
     (tmp_path / "readme.robot").write_text(suites()[name])
     programs = tmp_path / "programs"
     programs.mkdir()
-    worker = executable(programs / "llm-worker-rbee", WORKER.format(python=sys.executable))
     executable(programs / "npm", NPM)
-    run = robot(tmp_path, "-v", f"WORKER:{worker}", "readme.robot", env={"PATH": f"{programs}:{PATH}"})
+    stand_ins = [word for name, file in STAND_INS.items() for word in ("-v", f"{name}:{ROOT / 'tests/data/real' / file}")]
+    run = robot(tmp_path, *stand_ins, "readme.robot", env={"PATH": f"{programs}:{PATH}"})
     assert failures(run) == {}
     assert "WARN" not in run.output
 

@@ -7,6 +7,8 @@ import re
 import pytest
 from running import ROOT, robot
 
+from RbeeLibrary.session.real.real_time import _find_library
+
 REAL = ROOT / "tests/data/real"
 BUGS = {
     "Queen Mends A Broken Stream": r"truncated as complete: queen passed the truncated stream of req-\w+ on as complete",
@@ -42,3 +44,16 @@ def test_all_bugs_are_looked_at(bugs):
 def test_bug_is_caught_with_the_right_words(bugs, name):
     assert bugs[name].failed
     assert re.search(BUGS[name], bugs[name].message, re.MULTILINE), bugs[name].message
+
+
+@pytest.mark.skipif(_find_library() is None, reason="libfaketime moves the clocks of real programs")
+def test_clocks_of_real_programs_are_moved(tmp_path):
+    run = robot(tmp_path, str(REAL / "time.robot"))
+    assert {name: test.message for name, test in run.tests().items() if not test.passed} == {}, run.output
+    assert "WARN" not in run.output
+
+
+def test_program_whose_clock_is_not_moved_is_named(tmp_path):
+    run = robot(tmp_path, str(REAL / "apart.robot"))
+    assert run.rc == 0, run.output
+    assert "[ WARN ] the clock of queen is not moved: libfaketime is not installed (package faketime of the system)" in run.output

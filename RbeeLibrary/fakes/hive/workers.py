@@ -18,6 +18,7 @@ from ...protocol.error_codes import RbeeError
 from ...protocol.forms import port_range
 from ...protocol.model.model_reference import NO_MODEL
 from ...protocol.options import MASK, to_argv
+from ...protocol.profiles import PROFILES
 from ...protocol.program_options import HiveOptions
 from ...protocol.schema.messages import SpawnRequest
 from ...run import environment
@@ -185,8 +186,9 @@ class Workers:
         outputs = os.environ.get(environment.OUTPUTS)
         out, err = (os.path.join(outputs, f"{row.worker_id}.{kind}") if outputs else None for kind in ("stdout", "stderr"))
         callback = f"{self._hive.url}/v1/workers/ready"
-        if options.worker_args == "real":
-            argv = ["--worker-id", row.worker_id, "--model", row.model_path or spawn_request.model_path, "--port", "{port}", "--callback-url", callback]
+        own = self._words_of.pop(row.worker_id, [])
+        if options.worker_args != "fake":
+            argv = self._argv_of_real(row, row.model_path or spawn_request.model_path, callback, own)
         else:
             argv = [
                 "--port",
@@ -207,13 +209,20 @@ class Workers:
                     }
                 ),
             ]
-        argv = [*(self._words if options.worker_args == "fake" else []), *argv, *self._words_of.pop(row.worker_id, [])]
+            argv = [*self._words, *argv, *own]
         env = {environment.API_KEY: options.api_key} if options.api_key else {}
         binary = self._binary(spawn_request.binary)
         if binary is None:
             return ProgramSpec(row.worker_id, module=_WORKER, argv=argv, title="mock-worker", host=options.host, port=row.port, stdout=out, stderr=err, env=env)
         spec = ProgramSpec(row.worker_id, command=[binary, *argv], port=None, stdout=out, stderr=err, env=env)
         return replace(spec, command=spec.words(row.port))
+
+    def _argv_of_real(self, row: WorkerRow, model: str, callback: str, own: list[str]) -> list[str]:
+        """The command line of a real worker: each flag once, and none without a value. Of the words for this worker it takes only `--model`."""
+        profile = PROFILES["mock-worker" if self._options.worker_args == "mock-worker" else "llm-worker-rbee"]
+        chosen = own[own.index("--model") + 1] if "--model" in own[:-1] else model
+        given = {"worker_id": row.worker_id, "port": "{port}", "callback_url": callback, "queen_url": self._options.queen_url}
+        return profile.argv(given, {"model": chosen or None} if "model" in profile.flags else {})
 
     def _binary(self, wanted: str | None) -> str | None:
         """Path of the worker's program, None = the fake worker of this package."""

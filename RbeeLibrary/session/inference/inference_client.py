@@ -72,6 +72,11 @@ class Inference:
         """The texts of all tokens so far, joined."""
         return "".join(token.text for token in self.tokens)
 
+    @property
+    def refusal(self) -> str:
+        """The text of a refusal that has no error code; empty otherwise."""
+        return self.error_message if self.state is InferenceState.refused and self.status is not None and not self.error_code else ""
+
     def start(self) -> None:
         """Sends the request and reads the answer in a thread."""
         self.started_at = time.monotonic()

@@ -112,7 +112,7 @@ class ChaosRun:
         session = self._session
         began = time.monotonic_ns()
         here = {process.pid for process in session.run.supervisor.alive()}
-        old_rate = session.run.coordinator.set_rate(0)
+        old_rate = session.set_rate(0)
         variables: dict[str, Inference] = {}
         done: list[Step] = []
         now = 0.0
@@ -132,7 +132,7 @@ class ChaosRun:
         except (AssertionError, UsageError) as error:
             return done, [f"time stands still: {error}"]
         finally:
-            session.run.coordinator.set_rate(old_rate)
+            session.set_rate(old_rate)
             session.faults.armed.clear()  # a fault that chaos has drawn need not be hit
         found = self._findings(began, here, _allowed(done))
         return done, found

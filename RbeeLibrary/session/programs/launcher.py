@@ -19,13 +19,14 @@ from ...protocol.program_options import HiveOptions, HubOptions, QueenOptions, R
 from ...run import environment
 from ...run.tcp_ports import http_url, is_loopback
 from ..pending_faults import PendingFaults
+from ..real.real_programs import RealProgram, RealPrograms
+from ..real.real_time import RealTime
 from ..run import Run
 from ..types import Daemon, State
 from .launching import Launching
 from .nodes import NodeDirectory
 from .outputs import Outputs
 from .programs import Programs
-from .real_programs import RealProgram, RealPrograms
 from .states import StateReader
 
 _OPTIONS: dict[str, type[DaemonOptions]] = {
@@ -59,6 +60,7 @@ class Launcher:
         nodes: tells queens and keepers where nodes are.
         faults: faults that wait for a program to start.
         warn: takes a warning for the log.
+        clocks: of real programs.
 
     Attributes:
         stores: name of a queen or hive -> path of its SQLite file.
@@ -74,6 +76,7 @@ class Launcher:
         nodes: NodeDirectory,
         faults: PendingFaults,
         warn: Callable[[str], None],
+        clocks: RealTime,
     ):
         self._run = run
         self._registry = programs
@@ -85,7 +88,7 @@ class Launcher:
         self.stores: dict[str, str] = {}
         self._spawned: dict[str, _Spawned] = {}
         self._launched: dict[str, tuple[ProgramSpec, str, bool, dict[str, Any]]] = {}
-        self.real = RealPrograms(run, programs, nodes, faults, self)
+        self.real = RealPrograms(run, programs, nodes, faults, self, clocks)
         self._hives_of: dict[tuple[str, str], str] = {}
 
     # --- started by the nursery ---

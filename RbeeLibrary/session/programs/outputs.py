@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from ...run import environment
 from ..run import Run
 
 BOTH = ("stdout", "stderr")
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class Outputs:
@@ -21,7 +23,7 @@ class Outputs:
         self._run = run
 
     def read(self, name: str, streams: tuple[str, ...] = BOTH) -> str:
-        """What a program has printed so far.
+        """What a program has printed so far, without colours.
 
         Args:
             name: of the program.
@@ -29,7 +31,7 @@ class Outputs:
         """
         folder = self.folder(name)
         paths = [folder / f"{name}.{stream}" for stream in streams]
-        return "".join(path.read_text(encoding="utf-8", errors="replace") for path in paths if path.exists())
+        return _COLOURS.sub("", "".join(path.read_text(encoding="utf-8", errors="replace") for path in paths if path.exists()))
 
     def last_lines(self, name: str, count: int = 8) -> str:
         """The last lines that a program printed; an empty text if there are none."""

@@ -98,6 +98,11 @@ class Programs:
         """All known daemons."""
         return list(self._daemons.values())
 
+    def is_real(self, name: str) -> bool:
+        """Whether a name is that of a real program."""
+        daemon = self._daemons.get(name)
+        return daemon is not None and daemon.profile is not None
+
     def of_role(self, role: str) -> list[Daemon]:
         """All known daemons of a role."""
         return [daemon for daemon in self._daemons.values() if daemon.role == role]

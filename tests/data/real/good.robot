@@ -21,7 +21,7 @@ Queen Among Fakes
     Get Output    queen    contains    HTTP server listening
 
 Three Tasks With One Prompt
-    [Documentation]    A real queen passes no ids on. The tokens add up, although the prompts are the same, and two tasks are the same in all.
+    [Documentation]    A real queen passes no ids on, and two of the tasks are equal. The tokens add up nevertheless.
     Real Queen With Fake Hive    token_delay=20ms
     ${short} =    Submit Inference    hello there    max_tokens=5
     ${long} =    Submit Inference    hello there    max_tokens=9
@@ -80,8 +80,8 @@ Stream That Stalls Goes On
     Answer Should Be Complete    ${answer}    5
 
 Streams That Break
-    [Template]    Stream Should Break
     [Setup]    Real Queen With Fake Hive
+    [Template]    Stream Should Break
     cut
     half event
     close
@@ -104,7 +104,9 @@ Kill After Two Tokens
     Get Exit Code    queen    ==    -9
 
 Worker Alone
+    [Documentation]    Its log lines have colours; they are shown without.
     Real Worker
+    Get Output    worker-1    contains    Z \ INFO worker worker-1 starting on port
     ${answer} =    Submit Inference    hello there    max_tokens=5    to=worker-1
     Answer Should Be Complete    ${answer}    5
     Get Request Count    worker-1    POST    /v1/inference    ==    1    status=200

@@ -2090,7 +2090,7 @@ MUTATIONS = [
     ),
     Mutation(
         "port of a real program may be another one's",
-        "session/programs/real_programs.py",
+        "session/real/real_programs.py",
         "        if not listens(launching.process.pid, port):\n",
         "        if False:\n",
         REAL,
@@ -2111,5 +2111,21 @@ MUTATIONS = [
         "            pass\n",
         REAL,
         "test_whatever_is_said_of_a_fake_can_be_said_of_a_real_program",
+    ),
+    Mutation(
+        "clocks of real programs stay behind",
+        "session/real/real_time.py",
+        "            self.follow()\n            fired += self._settled",
+        "            fired += self._settled",
+        REAL,
+        "test_clocks_of_real_programs_are_moved",
+    ),
+    Mutation(
+        "program whose clock is not moved is passed over in silence",
+        "keywords/time_control.py",
+        "        if apart:\n",
+        "        if not apart:\n",
+        REAL,
+        "test_program_whose_clock_is_not_moved_is_named",
     ),
 ]

@@ -16,11 +16,13 @@ from ...run import environment
 from ...run.environment import through_proxy
 from ...run.tcp_ports import address_of, free_range, holder, listens
 from ..pending_faults import PendingFaults
+from ..programs.launching import Launching
+from ..programs.nodes import NodeDirectory
+from ..programs.programs import Programs
 from ..run import Run
-from .launching import Launching
-from .nodes import NodeDirectory
-from .programs import Programs
+from .real_time import RealTime
 
+_PRELOAD = "LD_PRELOAD"
 _NO_CALLBACK = "http://localhost:9999/v1/workers/ready"
 """Real workers skip a callback to this address."""
 
@@ -69,14 +71,16 @@ class RealPrograms:
         nodes: tells queens and keepers where nodes are.
         faults: faults that wait for a program to start; its recorder carries them out.
         starts: starts one process.
+        clocks: of real programs.
     """
 
-    def __init__(self, run: Run, programs: Programs, nodes: NodeDirectory, faults: PendingFaults, starts: Starts):
+    def __init__(self, run: Run, programs: Programs, nodes: NodeDirectory, faults: PendingFaults, starts: Starts, clocks: RealTime):
         self._run = run
         self._registry = programs
         self._nodes = nodes
         self._faults = faults
         self._starts = starts
+        self._clocks = clocks
         self._known: dict[str, RealProgram] = {}
 
     def known(self, name: str) -> RealProgram | None:
@@ -107,15 +111,17 @@ class RealPrograms:
         own = free_range(1)  # it binds its port itself and tells nobody which one
         words = [*real.arguments, *profile.argv(real.given(own), options)]
         recorder = self._begin_recorder(name, host, public, own, deadline)
-        proxy = f"http://127.0.0.1:{self._run.supervisor.control(recorder.process, {'op': 'proxy'})}"
+        way_out = int(self._run.supervisor.control(recorder.process, {"op": "proxy"}))
+        clock = self._clocks.environment(name, wanted=_PRELOAD not in real.env)
         spec = ProgramSpec(name, command=[real.path, *words], port=None, stop_signal=profile.stop_signal, **self._starts.files(name))
         keys = dict.fromkeys(("RBEE_API_KEY", "LLORCH_API_TOKEN"), str(key)) if key else {}
-        spec.env.update({**self._nodes.environment(), **profile.env, **through_proxy(proxy), **keys, **real.env})
+        spec.env.update({**self._nodes.environment(), **profile.env, **through_proxy(f"http://127.0.0.1:{way_out}"), **keys, **clock, **real.env})
         launching = self._starts.launch(spec, profile.role, False, {**options, "api_key": key, "port": recorder.daemon.port}, deadline)
         daemon, pid = launching.daemon, launching.process.pid
         daemon.url, daemon.profile, daemon.direct = recorder.daemon.url, profile, f"http://127.0.0.1:{own}"
-        journal = str(Path(self._run.outputs()) / f"{name}-{pid}.jsonl")
-        self._run.supervisor.control(recorder.process, {"op": "program", "pid": pid, "program": f"real-{profile.role}", "journal": journal})
+        journal = Path(self._run.outputs()) / f"{name}-{pid}.jsonl"
+        self._clocks.joined(name, pid, journal, recorder.daemon.name)
+        self._run.supervisor.control(recorder.process, {"op": "program", "pid": pid, "program": f"real-{profile.role}", "journal": str(journal)})
         self._known[name] = real
         self.send_routes()
         return launching

@@ -1,0 +1,1 @@
+"""Real programs: started behind a recorder, and moved in time."""
