@@ -2115,8 +2115,8 @@ MUTATIONS = [
     Mutation(
         "clocks of real programs stay behind",
         "session/real/real_time.py",
-        "            self.follow()\n            fired += self._settled",
-        "            fired += self._settled",
+        "        for one in living:\n            self._write(one)\n        for _ in range",
+        "        for _ in range",
         REAL,
         "test_clocks_of_real_programs_are_moved",
     ),
