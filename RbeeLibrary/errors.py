@@ -2,6 +2,7 @@
 
     RbeeLibraryError
     ├── UsageError            a keyword or method was used in a way that cannot work
+    │   └── CannotJudge       a real program cannot be asked for what only a fake tells
     ├── NoRun                 there can be no run here: folder, sockets or nursery are missing
     ├── StartFailed           a program did not start
     │   └── SpawnFailed       a child of a daemon could not be started
@@ -34,6 +35,10 @@ class RbeeLibraryError(Exception):
 
 class UsageError(RbeeLibraryError, ValueError):
     """Something was used in a way that cannot work; the message says what, where, what was expected and what to do."""
+
+
+class CannotJudge(UsageError):
+    """A real program cannot do, or does not tell, what a keyword needs; a test that judges one is skipped."""
 
 
 class NoRun(RbeeLibraryError):

@@ -1,17 +1,19 @@
 """The library class that .robot files import."""
 
+import functools
 import inspect
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from robot.api import logger
+from robot.api import SkipExecution, logger
 from robot.api.deco import library
 from robot.libraries.BuiltIn import BuiltIn, RobotNotRunningError
 from robot.running.context import EXECUTION_CONTEXTS
 
 from . import __version__
-from .errors import UsageError
+from .errors import CannotJudge, UsageError
 from .keywords.argument_types import CONVERTERS, with_plain_defaults
 from .keywords.behaviour import BehaviourKeywords
 from .keywords.chaos import ChaosKeywords
@@ -104,6 +106,10 @@ class RbeeLibrary:
         on_unused_fault: OnUnusedFault = OnUnusedFault.WARN,
         artifacts: Path | None = None,
         min_fault_coverage: int = 0,
+        queen: str = "",
+        hive: str = "",
+        worker: str = "",
+        keeper: str = "",
     ):
         """Imports the library.
 
@@ -116,12 +122,18 @@ class RbeeLibrary:
             on_unused_fault: Effect of a fault that was never hit on the test, which then proves nothing about it: `WARN`, `FAIL` or `IGNORE`.
             artifacts: Folder for output and journals of the programs; default: `${OUTPUT DIR}/rbee`.
             min_fault_coverage: Minimum state x fault coverage of the outermost suite, in per cent; if it is missed, the last test fails.
+            queen: Path of a real queen that takes the place of the fake one in every test. A keyword that a real program cannot serve then skips the test.
+            hive: Path of a real hive, likewise.
+            worker: Path of a real worker, likewise.
+            keeper: Path of a real keeper, likewise.
         """
         require_supported()
         self._artifacts = artifacts
         settings = Settings(timeout.total_seconds(), within.total_seconds(), auto_stop, on_leak, on_unused_fault)
         self._session = Session(ScopedSettings(settings), self._artifact_folder, logger.info, logger.warn)
-        self._listener = TestListener(self._session, console=console, min_fault_coverage=min_fault_coverage)
+        real = {role: path for role, path in {"queen": queen, "hive": hive, "worker": worker, "keeper": keeper}.items() if path}
+        self._session.launcher.real.judged.update(real)
+        self._listener = TestListener(self._session, console=console, min_fault_coverage=min_fault_coverage, judged=real)
         for group in KEYWORD_GROUPS:
             self._take_keywords_of(group(self._session))
         self._take_keywords_of(PortKeywords(self._session.ports))
@@ -133,7 +145,22 @@ class RbeeLibrary:
     def _take_keywords_of(self, group: object) -> None:
         for name, method in inspect.getmembers(group, inspect.ismethod):
             if hasattr(method, "robot_name"):
-                setattr(self, name, with_plain_defaults(interrupted_in_waits(method)))
+                setattr(self, name, with_plain_defaults(interrupted_in_waits(self._skipping(method))))
+
+    def _skipping(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        """The keyword, which skips the test where a real program that is judged cannot serve it."""
+
+        @functools.wraps(method)
+        def keyword(*args: Any, **named: Any) -> Any:
+            try:
+                return method(*args, **named)
+            except CannotJudge as error:
+                if self._session.launcher.real.judged:
+                    raise SkipExecution(str(error)) from None
+                raise
+
+        keyword.__signature__ = inspect.signature(method)  # type: ignore[attr-defined]
+        return keyword
 
     def _artifact_folder(self) -> Path:
         if self._artifacts is not None:

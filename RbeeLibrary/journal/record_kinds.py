@@ -52,3 +52,7 @@ RECORD_KINDS: dict[str, str] = {
     "zombie_http": "something answers on the port of a worker that has ended",
 }
 """Kind -> what it says."""
+SEEN_FROM_OUTSIDE = frozenset(
+    ["answer_in", "answered", "bound", "client_gone", "fault", "fault_armed", "recorded", "request_end", "request_in", "request_out", "state", "token"]
+)
+"""Kinds that a recorder writes for a real program."""

@@ -49,7 +49,8 @@ class BehaviourKeywords:
         findings = self._session.judge.broken_rules(began, allowed, self._session.settings.within(within))
         if findings:
             raise AssertionError("\n".join([f"the fleet misbehaved, findings: {len(findings)}", *(one.shown(began) for one in findings)]))
-        logger.info("the fleet behaved")
+        unjudged = self._session.judge.unjudged()
+        logger.info("the fleet behaved" + (f"; not judged, because a real program does not tell enough: {', '.join(unjudged)}" if unjudged else ""))
 
     @keyword
     def tokens_should_add_up(self, *, texts: TokenTexts = TokenTexts.any, since: Mark = None) -> None:

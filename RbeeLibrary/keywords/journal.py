@@ -7,9 +7,9 @@ from robot.api import logger
 from robot.api.deco import keyword
 from robot.utils import DotDict
 
-from ..errors import UsageError, check_known
+from ..errors import CannotJudge, UsageError, check_known
 from ..journal.reader import RequestRecord, WantedRequest, nearest
-from ..journal.record_kinds import RECORD_KINDS
+from ..journal.record_kinds import RECORD_KINDS, SEEN_FROM_OUTSIDE
 from ..protocol.schema.routes import SERVICES
 from ..session.assertions import Check, NotYet, repeat_until
 from ..session.journals import Gaps
@@ -179,6 +179,9 @@ class JournalKeywords:
         """
         for kind in kinds:
             check_known(kind, RECORD_KINDS, "kind of record")
+            if name is not None and kind not in SEEN_FROM_OUTSIDE and self._session.programs.is_real(str(name)):
+                seen = ", ".join(sorted(SEEN_FROM_OUTSIDE))
+                raise CannotJudge(f"{name} is a real program, which writes no records of kind {kind}; from outside are seen {seen}")
         names = None if name is None else [str(name) if str(name) == OWN_JOURNAL else self._session.programs.find(name).name]
         return [DotDict(entry) for entry in self._session.journals.records(names, kinds, since, **fields)]
 

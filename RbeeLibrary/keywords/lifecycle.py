@@ -42,6 +42,7 @@ class LifecycleKeywords:
         api_key: str | Secret | None = None,
         prefix: str = "",
         timeout: Span = None,
+        queen: str | None = None,
         **options: Any,
     ) -> StartedFleet:
         """Starts a queen, hives and workers in parallel, and waits until all are idle.
@@ -56,6 +57,7 @@ class LifecycleKeywords:
             api_key: API key that all programs require and send, as text or Secret. Contract 14.
             prefix: Prefix of all names, to run a second fleet beside the first.
             timeout: Time limit for the whole start, in real time; default: the library's `timeout`.
+            queen: Path of a real queen instead of the fake one.
 
         Returns:
             The fleet with `queen`, `hives` and `workers`.
@@ -64,7 +66,7 @@ class LifecycleKeywords:
             AssertionError: a program did not start or did not become idle; the message has its exit code and last output.
         """
         given = option_values({**options, "api_key": api_key})
-        fleet = self._session.start.fleet(hives=hives, workers=workers, slots=slots, prefix=prefix, timeout=_seconds(timeout), **given)
+        fleet = self._session.start.fleet(hives=hives, workers=workers, slots=slots, prefix=prefix, timeout=_seconds(timeout), queen=queen, **given)
         logger.info(f"started {fleet.queen}, {', '.join(str(daemon) for daemon in [*fleet.hives, *fleet.workers]) or 'no hive'}")
         return fleet
 

@@ -13,6 +13,7 @@ from ..protocol.model.gguf import write_header
 from ..protocol.units import ByteSize
 from ..session.artifacts import private_folder
 from ..session.assertions import Check
+from ..session.programs.store_files import node_row
 from ..session.session import Session
 from ..session.types import Daemon, Quantization
 from .argument_types import Count, Default, SizeText
@@ -122,17 +123,8 @@ class StoreKeywords:
         Returns:
             Id of the row.
         """
-        values = {
-            "node_name": node,
-            "ssh_host": ssh_host or f"{node}.home.arpa",
-            "ssh_user": ssh_user,
-            "ssh_port": 22,
-            "git_repo_url": "https://github.com/user/llama-orch.git",
-            "git_branch": "main",
-            "install_path": install_path,
-            "last_connected_unix": int(self._session.run.coordinator.clock.wall()),
-            "status": "reachable",
-        }
+        now = self._session.run.coordinator.clock.wall()
+        values = node_row(node, now, ssh_host=ssh_host, ssh_user=ssh_user, install_path=install_path)
         return self._insert(str(queen), "beehives", values)
 
     @keyword

@@ -6,7 +6,7 @@ from robot.api import logger
 from robot.api.deco import keyword
 
 from ..clock.coordinator import FiredTimer
-from ..errors import UsageError
+from ..errors import CannotJudge, UsageError
 from ..session.session import Session
 from ..session.types import Daemon
 from .argument_types import Span
@@ -97,7 +97,7 @@ class TimeKeywords:
         """
         wanted = str(name)
         if self._session.programs.is_real(wanted):
-            raise UsageError(f"{wanted} is a real program: its timers cannot be seen from outside")
+            raise CannotJudge(f"{wanted} is a real program: its timers cannot be seen from outside")
         limit = self._session.settings.within(within)
         left = self._session.run.coordinator.await_timer(wanted, timer, limit)
         if left is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from robot.errors import RobotError
 
 from ..session.judging.scope_end import ScopeEnd, end_suite, end_test
 from ..session.session import Session
+from .conformance_recorder import ConformanceRecorder
 from .coverage_recorder import CoverageRecorder
 from .failure_evidence import FailureEvidence
 from .live_output import LiveOutput
@@ -25,14 +26,16 @@ class TestListener:
         session: session that the keywords use.
         console: whether to print the output of programs to the console as well.
         min_fault_coverage: minimum state x fault coverage of the outermost suite, in per cent.
+        judged: role -> path of the real program that takes the place of a fake.
     """
 
     __test__ = False
 
-    def __init__(self, session: Session, *, console: bool, min_fault_coverage: int):
+    def __init__(self, session: Session, *, console: bool, min_fault_coverage: int, judged: Mapping[str, str]):
         self._session = session
         self._evidence = FailureEvidence(session)
         self._coverage = CoverageRecorder(min_fault_coverage)
+        self._conformance = ConformanceRecorder(judged)
         self._own_failures: list[str] = []
         self._console = LiveOutput(session.run) if console else None
 
@@ -89,6 +92,7 @@ class TestListener:
                 self._end_running_test(result)
         finally:
             session.close_scope()
+            self._conformance.add(result)
 
     def _end_running_test(self, result: Any) -> None:
         session = self._session
@@ -111,6 +115,7 @@ class TestListener:
         session.close_scope()
         if not session.scopes.depth:
             self._coverage.end(artifacts, result)
+            self._conformance.end(artifacts, result)
 
     def _log_timeline(self, *, failed: bool) -> list[dict[str, Any]]:
         html, records = self._session.evidence.timeline(is_open=failed)

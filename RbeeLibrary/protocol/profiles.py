@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import UsageError
+from ..errors import CannotJudge, UsageError
 from .options import to_argv
 
 QUEEN_PORT, HIVE_PORT, HUB_PORT = 8080, 9200, 9300
@@ -60,7 +60,7 @@ class Profile:
         unknown = [] if self.switches else [name for name, value in options.items() if value not in (None, [], False) and name not in self.flags]
         if unknown:
             known = ", ".join(self.flags) or "none"
-            raise UsageError(
+            raise CannotJudge(
                 f"{self.name} has no option for {', '.join(unknown)}: it takes {known}; another program needs another profile= ({names(self.role)})"
             )
         if self.switches:

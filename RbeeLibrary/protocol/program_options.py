@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Literal
+import shlex
+from typing import Any, Literal
 
-from .options import DaemonOptions, OnOff, option
+from .options import DaemonOptions, OnOff, option, split_options, to_argv
 from .units import MEBIBYTE, ByteSize, Duration
 
 EventShape = Literal["plain", "indexed", "typed"]
@@ -198,3 +199,10 @@ The library starts one for each real program; it says nothing without the librar
 examples:
   Start Queen    program=/opt/rbee/bin/queen-rbee"""
     to: str = option("", "address of the program as HOST:PORT", "17", required=True, form="HOST:PORT")
+
+
+def for_hive_and_workers(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Splits options into the hive's own, and the environment that carries the rest to its workers."""
+    hive = split_options(options, HiveOptions)
+    words = to_argv({name: value for name, value in options.items() if name not in hive and value is not None})
+    return hive, {"RBEE_WORKER_ARGS": shlex.join(words)} if words else {}

@@ -32,6 +32,8 @@ class FleetRule(Enum):
     RETRIED_TOO_SOON = "retried too soon"
 
 
+NEED_THE_INSIDE = (FleetRule.TOO_MANY_IN_FLIGHT, FleetRule.REQUEST_WHILE_DRAINING)
+"""Rules that need what only a fake worker tells: its slots, and that it drains."""
 HEALING = (FleetRule.CANCEL_NOT_PASSED_ON,)
 """Rules that a fleet may seem to break until records under way have been written."""
 

@@ -6,7 +6,7 @@ import contextlib
 import itertools
 from typing import Any
 
-from ..errors import ControlFailed, UsageError
+from ..errors import CannotJudge, ControlFailed, UsageError
 from ..faults.base import FaultSpec
 from ..faults.registry import KINDS
 from ..fleet.supervisor import Process
@@ -84,7 +84,7 @@ class FaultInjector:
         recorder = self._recorder_of(name)
         if recorder is not None and not KINDS[kind].from_outside:
             known = ", ".join(sorted(other for other, one in KINDS.items() if one.from_outside and process.role in one.roles))
-            raise UsageError(f"{kind} needs the inside of {name}, which is a real program; from outside work {known}, and Kill, Freeze, Interrupt")
+            raise CannotJudge(f"{kind} needs the inside of {name}, which is a real program; from outside work {known}, and Kill, Freeze, Interrupt")
         return recorder or process
 
     def _recorder_of(self, name: str) -> Process | None:

@@ -66,7 +66,7 @@ class Session:
         self.settings = settings
         self.run = run = Run(artifacts)
         self.programs = Programs(run)
-        self.outputs = Outputs(run)
+        self.outputs = Outputs(run, lambda: self.programs.keys.values())
         self.table = ProcessTable(run)
         self.states = StateReader(run, self.programs)
         self.journals = Journals(run, self.programs, self.outputs)

@@ -34,6 +34,7 @@ def bugs(tmp_path_factory):
 def test_whatever_is_said_of_a_fake_can_be_said_of_a_real_program(tmp_path):
     run = robot(tmp_path, str(REAL / "good.robot"))
     assert {name: test.message for name, test in run.tests().items() if not test.passed} == {}, run.output
+    assert "not judged, because a real program does not tell enough: too many in flight (worker-1)" in (tmp_path / "output.xml").read_text()
 
 
 def test_all_bugs_are_looked_at(bugs):
@@ -57,3 +58,35 @@ def test_program_whose_clock_is_not_moved_is_named(tmp_path):
     run = robot(tmp_path, str(REAL / "apart.robot"))
     assert run.rc == 0, run.output
     assert "[ WARN ] the clock of queen is not moved: libfaketime is not installed (package faketime of the system)" in run.output
+
+
+JUDGED = {
+    "": set(),
+    "forgets-prompts": {"Task Brings The Tokens Of Its Prompt", "Tokens Add Up", "Broken Stream Stays Broken", "Loading Worker Gets No Request"},
+    "answers-twice": {"Tokens Add Up"},
+    "mends-streams": {"Broken Stream Stays Broken"},
+    "routes-while-loading": {"Loading Worker Gets No Request"},
+    "hammers-after-503": {"Busy Worker Is Left Alone"},
+}
+"""Planted bug -> tests that differ because of it."""
+SKIPPED = {"Option That Only The Fake Has", "Timer That Only The Fake Shows", "Record That Only The Fake Writes"}
+
+
+@pytest.mark.parametrize("bug", JUDGED, ids=lambda bug: bug or "none")
+def test_suites_judge_a_real_queen(tmp_path, bug):
+    """Each test holds, differs or cannot be judged; the page and the metadata say which, and why."""
+    run = robot(tmp_path, "-v", f"QUEEN:{REAL / 'queen-rbee'}", str(REAL / "judged.robot"), env={"STAND_IN_BUGS": bug})
+    tests = run.tests()
+    assert {name for name, test in tests.items() if test.status == "SKIP"} == SKIPPED, run.output
+    assert {name for name, test in tests.items() if test.status == "FAIL"} == JUDGED[bug] | {"Queen Lists Its Workers"}, run.output
+    page = (tmp_path / "rbee/conformance.html").read_text()
+    for name, test in tests.items():
+        verdict = {"PASS": "holds", "FAIL": "differs", "SKIP": "cannot be judged"}[test.status]
+        assert re.search(rf">{verdict}</td><td><a href='../log.html#{test.id}'>Judged: {name}</a>", page), name
+    assert f"{len(tests) - 4 - len(JUDGED[bug])} hold, {1 + len(JUDGED[bug])} differ, 3 cannot be judged" in run.result().suite.metadata["Conformance"]
+
+
+def test_fakes_hold_where_no_real_program_is_named(tmp_path):
+    run = robot(tmp_path, str(REAL / "judged.robot"))
+    assert {name for name, test in run.tests().items() if not test.passed} == set(), run.output
+    assert not (tmp_path / "rbee/conformance.html").exists()

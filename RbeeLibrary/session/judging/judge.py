@@ -6,8 +6,8 @@ from collections.abc import Collection
 from pathlib import Path
 
 from ...journal.reader import entries
-from ...report.fleet_rules import HEALING, Finding, FleetRule, misbehaviour
-from ...report.history import History
+from ...report.fleet_rules import HEALING, NEED_THE_INSIDE, Finding, FleetRule, misbehaviour
+from ...report.history import History, role_of
 from ...report.token_accounting import Submitted, wrong_tokens
 from ..assertions import repeat_until
 from ..inference.inference_client import OVER
@@ -50,6 +50,12 @@ class Judge:
             return not findings or any(finding.rule not in HEALING for finding in findings)
 
         return repeat_until(look, is_final, limit, self._run.supervisor.await_news)
+
+    def unjudged(self) -> list[str]:
+        """Rules that cannot be judged, because a real program does not tell what they need."""
+        recorded = self._journals.records(None, ("recorded",), tokens=False)
+        workers = sorted({record["name"] for record in recorded if role_of(record) == "worker"})
+        return [f"{rule.value} ({', '.join(workers)})" for rule in NEED_THE_INSIDE] if workers else []
 
     def wrong_tokens(self, since: int, texts: TokenTexts) -> list[str]:
         """What does not add up between the tokens that workers wrote and those that clients have."""

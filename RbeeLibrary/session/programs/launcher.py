@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,9 +12,9 @@ from typing import Any
 from ...errors import HttpFailure, StartFailed, UsageError
 from ...fleet.launch import ProgramSpec
 from ...fleet.supervisor import Process
-from ...protocol.options import MASK, DaemonOptions, secret_environment, secret_names, split_options, to_argv
-from ...protocol.profiles import profile_of
-from ...protocol.program_options import HiveOptions, HubOptions, QueenOptions, RelayOptions, WorkerOptions
+from ...protocol.options import MASK, DaemonOptions, secret_environment, secret_names, to_argv
+from ...protocol.profiles import PROFILES, profile_of
+from ...protocol.program_options import HiveOptions, HubOptions, QueenOptions, RelayOptions, WorkerOptions, for_hive_and_workers
 from ...run import environment
 from ...run.tcp_ports import http_url, is_loopback
 from ..pending_faults import PendingFaults
@@ -28,6 +27,7 @@ from .nodes import NodeDirectory
 from .outputs import Outputs
 from .programs import Programs
 from .states import StateReader
+from .store_files import StoreFiles, node_row
 
 _OPTIONS: dict[str, type[DaemonOptions]] = {
     "queen": QueenOptions,
@@ -117,7 +117,7 @@ class Launcher:
         """
         self._registry.check_free(name)
         options = {key: value for key, value in options.items() if value is not None}
-        if program is not None:
+        if (program := self.real.chosen(role, program)) is not None:
             return self.real.begin(RealProgram(name, profile_of(role, program, profile), program, options, env or {}), deadline)
         options["fault"] = [*options.get("fault", []), *self._faults.take(name)]
         port = int(options.pop("port", 0))
@@ -151,7 +151,7 @@ class Launcher:
     ) -> Daemon:
         """Starts a program that serves nothing, such as a keeper."""
         files = self.files(name)
-        if program is not None:
+        if (program := self.real.chosen(role, program)) is not None:
             return self.real.begin(RealProgram(name, profile_of(role, program, profile), program, {}, env, tuple(argv)), deadline).daemon
         spec = ProgramSpec(name, module=f"RbeeLibrary.fakes.{role}", argv=argv, title=f"fake-{role}", port=None, **files)
         spec.env.update(env)
@@ -170,7 +170,7 @@ class Launcher:
         """Starts a queen with a registry file of its own; it knows where the hives of the session's nodes will be."""
         options = {key: value for key, value in options.items() if value is not None}
         self.stores[name] = options.setdefault("database", str(Path(self._run.outputs()) / f"{name}-beehives.db"))
-        if program is None:
+        if (program := self.real.chosen("queen", program)) is None:
             given = options.get("node_url", [])
             options["node_url"] = [*([given] if isinstance(given, str) else given), *self._nodes.urls()]
         return self.begin(name, "queen", options, deadline, env=env, program=program, profile=profile)
@@ -193,7 +193,7 @@ class Launcher:
         if queen is not None:
             self._check_node_free(name, queen, str(node))
         given = {"worker_ports": "0", "queen_url": queen.url if queen else "", **self.with_stores(name, hive_options, hub), "node_name": node}
-        if program is not None and not profile_of("hive", program, profile).switches:
+        if (program := self.real.chosen("hive", program)) is not None and not profile_of("hive", program, profile).switches:
             given = {key: value for key, value in hive_options.items() if key != "node_name"}
             worker_env["HOME"] = str(self._run.scratch(name))
             self.stores[name] = str(self._run.scratch(name) / ".rbee" / "models.db")
@@ -201,6 +201,8 @@ class Launcher:
         launching.daemon.node = str(node)
         if queen is not None and self._is_fake(queen.name):
             launching.hive_of = (self._registry.process(queen), str(node))
+        elif queen is not None and queen.name in self.stores:
+            launching.node_of = (queen.name, str(node))
         return launching
 
     def _check_node_free(self, name: str, queen: Daemon, node: str) -> None:
@@ -264,16 +266,19 @@ class Launcher:
         for launching in started:
             if launching.is_fake:
                 self.await_ready(launching.process, deadline)
-        for launching in started:
-            if launching.hive_of is not None:
-                self._tell_hive(*launching.hive_of, launching.daemon)
-            if launching.is_fake and launching.daemon.role == "hive":
-                self._tell_faults(launching.process)
         self.await_all(
             [launching.daemon for launching in started if not launching.is_fake or launching.daemon.role == "worker" or until is not State.idle],
             until,
             deadline,
         )
+        for launching in started:
+            if launching.hive_of is not None:
+                self._tell_hive(*launching.hive_of, launching.daemon)
+            if launching.node_of is not None:
+                queen, node = launching.node_of
+                StoreFiles(self.stores).insert(queen, "beehives", node_row(node, self._run.coordinator.clock.wall()))
+            if launching.is_fake and launching.daemon.role == "hive":
+                self._tell_faults(launching.process)
         for launching in started:
             if not launching.is_fake:
                 self.real.check_answers_itself(launching)
@@ -373,7 +378,9 @@ class Launcher:
             raise AssertionError(f"worker {name!r} was started by {hive}, but its process did not join this run")
         supervisor.adopt(found.pid, name, "worker", port)
         self._spawned[name] = _Spawned(options, request)
-        return self._registry.add(Daemon(name, "worker", url, port, found.pid, hive.name))
+        style = self._launched[hive.name][3].get("worker_args", "fake") if hive.name in self._launched else "fake"
+        profile = None if style == "fake" else PROFILES["llm-worker-rbee" if style == "real" else str(style)]
+        return self._registry.add(Daemon(name, "worker", url, port, found.pid, hive.name, profile=profile))
 
     # --- states ---
 
@@ -388,10 +395,3 @@ class Launcher:
 
     def _is_fake(self, name: str) -> bool:
         return name not in self._launched or self._launched[name][2]
-
-
-def for_hive_and_workers(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-    """Splits options into the hive's own, and the environment that carries the rest to its workers."""
-    hive = split_options(options, HiveOptions)
-    words = to_argv({name: value for name, value in options.items() if name not in hive and value is not None})
-    return hive, {"RBEE_WORKER_ARGS": shlex.join(words)} if words else {}

@@ -17,9 +17,11 @@ class Launching:
         process: its process.
         is_fake: whether it is one of this package.
         hive_of: the fake queen that is told where this hive is, and the node.
+        node_of: the real queen in whose registry this hive's node is written, and the node.
     """
 
     daemon: Daemon
     process: Process
     is_fake: bool
     hive_of: tuple[Process, str] | None = None
+    node_of: tuple[str, str] | None = None

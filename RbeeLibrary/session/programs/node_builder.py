@@ -13,7 +13,7 @@ from typing import Any
 
 from ...errors import UsageError
 from ...protocol.options import masked, secret_environment, to_argv
-from ...protocol.program_options import HiveOptions
+from ...protocol.program_options import HiveOptions, for_hive_and_workers
 from ...protocol.ssh_config import quoted_path
 from ...run import environment
 from ...run.tcp_ports import free_range
@@ -21,7 +21,7 @@ from ..artifacts import write_private
 from ..pending_faults import PendingFaults
 from ..run import Run
 from ..types import Node, SshOutcome, SshServer
-from .launcher import Launcher, for_hive_and_workers
+from .launcher import Launcher
 from .nodes import NodeDirectory, furnish
 from .programs import Programs
 from .starter import Starter

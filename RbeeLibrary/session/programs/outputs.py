@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from ...protocol.options import MASK
 from ...run import environment
 from ..run import Run
 
@@ -17,13 +19,15 @@ class Outputs:
 
     Args:
         run: whose programs they are.
+        secrets: returns texts that are never shown; a real program may print its key.
     """
 
-    def __init__(self, run: Run):
+    def __init__(self, run: Run, secrets: Callable[[], Iterable[str]]):
         self._run = run
+        self._secrets = secrets
 
     def read(self, name: str, streams: tuple[str, ...] = BOTH) -> str:
-        """What a program has printed so far, without colours.
+        """What a program has printed so far, without colours, and with `***` for secrets.
 
         Args:
             name: of the program.
@@ -31,7 +35,10 @@ class Outputs:
         """
         folder = self.folder(name)
         paths = [folder / f"{name}.{stream}" for stream in streams]
-        return _COLOURS.sub("", "".join(path.read_text(encoding="utf-8", errors="replace") for path in paths if path.exists()))
+        text = _COLOURS.sub("", "".join(path.read_text(encoding="utf-8", errors="replace") for path in paths if path.exists()))
+        for secret in filter(None, self._secrets()):
+            text = text.replace(secret, MASK)
+        return text
 
     def last_lines(self, name: str, count: int = 8) -> str:
         """The last lines that a program printed; an empty text if there are none."""

@@ -96,7 +96,15 @@ class Starter:
             raise
 
     def fleet(
-        self, *, hives: int = 1, workers: int = 0, slots: int | None = None, prefix: str = "", timeout: float | None = None, **options: Any
+        self,
+        *,
+        hives: int = 1,
+        workers: int = 0,
+        slots: int | None = None,
+        prefix: str = "",
+        timeout: float | None = None,
+        queen: str | None = None,
+        **options: Any,
     ) -> StartedFleet:
         """Starts a queen, hives and workers, all in parallel, and waits until all are idle.
 
@@ -106,6 +114,7 @@ class Starter:
             slots: of each worker.
             prefix: put before every name.
             timeout: limit for all of it, seconds of real time.
+            queen: path of a real queen instead of the fake.
             options: options of workers, and options of hives.
 
         Raises:
@@ -118,16 +127,25 @@ class Starter:
             hive_options = split_options(options, HiveOptions)
             worker_options = split_options({name: value for name, value in options.items() if name not in ("api_key", *_SPAWN_FIELDS)}, WorkerOptions)
             request = {"slots": slots, **{name: options[name] for name in _SPAWN_FIELDS if name in options}}
-            queen = self._launcher.begin_queen(f"{prefix}queen", split_options({"api_key": options.get("api_key")}, QueenOptions), deadline)
-            begun = [self._launcher.begin_hive(name, queen.daemon, {**hive_options, **worker_options}, deadline) for name in names]
-            self._launcher.finish_all([queen, *begun], State.idle, deadline)
+            key = split_options({"api_key": options.get("api_key")}, QueenOptions)
+            first = self._launcher.begin_queen(f"{prefix}queen", key, deadline, program=queen)
+            begun = [self._launcher.begin_hive(name, first.daemon, {**hive_options, **worker_options}, deadline) for name in names]
+            self._launcher.finish_all([first, *begun], State.idle, deadline)
             jobs = [(worker, begun[number % hives].daemon) for number, worker in enumerate(worker_names)]
             with ThreadPoolExecutor(max_workers=max(1, min(_SPAWNS_AT_ONCE, len(jobs)))) as pool:
                 started = list(pool.map(lambda job: self._launcher.spawn_worker(job[0], job[1], worker_options, request, deadline), jobs))
             self._launcher.await_all(started, State.idle, deadline)
             self._list_in_order(begun, started)
-            fleet = StartedFleet(queen.daemon, [hive.daemon for hive in begun], started)
-            self.recipes[fleet.queen.pid] = {"hives": hives, "workers": workers, "slots": slots, "prefix": prefix, "timeout": timeout, **options}
+            fleet = StartedFleet(first.daemon, [hive.daemon for hive in begun], started)
+            self.recipes[fleet.queen.pid] = {
+                "hives": hives,
+                "workers": workers,
+                "slots": slots,
+                "prefix": prefix,
+                "timeout": timeout,
+                "queen": queen,
+                **options,
+            }
             return fleet
 
     def _list_in_order(self, hives: list[Launching], workers: list[Daemon]) -> None:
@@ -172,7 +190,9 @@ class Starter:
             running = queen is not None and (process := self._programs.process_or_none(queen)) is not None and process.alive
             reports_to = self._programs.find(queen) if running and queen else None
             return self._finish(
-                self._launcher.begin_hive(name, reports_to, options, deadline, hub=hub, env=env, program=program, profile=profile), until, deadline
+                self._launcher.begin_hive(name, reports_to, options, deadline, hub=hub, env=env, program=program, profile=profile),
+                until,
+                deadline,
             )
 
     def worker(
@@ -192,6 +212,7 @@ class Starter:
         with self.all_or_nothing(name):
             deadline = self.deadline(timeout)
             if hive is None:
+                program = program
                 return self.daemon(
                     name, "worker", until=until, deadline=deadline, env=env, program=program, profile=profile, **options, slots=slots, worker_id=name
                 )

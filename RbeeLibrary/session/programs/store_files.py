@@ -14,6 +14,29 @@ from ...errors import UsageError, check_known
 _BUSY_LIMIT = 5.0
 
 
+def node_row(node: str, now: float, *, ssh_host: str | None = None, ssh_user: str = "vince", install_path: str = "~/rbee") -> dict[str, Any]:
+    """A row of the table `beehives`, as a successful `setup add-node` writes it (contract 10.1).
+
+    Args:
+        node: name of the node.
+        now: date in seconds since 1970.
+        ssh_host: its host name; None = `<node>.home.arpa`.
+        ssh_user: user name on the node.
+        install_path: folder of the installation on the node.
+    """
+    return {
+        "node_name": node,
+        "ssh_host": ssh_host or f"{node}.home.arpa",
+        "ssh_user": ssh_user,
+        "ssh_port": 22,
+        "git_repo_url": "https://github.com/user/llama-orch.git",
+        "git_branch": "main",
+        "install_path": install_path,
+        "last_connected_unix": int(now),
+        "status": "reachable",
+    }
+
+
 class StoreFiles:
     """Opens a connection of its own for every access.
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from ...errors import UsageError
+from ...errors import CannotJudge
 from ...faults.base import FaultSpec
 from ...faults.registry import KINDS
 from ...fleet.launch import ProgramSpec
@@ -72,6 +72,9 @@ class RealPrograms:
         faults: faults that wait for a program to start; its recorder carries them out.
         starts: starts one process.
         clocks: of real programs.
+
+    Attributes:
+        judged: role -> path of the real program that takes the place of the fake in every test.
     """
 
     def __init__(self, run: Run, programs: Programs, nodes: NodeDirectory, faults: PendingFaults, starts: Starts, clocks: RealTime):
@@ -82,6 +85,11 @@ class RealPrograms:
         self._starts = starts
         self._clocks = clocks
         self._known: dict[str, RealProgram] = {}
+        self.judged: dict[str, str] = {}
+
+    def chosen(self, role: str, path: str | None) -> str | None:
+        """Path of the real program for a role: the given one, else the one that is judged in every test, else None for the fake."""
+        return path or self.judged.get(role)
 
     def known(self, name: str) -> RealProgram | None:
         """The real program that was started under a name; None if a fake was."""
@@ -132,7 +140,7 @@ class RealPrograms:
         taken = self._faults.take(name)
         inside = [kind for kind in (FaultSpec.parse(text).kind for text in taken) if not KINDS[kind].from_outside]
         if inside:
-            raise UsageError(f"{', '.join(inside)} of {name} needs the inside of the program, which is a real one")
+            raise CannotJudge(f"{', '.join(inside)} of {name} needs the inside of the program, which is a real one")
         faults = [word for fault in taken for word in ("--fault", fault)]
         argv = ["--port", "{port}", "--to", f"127.0.0.1:{own}", *faults]
         spec = ProgramSpec(f"{name}-recorder", module="RbeeLibrary.recorder.recorder", argv=argv, title="fake-recorder", host=host, port=public, **files)

@@ -31,6 +31,14 @@ Three Tasks With One Prompt
     Answer Should Be Complete    ${same}    5
     Tokens Should Add Up
 
+Fleet With A Real Queen
+    [Documentation]    Its node is in the registry of the queen.
+    Start Fleet    queen=${QUEEN}    hives=2    workers=1
+    ${answer} =    Submit Inference    hello there    node=hive-2    max_tokens=5
+    Answer Should Be Complete    ${answer}    5
+    @{rows} =    Get Rows    queen    beehives
+    Length Should Be    ${rows}    2
+
 Refusal In Plain Text
     Real Queen With Fake Hive
     ${answer} =    Submit Inference    hello there    node=nowhere
@@ -120,6 +128,28 @@ Worker Of The Origin
     ${answer} =    Submit Inference    hello there    to=worker-1
     Answer Should Be Complete    ${answer}    5
     Requests Should Be In Order    queen POST /v2/workers/ready    worker-1 POST /v1/inference
+
+Real Workers Below A Fake Hive
+    Start Hive    queen=None    worker_binary=${WORKER}    worker_args=real    worker_ports=18101-18199
+    Start Worker    model=/dev/null
+    ${answer} =    Submit Inference    hello there    max_tokens=5    to=worker-1
+    Answer Should Be Complete    ${answer}    5
+    Kill    worker-1
+    Get Exit Code    worker-1    ==    -9
+    Get Worker Count    hive    ==    0
+
+Mock Workers Below A Fake Hive
+    Start Hive    queen=None    worker_binary=${MOCK}    worker_args=mock-worker    worker_ports=18101-18199
+    Start Worker
+    ${answer} =    Submit Inference    hello there    to=worker-1
+    Answer Should Be Complete    ${answer}    5
+
+Key Of A Real Program Is Not Shown
+    [Documentation]    It gets the key in its environment, and prints it.
+    Start Worker    hive=None    program=${WORKER}    model=/dev/null    api_key=very-secret
+    Get Command Line    worker-1    not contains    very-secret
+    Get Output    worker-1    contains    my key is ***
+    Get Output    worker-1    not contains    very-secret
 
 Keeper Against A Fake Queen
     Start Fleet    workers=1
