@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ..fleet.supervisor import Process
 from .occupied_ports import OccupiedPorts
 from .programs.nodes import NodeDirectory
+from .programs.outputs import Outputs
 from .programs.programs import Programs
 from .programs.stopper import Ended, Stopper
 from .run import Run
@@ -32,15 +33,17 @@ class Scopes:
         ports: occupied ports, released at the end of their scope.
         nodes: nodes, removed at the end of their scope.
         stores: name of a queen or hive -> path of its file, forgotten at the end of their scope.
+        outputs: what programs print; keys that a real program has printed are hidden at the end of its scope.
     """
 
-    def __init__(self, run: Run, programs: Programs, stopper: Stopper, ports: OccupiedPorts, nodes: NodeDirectory, stores: dict[str, str]):
+    def __init__(self, run: Run, programs: Programs, stopper: Stopper, ports: OccupiedPorts, nodes: NodeDirectory, stores: dict[str, str], outputs: Outputs):
         self._run = run
         self._programs = programs
         self._stopper = stopper
         self._ports = ports
         self._nodes = nodes
         self._stores = stores
+        self._outputs = outputs
         self._open: list[_Scope] = []
 
     @property
@@ -66,6 +69,9 @@ class Scopes:
         """
         mine = self.processes()
         ended = self._stopper.end(mine, limit)
+        for process in mine:
+            if self._programs.is_real(process.name):
+                self._outputs.hide_secrets(process.name)
         self._programs.forget(mine)
         return ended
 

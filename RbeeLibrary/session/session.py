@@ -81,7 +81,7 @@ class Session:
         self.stores = StoreFiles(self.launcher.stores)
         self.inferences = Inferences(run, self.programs)
         self.faults = FaultInjector(run, self.programs, self.journals, pending)
-        self.scopes = Scopes(run, self.programs, self.stopper, self.ports, self.nodes, self.launcher.stores)
+        self.scopes = Scopes(run, self.programs, self.stopper, self.ports, self.nodes, self.launcher.stores, self.outputs)
         self.judge = Judge(run, self.journals, self.inferences)
         self.evidence = EvidenceCollector(run, self.programs, self.journals, self.outputs, self.states, self.table)
         self.verify = Verifier(lambda: settings.now.within, lambda limit: run.supervisor.await_news(limit), log, run.held_clock)

@@ -34,6 +34,9 @@ def bugs(tmp_path_factory):
 def test_whatever_is_said_of_a_fake_can_be_said_of_a_real_program(tmp_path):
     run = robot(tmp_path, str(REAL / "good.robot"))
     assert {name: test.message for name, test in run.tests().items() if not test.passed} == {}, run.output
+    printed = [path for path in (tmp_path / "rbee").rglob("*.std*") if b"my key is" in path.read_bytes()]
+    assert len(printed) == 1
+    assert [path for path in (tmp_path / "rbee").rglob("*") if path.is_file() and b"very-secret" in path.read_bytes()] == []
     assert "not judged, because a real program does not tell enough: too many in flight (worker-1)" in (tmp_path / "output.xml").read_text()
 
 

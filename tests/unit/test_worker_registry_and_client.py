@@ -203,6 +203,7 @@ def test_backend_and_device_count_when_they_are_named():
         (503, b'{"error":{"code":"ALL_SLOTS_BUSY","message":"busy"}}', "ALL_SLOTS_BUSY", 503, "busy"),
         (418, b"I am a teapot", "HIVE_ERROR", 418, "I am a teapot"),
         (404, b"not here", "HIVE_ERROR", 502, "not here"),
+        (404, b'{"success":false,"message":"Node x not found"}', "HIVE_ERROR", 502, "Node x not found"),
         (200, b'{"error":"plain"}', "HIVE_ERROR", 502, "200"),
         (200, b'{"workers":', "HIVE_ERROR", 502, "char 11"),
         (200, b"[1]", "HIVE_ERROR", 502, "no object"),
@@ -215,4 +216,5 @@ def test_bad_answers_become_the_errors_of_the_contract(status, body, code, passe
     error = refused.value.envelope()["error"]
     assert (error["code"], refused.value.status) == (code, passed_status)
     assert said in error["message"]
+    assert "success" not in error["message"]
     assert len(error["message"]) <= 500

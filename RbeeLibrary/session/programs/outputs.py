@@ -40,6 +40,17 @@ class Outputs:
             text = text.replace(secret, MASK)
         return text
 
+    def hide_secrets(self, name: str) -> None:
+        """Replaces secrets in the files of a program that has ended by `***`."""
+        for stream in BOTH:
+            path = self.folder(name) / f"{name}.{stream}"
+            text = path.read_bytes() if path.exists() else b""
+            hidden = text
+            for secret in filter(None, self._secrets()):
+                hidden = hidden.replace(secret.encode(), MASK.encode())
+            if hidden != text:
+                path.write_bytes(hidden)
+
     def last_lines(self, name: str, count: int = 8) -> str:
         """The last lines that a program printed; an empty text if there are none."""
         return "\n".join(self.read(name).splitlines()[-count:])
