@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import os
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -132,6 +133,9 @@ class RbeeLibrary:
         settings = Settings(timeout.total_seconds(), within.total_seconds(), auto_stop, on_leak, on_unused_fault)
         self._session = Session(ScopedSettings(settings), self._artifact_folder, logger.info, logger.warn)
         real = {role: path for role, path in {"queen": queen, "hive": hive, "worker": worker, "keeper": keeper}.items() if path}
+        for role, path in real.items():
+            if not os.access(path, os.X_OK) or os.path.isdir(path):
+                raise UsageError(f"{role}={path[:200]} is no program: expected the path of a real {role}, or nothing for the fake")
         self._session.launcher.real.judged.update(real)
         self._listener = TestListener(self._session, console=console, min_fault_coverage=min_fault_coverage, judged=real)
         for group in KEYWORD_GROUPS:

@@ -17,8 +17,8 @@ Test Teardown       Fleet Should Have Behaved
 
 
 *** Variables ***
-${WORKER}       http://localhost:8001
-${HIVE}         http://127.0.0.1:9200
+${WORKER_URL}    http://localhost:8001
+${HIVE_URL}      http://127.0.0.1:9200
 
 
 *** Test Cases ***
@@ -26,7 +26,7 @@ Worker By Hand Is Healthy
     [Documentation]    `mock-worker --port 8001 --worker-id test --queen-url http://localhost:8080`, with nothing
     ...    listening on 8080.
     Start A Worker By Hand
-    ${answer} =    GET    ${WORKER}/v1/health    timeout=5
+    ${answer} =    GET    ${WORKER_URL}/v1/health    timeout=5
     Should Be Equal    ${answer.text}    {"status":"healthy","state":"idle"}
     Get Command Line    test    contains    mock-worker --port 8001
 
@@ -34,7 +34,7 @@ Worker By Hand Streams Its Tokens
     [Documentation]    The request carries no JSON content type, as `curl -d` sends it.
     [Tags]    S34
     Start A Worker By Hand
-    ${answer} =    POST    ${WORKER}/v1/inference    data={"prompt":"test"}    timeout=5
+    ${answer} =    POST    ${WORKER_URL}/v1/inference    data={"prompt":"test"}    timeout=5
     Should Be Equal    ${answer.headers}[Content-Type]    text/event-stream
     Should Be Equal    ${answer.request.headers.get('Content-Type')}    ${None}
     VAR    ${expected}
@@ -52,16 +52,16 @@ Hive Spawns A Worker
     [Documentation]    The exact answer to an empty request.
     [Tags]    S27
     Start Hive    port=9200    worker_ports=8001-8099
-    ${answer} =    POST    ${HIVE}/v1/workers/spawn    data={}    timeout=10
+    ${answer} =    POST    ${HIVE_URL}/v1/workers/spawn    data={}    timeout=10
     Should Be Equal    ${answer.text}    {"worker_id":"mock-worker-8001","url":"http://127.0.0.1:8001","state":"loading"}
 
 Spawned Worker Is A Child Of The Hive
     [Tags]    L018
     Start Hive    port=9200    worker_ports=8001-8099
-    POST    ${HIVE}/v1/workers/spawn    data={}    timeout=10
+    POST    ${HIVE_URL}/v1/workers/spawn    data={}    timeout=10
     Get Command Line    mock-worker-8001    contains    mock-worker
     Get Child Count    hive    ==    1    recursive=False
-    ${answer} =    GET    ${HIVE}/v1/workers/list    timeout=5
+    ${answer} =    GET    ${HIVE_URL}/v1/workers/list    timeout=5
     ${parent} =    Get Parent Command Line    ${answer.json()}[workers][0][pid]
     ${hive} =    Get Command Line    hive
     Should Be Equal    ${parent}    ${hive}
@@ -69,16 +69,16 @@ Spawned Worker Is A Child Of The Hive
 Hive Lists The Worker As Idle
     [Tags]    S28
     Start Hive    port=9200    worker_ports=8001-8099
-    POST    ${HIVE}/v1/workers/spawn    data={}    timeout=10
+    POST    ${HIVE_URL}/v1/workers/spawn    data={}    timeout=10
     Get State    mock-worker-8001    ==    idle    seen_by=hive
-    ${answer} =    GET    ${HIVE}/v1/workers/list    timeout=5
+    ${answer} =    GET    ${HIVE_URL}/v1/workers/list    timeout=5
     Should Start With
     ...    ${answer.text}
     ...    {"workers":[{"worker_id":"mock-worker-8001","url":"http://127.0.0.1:8001","state":"idle",
 
 Worker Asked For By Name And Port Gets Both
     Start Hive    port=9200    worker_ports=8001-8099
-    ${answer} =    POST    ${HIVE}/v1/workers/spawn    data={"binary":"llm-worker-rbee","port":8001}    timeout=10
+    ${answer} =    POST    ${HIVE_URL}/v1/workers/spawn    data={"binary":"llm-worker-rbee","port":8001}    timeout=10
     Should Be Equal    ${answer.json()}[url]    http://127.0.0.1:8001
 
 

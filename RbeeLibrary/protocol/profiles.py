@@ -65,8 +65,8 @@ class Profile:
             )
         if self.switches:
             return [*self.words, *to_argv({"port": given["port"], **options})]
-        values = {self.flags[name]: value for name, value in {**given, **options}.items() if name in self.flags and value is not None}
-        return [*self.words, *(word for flag, value in values.items() for word in (flag, str(value)))]
+        values = {**given, **options}
+        return [*self.words, *(word for name, flag in self.flags.items() if values.get(name) is not None for word in (flag, str(values[name])))]
 
 
 _NARRATED = "its stream begins with narration events, and the tokens of one request may come only when a further request arrives"

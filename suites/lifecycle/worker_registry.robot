@@ -10,9 +10,9 @@ Test Teardown       Fleet Should Have Behaved
 
 
 *** Variables ***
-${WORKER}       SEPARATOR=,
-...             {"worker_id":"worker-001"    "url":"http://127.0.0.1:9"    "model_ref":"mock-model"    "backend":"cpu"
-...             "device":0    "node_name":"ws"}
+${REGISTRATION}     SEPARATOR=,
+...                 {"worker_id":"worker-001"    "url":"http://127.0.0.1:9"    "model_ref":"mock-model"    "backend":"cpu"
+...                 "device":0    "node_name":"ws"}
 
 
 *** Test Cases ***
@@ -20,7 +20,7 @@ Same Worker Registers Three Times At Once
     [Tags]    L038
     ${queen} =    Get Daemon    queen
     FOR    ${_}    IN RANGE    10
-        ${statuses} =    Send Together    3    POST    ${queen.url}/v1/workers/register    ${WORKER}
+        ${statuses} =    Send Together    3    POST    ${queen.url}/v1/workers/register    ${REGISTRATION}
         Should Be Equal    ${statuses}    [201, 409, 409]    type=list[int]
         Get Worker Count    queen    ==    1
         POST    ${queen.url}/v2/workers/removed    data={"worker_id":"worker-001","reason":"again"}    timeout=5
@@ -29,7 +29,7 @@ Same Worker Registers Three Times At Once
 Two State Changes At Once Both Succeed
     [Tags]    L039
     ${queen} =    Get Daemon    queen
-    POST    ${queen.url}/v2/workers/register    data=${WORKER}    timeout=5
+    POST    ${queen.url}/v2/workers/register    data=${REGISTRATION}    timeout=5
     ${statuses} =    Send Together    2    PATCH    ${queen.url}/v1/workers/worker-001    {"state":"busy"}
     Should Be Equal    ${statuses}    [200, 200]    type=list[int]
     Get Worker Count    queen    ==    1    state=busy
@@ -39,7 +39,7 @@ Heartbeat And State Change Do Not Lose Each Other
     [Tags]    L041
     ${queen} =    Get Daemon    queen
     Set Time Rate    0
-    POST    ${queen.url}/v2/workers/register    data=${WORKER}    timeout=5
+    POST    ${queen.url}/v2/workers/register    data=${REGISTRATION}    timeout=5
     VAR    ${row}    ${queen.url}/v1/workers/worker-001
     FOR    ${_}    IN RANGE    10
         PATCH    ${row}    data={"state":"idle"}    timeout=5
@@ -57,7 +57,7 @@ Heartbeat And State Change Do Not Lose Each Other
 Heartbeat Renews The Row And Keeps The State
     [Tags]    L041
     ${queen} =    Get Daemon    queen
-    POST    ${queen.url}/v2/workers/register    data=${WORKER}    timeout=5
+    POST    ${queen.url}/v2/workers/register    data=${REGISTRATION}    timeout=5
     PATCH    ${queen.url}/v1/workers/worker-001    data={"state":"busy"}    timeout=5
     ${before} =    GET    ${queen.url}/v2/workers/list    timeout=5
     Should Be Equal    ${before.json()}[workers][0][last_heartbeat_unix]    ${None}
@@ -76,12 +76,12 @@ Registering During The Stale Sweep Works
     [Tags]    L040
     ${queen} =    Get Daemon    queen
     Set Time Rate    0
-    POST    ${queen.url}/v1/workers/register    data=${WORKER}    timeout=5
-    POST    ${queen.url}/v1/workers/register    data=${WORKER.replace("001", "002")}    timeout=5
+    POST    ${queen.url}/v1/workers/register    data=${REGISTRATION}    timeout=5
+    POST    ${queen.url}/v1/workers/register    data=${REGISTRATION.replace("001", "002")}    timeout=5
     ${fault} =    Inject Fault    queen    slow sweep    delay=10s
     Advance Time    150 s
     Wait Until Timer    queen    slow-sweep
-    POST    ${queen.url}/v1/workers/register    data=${WORKER.replace("001", "003")}    timeout=2    expected_status=201
+    POST    ${queen.url}/v1/workers/register    data=${REGISTRATION.replace("001", "003")}    timeout=2    expected_status=201
     Get Worker Count    queen    ==    3    within=0s
     Advance Time    20 s
     ${list} =    GET    ${queen.url}/v2/workers/list    timeout=5
@@ -155,7 +155,7 @@ Heartbeat Makes A Stale Worker A Normal One Again
 Row Has Its Columns In Their Order
     [Tags]    S59
     ${queen} =    Get Daemon    queen
-    POST    ${queen.url}/v2/workers/register    data=${WORKER}    timeout=5
+    POST    ${queen.url}/v2/workers/register    data=${REGISTRATION}    timeout=5
     ${list} =    GET    ${queen.url}/v2/workers/list    timeout=5
     VAR    ${expected}
     ...    {"workers":[{"worker_id":"worker-001"    "node":"ws"    "state":"idle"    "model_ref":"mock-model"
@@ -169,7 +169,7 @@ Workers Health Asks Every Worker
     Start Hive
     Start Worker    worker-1
     ${queen} =    Get Daemon    queen
-    POST    ${queen.url}/v2/workers/register    data=${WORKER}    timeout=5
+    POST    ${queen.url}/v2/workers/register    data=${REGISTRATION}    timeout=5
     Get Worker Count    queen    ==    2
     ${health} =    GET    ${queen.url}/v2/workers/health    timeout=5
     @{states} =    Format Each    ${health.json()}[workers]    {worker_id} {state} {ready}
@@ -196,7 +196,7 @@ Queen Shuts A Worker Down
 Queen Cannot Shut Down A Worker That Does Not Answer
     [Tags]    S61
     ${queen} =    Get Daemon    queen
-    POST    ${queen.url}/v2/workers/register    data=${WORKER}    timeout=5
+    POST    ${queen.url}/v2/workers/register    data=${REGISTRATION}    timeout=5
     ${answer} =    POST    ${queen.url}/v2/workers/shutdown    data={"worker_id":"worker-001"}    timeout=15
     ...    expected_status=502
     Should Be Equal    ${answer.json()}[error][code]    WORKER_UNREACHABLE

@@ -93,3 +93,10 @@ def test_fakes_hold_where_no_real_program_is_named(tmp_path):
     run = robot(tmp_path, str(REAL / "judged.robot"))
     assert {name for name, test in run.tests().items() if not test.passed} == set(), run.output
     assert not (tmp_path / "rbee/conformance.html").exists()
+
+
+def test_path_that_is_no_program_is_an_error(tmp_path):
+    """Not a test that is skipped: a suite may have a variable of the same name."""
+    run = robot(tmp_path, "-v", "QUEEN:http://localhost:8080", str(REAL / "judged.robot"))
+    assert "queen=http://localhost:8080 is no program: expected the path of a real queen, or nothing for the fake" in run.output
+    assert not [test for test in run.tests().values() if test.status == "SKIP"]

@@ -18,7 +18,7 @@ from running import robot_env
 
 from RbeeLibrary.recorder.http_parser import Data, Head, HttpParser, MessageEnd
 
-TRIES = int(os.environ.get("RBEE_TRIES", "600"))
+TRIES = int(os.environ.get("RBEE_TRIES", "300"))
 LIMIT = 10.0
 RESET = struct.pack("ii", 1, 0)
 ENDS = ("keep", "close", "half close", "reset")
