@@ -34,8 +34,8 @@ Changed Etag
     ${fault} =    Inject Fault    hub    changed etag    path=${FILE_PATH}    after_requests=1    times=1
     ${download} =    Begin Download
     Download Should Complete    ${download}
-    @{retries} =    Get Events    ${download}    stage=retrying
-    Should Be Equal    ${retries}[1][error]    the file has changed at the hub
+    @{failures} =    Get Records    hive    download_failed
+    Should Be Equal    ${failures}[1][reason]    the file has changed at the hub
     Ranges Should Be    ${EMPTY}    bytes=1048576-    ${EMPTY}
     Get Fault Hits    ${fault}    ==    1
 
