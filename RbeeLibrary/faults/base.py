@@ -31,6 +31,7 @@ class ErrorAnswer(Exception):
         super().__init__(f"answered with {status} by a fault")
         self.status = status
         self.code = code
+        self.headers = {"Retry-After": "1"} if status == 503 else {}
 
 
 @dataclass

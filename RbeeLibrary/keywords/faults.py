@@ -7,7 +7,7 @@ from robot.api.deco import keyword
 
 from ..session.assertions import Check
 from ..session.session import Session
-from ..session.types import ArmedFault, Daemon, FaultKind
+from ..session.types import ArmedFault, Daemon, Direction, FaultKind
 from .argument_types import Count, Default, PositiveCount, RequestPath, Share, Span, StatusCode
 from .option_arguments import asserting
 
@@ -38,8 +38,11 @@ class FaultKeywords:
         status: StatusCode = None,
         code: str | None = None,
         layer: PositiveCount = None,
+        direction: Direction = Direction.incoming,
     ) -> ArmedFault:
-        """Arms a fault in a fake program until the end of the test. Contract 19.
+        """Arms a fault in a program until the end of the test. Contract 19.
+
+        In a real program, the recorder before it carries the fault out; faults that need the inside of the program are refused.
 
         A program that does not run yet starts with the fault, also a worker that a hive starts for a client (`mock-worker-1`). Running programs get it over a
         control channel, not over HTTP, so that it arrives even if their port does not respond.
@@ -58,16 +61,18 @@ class FaultKeywords:
             status: HTTP status of an error answer, or exit code.
             code: Error code of an error answer.
             layer: Layer of the model at which loading fails.
+            direction: Whether the fault acts on requests to the program, or on those that a real program sends, which breaks its view only.
 
         Returns:
             The fault, to pass to `Get Fault Hits`.
 
         Raises:
-            UsageError: the program is not a fake, or has ended.
+            UsageError: the fault does not fit the program.
         """
         fault, spec, is_now = self._session.faults.inject(
             str(name),
             kind.value,
+            direction,
             path=path,
             after_tokens=after_tokens,
             after_bytes=after_bytes,

@@ -99,7 +99,6 @@ class _Exchange:
         self.correlation_id = head.headers.get("x-correlation-id") or str(uuid.uuid4())
         self.body: Any = {}
         self.status = 0
-        self.answered_completely = False
         self._program = program
         self._received = bytearray()
         self._answer = bytearray()
@@ -138,7 +137,7 @@ class Incoming(_Exchange):
         """Path -> number of requests of the program that this one seems to have caused."""
         self._peer = peer
         self._start = program.now()
-        self._is_recorded = False
+        self._is_recorded = self._has_ended = False
         self._ends: int | None = None
         self._tail = b""
         self._events: sse.Parser | None = None
@@ -201,9 +200,9 @@ class Incoming(_Exchange):
         Args:
             gone: whether the client has left before it.
         """
-        if self.answered_completely:
+        if self._has_ended:
             return
-        self.answered_completely = True
+        self._has_ended = True
         self.received()
         stream = {} if self._ends is None else {"ends": self._ends, "gone": gone}
         if gone and self._events is not None:
@@ -215,6 +214,15 @@ class Incoming(_Exchange):
                 self._program.told_state(read_json(bytes(self._answer)))
             except ValueError:
                 return
+
+    def break_off(self, *, gone: bool) -> None:
+        """The connection ends before the answer; a program that ended without any has no end of an answer in its journal either.
+
+        Args:
+            gone: whether the client has left.
+        """
+        if gone or self.status:
+            self.answer_end(gone=gone)
 
 
 class Outgoing(_Exchange):
@@ -268,22 +276,22 @@ class Outgoing(_Exchange):
     def answer_data(self, data: bytes) -> None:
         """Takes a part of the answer's body."""
 
-    def answer_end(self, *, gone: bool = False) -> None:
-        """Notes that the answer is complete.
+    def answer_end(self) -> None:
+        """The answer is complete."""
+
+    def break_off(self, *, gone: bool) -> None:
+        """The connection ends before the answer.
 
         Args:
-            gone: whether the program has closed the connection before it.
+            gone: whether the program has closed it.
         """
-        self.answered_completely = True
-        if not self.status and not gone:
-            self.failed("no answer")
+        self.failed("the program has closed the connection" if gone else "the connection ended without an answer")
 
     def failed(self, reason: str) -> None:
         """Records that there was no answer."""
         self.sent()
         if not self.status:
             self._program.journal.record("answer_in", n=self.number, status=None, failure=reason, end=self._program.now())
-            self.answered_completely = True
 
 
 def _fields(body: Any) -> set[tuple[str, str]]:

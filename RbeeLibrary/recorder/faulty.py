@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from http import HTTPStatus
 
 from ..clock.event import Event
 from ..faults.base import Cut, ErrorAnswer, FaultContext, FaultSet
@@ -14,7 +15,6 @@ from ..protocol.sse import CONTENT_TYPE, is_token
 from .exchange import Incoming, Outgoing
 from .http_parser import Data, Head, MessageEnd
 
-_REASONS = {503: "Service Unavailable", 500: "Internal Server Error", 404: "Not Found", 429: "Too Many Requests"}
 _LAST_CHUNK = b"0\r\n\r\n"
 _END_OF_EVENT = b"\n\n"
 
@@ -62,10 +62,10 @@ class Faulty:
             self._faults.at("request", self._context(exchange, client))
         except ErrorAnswer as error:
             body = json.dumps(RbeeError(error.code, "a fault of the test", status=error.status).envelope()).encode()
-            pause = "Retry-After: 1\r\n" if error.status == 503 else ""
-            head = f"HTTP/1.1 {error.status} {_REASONS.get(error.status, 'Error')}\r\nContent-Type: application/json\r\n{pause}"
-            raw = f"{head}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode()
-            exchange.answer(Head(raw, ("HTTP/1.1", str(error.status), ""), {"retry-after": "1"} if pause else {}))
+            headers = {**error.headers, "Content-Type": "application/json", "Content-Length": str(len(body)), "Connection": "close"}
+            lines = [f"HTTP/1.1 {error.status} {_phrase(error.status)}", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
+            raw = "\r\n".join(lines).encode()
+            exchange.answer(Head(raw, ("HTTP/1.1", str(error.status), ""), {name.lower(): value for name, value in headers.items()}))
             client.connection.sendall(raw + body)
             exchange.answer_end()
             return False
@@ -93,9 +93,9 @@ class Faulty:
         context = self._context(exchange, client)
         if not head.headers.get("content-type", "").startswith(CONTENT_TYPE):
             body = self._faults.body(b"".join(part.body for part in parts if isinstance(part, Data)), context)
-            client.connection.sendall(_with_length(head, len(body)) + body)
+            client.connection.sendall(_framed(head, b"Content-Length: %d" % len(body)) + body)
             return True
-        client.connection.sendall(_chunked(head))
+        client.connection.sendall(_framed(head, b"Transfer-Encoding: chunked"))
         reading = _Events(parts)
         try:
             for event in self._faults.events(iter(reading), context):
@@ -107,6 +107,8 @@ class Faulty:
         return reading.is_complete
 
     def _context(self, exchange: Incoming | Outgoing, client: ClientEnd) -> FaultContext:
+        if not client.has_left:
+            client.wake.clear()  # the end of an earlier fault on this connection has set it
         key = exchange.headers.get("X-Request-Id") or exchange.correlation_id
         return FaultContext(
             exchange.path,
@@ -143,11 +145,14 @@ class _Events:
             raise Cut
 
 
-def _chunked(head: Head) -> bytes:
+def _framed(head: Head, framing: bytes) -> bytes:
+    """The head with another header for the length of the body."""
     lines = [line for line in head.raw[:-4].split(b"\r\n") if not line.lower().startswith((b"content-length:", b"transfer-encoding:"))]
-    return b"\r\n".join([*lines, b"Transfer-Encoding: chunked", b"", b""])
+    return b"\r\n".join([*lines, framing, b"", b""])
 
 
-def _with_length(head: Head, length: int) -> bytes:
-    lines = [line for line in head.raw[:-4].split(b"\r\n") if not line.lower().startswith((b"content-length:", b"transfer-encoding:"))]
-    return b"\r\n".join([*lines, b"Content-Length: %d" % length, b"", b""])
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Error"

@@ -80,8 +80,7 @@ class _Answers(Generic[AnyExchange]):
         finally:
             self.over = True
             for exchange in self.exchanges:
-                if self.client.has_left or exchange.status:
-                    exchange.answer_end(gone=self.client.has_left)
+                exchange.break_off(gone=self.client.has_left)
 
     def _pass_all(self) -> None:
         ahead = 0  # bytes of the next part that have been sent already

@@ -59,7 +59,10 @@ class Recorder(Service):
             self.control.on("routes", lambda order: self._routes.update(order["routes"]))
             self.control.on("program", self._take_program)
             self.control.on("arm-fault-out", lambda order: self.faults_out.arm(FaultSpec(**order["spec"])))
-            self.control.on("clear-faults-out", lambda order: self.faults_out.clear(order.get("fault")))
+
+    def clear_faults(self, fault_id: str | None) -> None:
+        super().clear_faults(fault_id)
+        self.faults_out.clear(fault_id)
 
     def set_state(self, state: str) -> None:
         self.state = state  # not into the journal, which is the program's

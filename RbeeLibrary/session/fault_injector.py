@@ -15,8 +15,9 @@ from .journals import Journals
 from .pending_faults import PendingFaults
 from .programs.programs import Programs
 from .run import Run
-from .types import ArmedFault
+from .types import ArmedFault, Direction
 
+_ORDERS = {Direction.incoming: "arm-fault", Direction.outgoing: "arm-fault-out"}
 _ROLES = ("queen", "hive", "worker", "hub")
 
 
@@ -41,12 +42,13 @@ class FaultInjector:
         self._numbers = itertools.count(1)
         self.armed: list[ArmedFault] = []
 
-    def inject(self, name: str, kind: str, **arguments: Any) -> tuple[ArmedFault, FaultSpec, bool]:
+    def inject(self, name: str, kind: str, direction: Direction = Direction.incoming, **arguments: Any) -> tuple[ArmedFault, FaultSpec, bool]:
         """Arms a fault, now or with the start of the next program of this name.
 
         Args:
             name: of the program.
             kind: of the fault.
+            direction: outgoing for requests that a real program sends.
             arguments: fields of `FaultSpec`.
 
         Returns:
@@ -63,9 +65,11 @@ class FaultInjector:
         if process is not None and process.role in _ROLES and process.role not in KINDS[kind].roles:
             raise UsageError(f"{kind} cannot be injected into {name}, a {process.role}: it fits {', '.join(KINDS[kind].roles)}")
         is_now = process is not None and process.alive
+        if direction is Direction.outgoing and not (is_now and self._recorder_of(name)):
+            raise UsageError(f"{name} is no real program that runs: break what it sends at the fake that receives it")
         if process is not None and is_now:
             try:
-                self._run.supervisor.control(self._who_acts(name, process, kind), {"op": "arm-fault", "spec": vars(spec)})
+                self._run.supervisor.control(self._who_acts(name, process, kind), {"op": _ORDERS[direction], "spec": vars(spec)})
             except ControlFailed as error:
                 raise UsageError(f"{kind} cannot be injected: {error}") from None
         else:

@@ -64,6 +64,13 @@ class InferenceState(Enum):
     broken = "broken"
 
 
+class Direction(Enum):
+    """Which requests a fault acts on: incoming = those that the program receives; outgoing = those that a real program sends."""
+
+    incoming = "incoming"
+    outgoing = "outgoing"
+
+
 class CancelBy(Enum):
     """How an inference is cancelled: delete = DELETE request; disconnect = the client closes its socket."""
 
@@ -182,6 +189,11 @@ class ProgramName(str):
         return cls(text)
 
 
+def recorder_of(name: str) -> str:
+    """Name of the recorder before the real program of a name."""
+    return f"{name}-recorder"
+
+
 @dataclass(eq=False)
 class Daemon:
     """A running program: `${w.url}`, `${w.port}`, `${w.pid}`, `${w.name}`, `${w.role}`.
@@ -206,7 +218,7 @@ class Daemon:
     @property
     def recorder(self) -> str | None:
         """Name of the recorder in front of a real program; None for a fake."""
-        return f"{self.name}-recorder" if self.profile is not None else None
+        return recorder_of(self.name) if self.profile is not None else None
 
 
 @dataclass(eq=False)
@@ -289,7 +301,9 @@ FaultKind.__doc__ = "Kinds of faults.\n\n" + "\n".join(f"- `{name.replace('-', '
 
 
 RealProfile = Enum("RealProfile", {name.replace("-", "_"): name for name in PROFILES})  # type: ignore[misc]
-RealProfile.__doc__ = "Kinds of real programs.\n\n" + "\n".join(f"- `{name}`: a {profile.role}." for name, profile in PROFILES.items())
+RealProfile.__doc__ = "Kinds of real programs.\n\n" + "\n".join(
+    f"- `{name}`: a {profile.role}{': ' if profile.cannot else ''}{'; '.join(profile.cannot)}." for name, profile in PROFILES.items()
+)
 
 
 @dataclass(eq=False)

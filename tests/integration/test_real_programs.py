@@ -7,7 +7,7 @@ import re
 import pytest
 from running import ROOT, robot
 
-from RbeeLibrary.session.real.real_time import _find_library
+from RbeeLibrary.session.real.real_time import find_library
 
 REAL = ROOT / "tests/data/real"
 BUGS = {
@@ -22,6 +22,7 @@ BUGS = {
     "Worker Calls Back Before It Listens": r"callback before listening: worker-1 said that it is ready before its port accepted",
     "Option Without A Word": r"queen-rbee has no option for cascade: it takes port, database, config; another program needs another profile=",
     "Fault That Needs The Inside": r"slow-sweep needs the inside of queen, which is a real program; from outside work .*stall",
+    "Outgoing Requests Of A Fake": r"queen is no real program that runs: break what it sends at the fake that receives it",
     "Port Of Another Process": r"queen 'queen' \(pid \d+\) was started, but its port \d+ is answered by pid \d+",
 }
 
@@ -50,7 +51,7 @@ def test_bug_is_caught_with_the_right_words(bugs, name):
     assert re.search(BUGS[name], bugs[name].message, re.MULTILINE), bugs[name].message
 
 
-@pytest.mark.skipif(_find_library() is None, reason="libfaketime moves the clocks of real programs")
+@pytest.mark.skipif(find_library() is None, reason="libfaketime moves the clocks of real programs")
 def test_clocks_of_real_programs_are_moved(tmp_path):
     run = robot(tmp_path, str(REAL / "time.robot"))
     assert {name: test.message for name, test in run.tests().items() if not test.passed} == {}, run.output

@@ -123,13 +123,11 @@ class Hub(Service):
 
     def _sibling(self, file: HubFile, request: Request) -> dict[str, Any]:
         size = self._declared(file.size, request)
-        lfs = {"lfs": {"sha256": file.sha256, "size": size, "pointerSize": 135}} if file.sha256 else {}
-        return {"rfilename": file.name, "size": size, **lfs}
+        return {"rfilename": file.name, "size": size, **_lfs(file, size, "sha256")}
 
     def _entry(self, file: HubFile, request: Request) -> dict[str, Any]:
         size = self._declared(file.size, request)
-        lfs = {"lfs": {"oid": file.sha256, "size": size, "pointerSize": 135}} if file.sha256 else {}
-        return {"type": "file", "oid": _commit(file.name), "size": size, "path": file.name, **lfs}
+        return {"type": "file", "oid": _commit(file.name), "size": size, "path": file.name, **_lfs(file, size, "oid")}
 
     def _declared(self, size: int, request: Request) -> int:
         return _HUGE if self.faults.find("huge-length", FaultContext(request.path)) is not None else size
@@ -162,6 +160,10 @@ def _byte_range(header: str, size: int) -> tuple[int, int] | None:
         return max(0, size - int(found[2])), size
     first, last = int(found[1]), int(found[2]) if found[2] else size
     return None if last < first else (first, min(size, last + 1))
+
+
+def _lfs(file: HubFile, size: int, checksum: str) -> dict[str, Any]:
+    return {"lfs": {checksum: file.sha256, "size": size, "pointerSize": 135}} if file.sha256 else {}
 
 
 def _commit(repository: str) -> str:

@@ -122,8 +122,7 @@ class HttpApp:
         except RbeeError as error:
             reply = self._checked(route, request, Reply(error.status, error.envelope(), error.headers))
         except ErrorAnswer as error:
-            pause = {"Retry-After": "1"} if error.status == 503 else {}
-            reply = Reply(error.status, RbeeError(error.code, "a fault of the test", status=error.status).envelope(), pause)
+            reply = Reply(error.status, RbeeError(error.code, "a fault of the test", status=error.status).envelope(), error.headers)
         except Cut:
             stream.close()
             raise CutConnection from None

@@ -121,7 +121,7 @@ class Service(Program):
         self.prepare()
         if self.control is not None:
             self.control.on("arm-fault", self._arm)
-            self.control.on("clear-faults", lambda order: self.faults.clear(order.get("fault")))
+            self.control.on("clear-faults", lambda order: self.clear_faults(order.get("fault")))
             self.control.on("state", lambda _: self.state)
             self.control.start()
         self._server = self.make_server()
@@ -172,6 +172,10 @@ class Service(Program):
         self.faults.arm(FaultSpec(**order["spec"]))
         if self._server is not None:
             self.faults.at("port", FaultContext(refuse=self._server.refuse, accept=self._server.accept))
+
+    def clear_faults(self, fault_id: str | None) -> None:
+        """Clears the faults with this id; None = all."""
+        self.faults.clear(fault_id)
 
     def make_server(self) -> Serving:
         """Creates the server on the port; a program without HTTP overrides this."""

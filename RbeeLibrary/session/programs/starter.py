@@ -19,7 +19,7 @@ from ...run.interruption import interruptible
 from ..pending_faults import PendingFaults
 from ..run import Run
 from ..scoped_settings import ScopedSettings
-from ..types import Daemon, KeeperResult, StartedFleet, State
+from ..types import Daemon, KeeperResult, StartedFleet, State, recorder_of
 from .launcher import Launcher
 from .launching import Launching
 from .nodes import NodeDirectory
@@ -83,6 +83,7 @@ class Starter:
         Args:
             names: of the programs that the block starts; others may start at the same time.
         """
+        mine = {*names, *map(recorder_of, names)}
         before = set(self._run.supervisor.processes())
         faults = self._faults.copy()
         try:
@@ -91,7 +92,7 @@ class Starter:
                 pass
         except BaseException:
             self._run.supervisor.settle_starts(_SETTLE)
-            self._stopper.undo([process for process in self._run.supervisor.processes() if process not in before and process.name in names])
+            self._stopper.undo([process for process in self._run.supervisor.processes() if process not in before and process.name in mine])
             self._faults.restore(faults)
             raise
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from ...errors import CannotJudge
+from ...errors import CannotJudge, ControlFailed
 from ...faults.base import FaultSpec
 from ...faults.registry import KINDS
 from ...fleet.launch import ProgramSpec
@@ -20,9 +21,11 @@ from ..programs.launching import Launching
 from ..programs.nodes import NodeDirectory
 from ..programs.programs import Programs
 from ..run import Run
+from ..types import recorder_of
 from .real_time import RealTime
 
 _PRELOAD = "LD_PRELOAD"
+_END_LIMIT = 2.0
 _NO_CALLBACK = "http://localhost:9999/v1/workers/ready"
 """Real workers skip a callback to this address."""
 
@@ -135,7 +138,10 @@ class RealPrograms:
         return launching
 
     def _begin_recorder(self, name: str, host: str, public: int, own: int, deadline: float) -> Launching:
-        files = self._starts.files(f"{name}-recorder")
+        recorder = recorder_of(name)
+        if (old := self._registry.process_or_none(recorder)) is not None and old.alive:  # its program has ended, and it notices that in a moment
+            self._run.supervisor.await_exit(old, _END_LIMIT)
+        files = self._starts.files(recorder)
         files["env"][environment.JOURNALS] = ""  # it writes the journal of the program
         taken = self._faults.take(name)
         inside = [kind for kind in (FaultSpec.parse(text).kind for text in taken) if not KINDS[kind].from_outside]
@@ -143,7 +149,7 @@ class RealPrograms:
             raise CannotJudge(f"{', '.join(inside)} of {name} needs the inside of the program, which is a real one")
         faults = [word for fault in taken for word in ("--fault", fault)]
         argv = ["--port", "{port}", "--to", f"127.0.0.1:{own}", *faults]
-        spec = ProgramSpec(f"{name}-recorder", module="RbeeLibrary.recorder.recorder", argv=argv, title="fake-recorder", host=host, port=public, **files)
+        spec = ProgramSpec(recorder, module="RbeeLibrary.recorder.recorder", argv=argv, title="fake-recorder", host=host, port=public, **files)
         launching = self._starts.launch(spec, "recorder", True, {}, deadline)
         self._starts.await_ready(launching.process, deadline)
         return launching
@@ -157,7 +163,8 @@ class RealPrograms:
                 continue
             meant = {port: daemon if role == ITSELF else serving[role] for port, role in daemon.profile.addresses.items()}
             routes = {f"*:{port}": address_of(other.url) for port, other in meant.items() if other is not None}
-            self._run.supervisor.control(recorder, {"op": "routes", "routes": routes})
+            with contextlib.suppress(ControlFailed):  # it is ending with its program
+                self._run.supervisor.control(recorder, {"op": "routes", "routes": routes})
 
     def check_answers_itself(self, launching: Launching) -> None:
         """Checks that the port of a real program is not answered by another process.

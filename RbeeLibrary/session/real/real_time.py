@@ -55,7 +55,7 @@ class RealTime:
         self._run = run
         self._programs = programs
         self._clocks: dict[str, _Clock] = {}
-        self._library = _find_library()
+        self._library = find_library()
 
     def why_not(self) -> str:
         """Why a clock cannot be moved."""
@@ -189,7 +189,8 @@ class RealTime:
             _wait(_LOOK)
 
 
-def _find_library() -> str | None:
+def find_library() -> str | None:
+    """Path of libfaketime; None where there is none."""
     if sys.platform != "linux":
         return None
     found = [path for place in _PLACES for path in glob(place)]

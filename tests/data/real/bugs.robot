@@ -71,6 +71,10 @@ Fault That Needs The Inside
     Start Queen    program=${QUEEN}
     Inject Fault    queen    slow sweep
 
+Outgoing Requests Of A Fake
+    Start Queen
+    Inject Fault    queen    status    direction=outgoing
+
 Port Of Another Process
     [Documentation]    The program answers nothing; somebody else has its port.
     Start Queen    program=${CURDIR}/squatted-queen

@@ -79,6 +79,31 @@ Status Instead Of An Answer
     ${answer} =    Submit Inference    hello there    max_tokens=5
     Answer Should Be Complete    ${answer}    5
 
+Request That The Queen Sends Is Refused
+    [Documentation]    Its own view breaks: the hive has not received the request.
+    Real Queen With Fake Hive
+    ${fault} =    Inject Fault    queen    status    path=/v1/workers/spawn    status=500    direction=outgoing    times=1
+    ${refused} =    Submit Inference    hello there    max_tokens=5
+    Wait Until Inference Ends    ${refused}
+    Get Inference Error    ${refused}    ==    Worker spawn failed: HTTP 500 Internal Server Error
+    Get Fault Hits    ${fault}    ==    1
+    Get Request Count    hive    POST    /v1/workers/spawn    ==    0
+    ${answer} =    Submit Inference    hello there    max_tokens=5
+    Answer Should Be Complete    ${answer}    5
+
+Start That Failed Can Be Tried Again
+    [Documentation]    No recorder is left of a program that cannot be started, does not serve in time, or was never there.
+    Run Keyword And Expect Error    *exited with 127*    Start Queen    program=/no/such/queen-rbee
+    Run Keyword And Expect Error    *did not reach idle*    Start Queen    program=/usr/bin/tail    profile=like-fake-queen
+    ...    timeout=300ms
+    ${library} =    Get Library Instance    RbeeLibrary
+    Evaluate    setattr($library._session.real_time, 'environment', lambda name, wanted: 1 / 0)
+    Run Keyword And Expect Error    ZeroDivisionError*    Start Queen    program=${QUEEN}
+    Evaluate    delattr($library._session.real_time, 'environment')
+    Real Queen With Fake Hive
+    ${answer} =    Submit Inference    hello there    max_tokens=5
+    Answer Should Be Complete    ${answer}    5
+
 Stream That Stalls Goes On
     Real Queen With Fake Hive
     Inject Fault    queen    stall    after_tokens=2
