@@ -15,7 +15,7 @@ from ..report.conformance import ConformanceRow, conformance_page, summary
 from ..session.artifacts import write_private
 
 _PAGE = "conformance.html"
-_SCENARIO = re.compile(r"[SLU]\d+$")
+_SCENARIO = re.compile(r"(?:S|L|U|EC)\d+$")
 _SHOWN = 1000
 
 
