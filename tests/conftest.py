@@ -5,6 +5,8 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parent / folder) for folder in ("tools", "benchmarks")]
 
+from running import compile_package  # noqa: E402
+
 LONG = (
     "test_portable_mode",
     "test_chaos",
@@ -16,6 +18,11 @@ LONG = (
     "test_bounds",
     "test_resource_exhaustion",
 )
+
+
+def pytest_configure(config):
+    if not hasattr(config, "workerinput"):
+        compile_package()
 
 
 def pytest_collection_modifyitems(items):

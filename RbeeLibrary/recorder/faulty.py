@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
 
@@ -17,6 +18,7 @@ from .http_parser import Data, Head, MessageEnd
 
 _LAST_CHUNK = b"0\r\n\r\n"
 _END_OF_EVENT = b"\n\n"
+_REST_OF_REQUEST_LIMIT = 10.0
 
 
 class ClientEnd:
@@ -68,6 +70,7 @@ class Faulty:
             exchange.answer(Head(raw, ("HTTP/1.1", str(error.status), ""), {name.lower(): value for name, value in headers.items()}))
             client.connection.sendall(raw + body)
             exchange.answer_end()
+            _end_gently(client.connection)
             return False
         except Cut:
             return False
@@ -143,6 +146,13 @@ class _Events:
         if not self.is_complete:
             self.is_broken = True
             raise Cut
+
+
+def _end_gently(connection: CountedSocket) -> None:
+    """Ends a connection after an early answer: the client may still be sending, and a close with unread data would be a RST that overtakes the answer."""
+    connection.shutdown(socket.SHUT_WR)
+    connection.settimeout(_REST_OF_REQUEST_LIMIT)
+    connection.await_end()
 
 
 def _framed(head: Head, framing: bytes) -> bytes:

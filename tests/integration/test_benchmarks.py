@@ -8,11 +8,11 @@ from running import ROOT, robot_env
 
 
 def test_command_writes_ratios(tmp_path):
-    words = [sys.executable, str(ROOT / "tests/benchmarks/run.py"), "pacing", "requests", "--rounds", "2", "--json", str(tmp_path / "figures.json")]
+    words = [sys.executable, str(ROOT / "tests/benchmarks/run.py"), "pacing", "journal", "--rounds", "1", "--json", str(tmp_path / "figures.json")]
     done = subprocess.run(words, env=robot_env(), capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stderr
     rows = json.loads((tmp_path / "figures.json").read_text())
-    assert rows["requests: bare script"]["ratio"] == 1
+    assert rows["journal: without a journal"]["ratio"] == 1
     assert rows["pacing: rate seen / rate asked, a token every 5 ms"]["ratio"] > 0
     assert "against the committed figures" in done.stdout
 

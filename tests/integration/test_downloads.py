@@ -1,4 +1,4 @@
-"""A hive that is killed in the middle of a download loses nothing, and gives its token to nobody but the hub."""
+"""A hive that is killed in the middle of a download loses nothing, and gives its token to nobody but the hub. `RBEE_TRIES` sets the number of kills."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from urllib.request import urlopen
 from test_programs import ask, program
 
 MODEL = "hf:TheBloke/TinyLlama-1.1B-Chat-v1.0-GGUF"
-ROUNDS = 30
+ROUNDS = int(os.environ.get("RBEE_TRIES", "10"))
 
 
 def hive(folder: Path, hub: int):
@@ -38,7 +38,7 @@ def download(port: int) -> list[dict]:
     return [json.loads(line[6:]) for line in text.splitlines() if line.startswith("data: {")]
 
 
-def test_killed_at_thirty_random_moments(tmp_path):
+def test_killed_at_random_moments(tmp_path):
     """The catalog opens, the download goes on where the disk says, and the file is right, each time."""
     draw = random.Random(20240101)
     sums, offsets = set(), []
@@ -65,7 +65,7 @@ def test_killed_at_thirty_random_moments(tmp_path):
                 assert catalog.execute("SELECT size_bytes FROM models").fetchall() == [(5242880,)]
             path.unlink()
     assert len(sums) == 1
-    assert len([offset for offset in offsets if offset]) >= 5, f"hardly any kill hit the download: {offsets}"
+    assert len([offset for offset in offsets if offset]) >= ROUNDS // 6, f"hardly any kill hit the download: {offsets}"
 
 
 class _Mirror(BaseHTTPRequestHandler):

@@ -12,16 +12,15 @@ EXCEPTIONS = ("Exit Code Of A Worker That Outlived Its Hive Is Known",)
 
 GROUPS = (
     (
-        "inference",
-        *(f"contract/{name}.robot" for name in ("api_keys", "bad_input", "request_journal")),
-        *(f"lifecycle/{name}.robot" for name in ("graceful_stop", "loading_limit", "model_loading", "ports", "process_tree", "two_fleets")),
-        *(f"lifecycle/{name}.robot" for name in ("worker_failures", "worker_registry", "worker_startup")),
+        "inference/streaming.robot",
+        "inference/death_mid_stream.robot",
+        "contract/api_keys.robot",
+        *(f"lifecycle/{name}.robot" for name in ("graceful_stop", "process_tree", "worker_failures")),
     ),
     (
         "keeper/ephemeral_daemons.robot",
         "keeper/broken_stream.robot",
         "nodes/hive_over_ssh.robot",
-        "provisioning/catalog.robot",
         "provisioning/cold_start.robot",
     ),
 )

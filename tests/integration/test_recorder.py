@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import select
 import socket
 import struct
 import subprocess
@@ -30,10 +31,10 @@ ENDS = ("keep", "close", "half close", "reset")
 
 
 @contextlib.contextmanager
-def recorder(target: int):
+def recorder(target: int, *options: str):
     """A recorder in front of a port; its own port."""
     read, write = os.pipe()
-    words = [sys.executable, "-m", "RbeeLibrary.recorder", "--port", "0", "--to", f"127.0.0.1:{target}"]
+    words = [sys.executable, "-m", "RbeeLibrary.recorder", "--port", "0", "--to", f"127.0.0.1:{target}", *options]
     env = {**robot_env(), "RBEE_READY_FD": str(write)}
     process = subprocess.Popen(words, env=env, pass_fds=(write,), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     os.close(write)
@@ -193,6 +194,25 @@ def test_cut_messages_are_put_together_again():
             data = data[size:]
         assert sum(isinstance(part, MessageEnd) for part in parts) == 3
         assert b"".join(part.body for part in parts if isinstance(part, Data)) == b"".join(bodies)
+
+
+def test_client_that_still_sends_gets_the_answer_of_a_fault():
+    """The answer comes before the body is sent. A close with unread data would be a RST, which overtakes the answer."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as target,
+        recorder(target.getsockname()[1], "--fault", "status:status=503") as port,
+        socket.create_connection(("127.0.0.1", port), LIMIT) as client,
+    ):
+        client.settimeout(LIMIT)
+        client.sendall(b"POST /v2/tasks HTTP/1.1\r\nHost: x\r\nContent-Length: 300000\r\n\r\n")
+        answer = b""
+        while piece := client.recv(4096):
+            answer += piece
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        poll = select.poll()
+        poll.register(client, select.POLLERR)
+        assert poll.poll(300) == [], "the connection was reset"
+        client.sendall(b"x" * 300000)
 
 
 def test_end_of_one_fault_does_not_end_the_next_on_the_same_connection():

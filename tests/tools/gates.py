@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from running import ROOT, await_none_left, robot_env
+from running import ROOT, await_none_left, compile_package, robot_env
 
 TOOLS = Path(sys.executable).parent
 WRITTEN_BY_TOOLS = {
@@ -74,6 +74,7 @@ GATES: dict[str, Callable[[], bool]] = {
 
 def main() -> int:
     """Opens all gates, or those that are named."""
+    compile_package()
     shut = []
     for name in sys.argv[1:] or list(GATES):
         print(f"=== {name}", flush=True)

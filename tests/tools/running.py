@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import os
 import subprocess
 import sys
@@ -34,6 +35,11 @@ class Run:
     def tests(self) -> dict[str, object]:
         """Tests by name."""
         return {test.name: test for test in self.result().suite.all_tests}
+
+
+def compile_package() -> None:
+    """Compiles the package, as `pip install` does: where Python must not write bytecode, every program that is started would compile it again."""
+    compileall.compile_dir(ROOT / "RbeeLibrary", quiet=1)
 
 
 def robot(folder: Path, *arguments: str, env: dict[str, str] | None = None, package: Path = ROOT) -> Run:

@@ -1,19 +1,23 @@
 *** Settings ***
-Documentation       Two hundred rounds leave nothing behind: no process, descriptor, thread, port or file.
+Documentation       Many rounds leave nothing behind: no process, descriptor, thread, port or file. `ROUNDS` sets their number.
 
 Library             OperatingSystem
 Resource            ../../../resources/rbee.resource
 
 
+*** Variables ***
+${ROUNDS}       ${200}
+
+
 *** Test Cases ***
-Two Hundred Rounds Leave Nothing
+Rounds Leave Nothing
     [Documentation]    The first rounds may make what stays for the run; from then on nothing may grow.
     Start Hive    queen=None
     FOR    ${number}    IN RANGE    10
         One Round    warm-${number}
     END
     ${before} =    What The Run Holds
-    FOR    ${number}    IN RANGE    200
+    FOR    ${number}    IN RANGE    ${ROUNDS}
         One Round    round-${number}
     END
     ${after} =    What The Run Holds
