@@ -145,6 +145,13 @@ class ServiceKind(Enum):
     hub = "hub"
 
 
+class AnswerProfile(Enum):
+    """What an answer is compared with: the contract, or what the real programs of the origin's time answer (contract 17)."""
+
+    contract = "contract"
+    real = "real"
+
+
 class OutputStream(Enum):
     """Which output of a program: stdout, stderr, or both (stdout first)."""
 

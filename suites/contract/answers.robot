@@ -73,6 +73,13 @@ Answer Of One Service Is Not That Of Another
     Run Keyword And Expect Error    *status is "healthy", expected one of alive*
     ...    Answer Should Match Contract    ${answer}    of=hive
 
+Fake Answers As The Contract Says And Not As A Real Program
+    ${answer} =    Ask    queen    /v2/workers/health?node=nowhere    status=404
+    ${fits} =    Answer Should Match Contract    ${answer}
+    Should Be Equal    ${fits}    contract
+    Run Keyword And Expect Error    *off the contract, findings: 1*of a real program: status 404, expected 200
+    ...    Answer Should Match Contract    ${answer}    of=queen    profile=real
+
 Program Describes Itself
     [Documentation]    Every program serves an OpenAPI description of its routes.
     FOR    ${name}    ${path}    IN

@@ -189,6 +189,8 @@ class HttpApp:
         path, method = bottle.request.path, bottle.request.method
         if error.status_code == 405:
             answer = RbeeError("METHOD_NOT_ALLOWED", f"{method} is not allowed on {path[:200]}")
+            allowed = error.get_header("Allow", "").split(",")
+            bottle.response.set_header("Allow", ",".join([*allowed, "HEAD"] if "GET" in allowed and "HEAD" not in allowed else allowed))
         elif error.status_code == 404:
             answer = RbeeError("NOT_FOUND", f"there is nothing at {path[:200]}")
         else:

@@ -53,9 +53,12 @@ class IndexedEvents(PlainEvents):
 
 
 class TypedEvents(PlainEvents):
-    """Typed shape: `{"type": ...}` in every event, with a start and an end event."""
+    """Typed shape: `{"type": ...}` in every event, with narration, a start and an end event."""
 
     def start(self) -> Iterator[bytes]:
+        job = self._request_id
+        told = {"human": f"inference {job} begins", "cute": f"{job} is on its way"}
+        yield sse.event({"type": "narration", "actor": "worker", "action": "infer", "target": job, **told, "job_id": job})
         yield sse.event({"type": "started", "job_id": self._request_id, "model": self._model_ref, "started_at": iso_time(self._clock.wall())})
 
     def token(self, text: str, index: int) -> bytes:

@@ -70,7 +70,7 @@ def wrong_answer(route: Route, status: int, body: Any, *, exact: bool = True) ->
     if described is None:
         return _wrong_error(route, status, body, exact)
     options = described if isinstance(described, tuple) else (described,)
-    results = [_wrong_body(option, body, exact) for option in options]
+    results = [wrong_body(option, body, exact) for option in options]
     return min(results, key=len)
 
 
@@ -92,7 +92,8 @@ def wrong_event(events: Events, event: ServerSentEvent, *, exact: bool = True) -
     return [f"event {_shown(value)} fits none of {', '.join(kind.__name__ for kind in events.kinds)}: {best[0]}"]
 
 
-def _wrong_body(option: Answer, body: Any, exact: bool) -> list[str]:
+def wrong_body(option: Answer, body: Any, exact: bool) -> list[str]:
+    """Deviations of a body from one described answer, as sentences; arguments as for `wrong_answer`."""
     if isinstance(option, Events):
         if not isinstance(body, list):
             return ["the answer is no stream of events"]

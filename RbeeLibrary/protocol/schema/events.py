@@ -33,6 +33,19 @@ class IndexedEnd:
 
 
 @described
+class Narration:
+    """What the worker does, in words for people, in shape `typed`."""
+
+    type: str = text(choices=("narration",))
+    actor: str = text()
+    action: str = text()
+    target: str = text()
+    human: str = text()
+    cute: str = text(default=None)
+    job_id: str = text(default=None)
+
+
+@described
 class TypedStart:
     """The start of the tokens in shape `typed`."""
 

@@ -123,7 +123,7 @@ class DownloadId:
 
 _LOADING = (e.LayersLoaded, e.LoadingEnded)
 _DOWNLOAD = (e.Downloading, e.Retrying, e.DownloadComplete, e.StageError)
-_INFERENCE = Events((e.PlainToken, e.IndexedToken, e.IndexedEnd, e.TypedStart, e.TypedToken, e.TypedEnd, e.TypedError))
+_INFERENCE = Events((e.PlainToken, e.IndexedToken, e.IndexedEnd, e.Narration, e.TypedStart, e.TypedToken, e.TypedEnd, e.TypedError))
 _MODEL_ERRORS = ("MODEL_NOT_FOUND", "MODEL_ACCESS_DENIED", "INSUFFICIENT_DISK", "DOWNLOAD_FAILED", "DOWNLOAD_TIMEOUT")
 _SSH_ERRORS = ("SSH_TIMEOUT", "SSH_AUTH_FAILED", "SSH_FAILED", "HIVE_NOT_INSTALLED")
 _OLD = ("success", "message")

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 BUGS = set(filter(None, os.environ.get("STAND_IN_BUGS", "").split(",")))
 """Planted bugs, by name."""
+LARGEST_BODY = 2 * 1024 * 1024
 REASONS = {422: "Unprocessable Entity", 503: "Service Unavailable"}
 
 
@@ -69,12 +70,14 @@ class Handler(BaseHTTPRequestHandler):
 
     def _body(self):
         data = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if len(data) > LARGEST_BODY:
+            raise Refused(413, "the body is too large")
         if self.headers.get("Content-Type", "").partition(";")[0] != "application/json":
-            raise Refused(415, "Expected request with `Content-Type: application/json`")
+            raise Refused(415, "the content type has to be application/json")
         try:
             return json.loads(data)
         except ValueError as error:
-            raise Refused(400, f"Failed to parse the request body as JSON: {error}") from None
+            raise Refused(400, f"the body is no JSON: {error}") from None
 
     def plain(self, status: int, text: str = "", headers: dict[str, str] | None = None) -> None:
         """An answer in plain text; without a text it has no body and no content type."""
@@ -109,12 +112,14 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def wanted(body: object, **kinds: type | tuple[type, ...]) -> dict:
-    """The fields of a body; 422 in the words of the framework if one is missing or of another type."""
+    """The fields of a body; 422 if one is missing or of another type."""
+    if not isinstance(body, dict):
+        raise Refused(422, "the body is no object")
     for name, kind in kinds.items():
         if name not in body:
-            raise Refused(422, f"Failed to deserialize the JSON body into the target type: missing field `{name}` at line 1 column {len(json.dumps(body))}")
+            raise Refused(422, f"missing field `{name}`")
         if not isinstance(body[name], kind) or isinstance(body[name], bool):
-            raise Refused(422, f"Failed to deserialize the JSON body into the target type: {name}: invalid type at line 1 column 1")
+            raise Refused(422, f"{name}: invalid type")
     return body
 
 

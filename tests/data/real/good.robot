@@ -39,6 +39,22 @@ Fleet With A Real Queen
     @{rows} =    Get Rows    queen    beehives
     Length Should Be    ${rows}    2
 
+Answers Of A Real Queen
+    [Documentation]    Nothing is known of a task without a prompt but its status and a text, which is off the contract.
+    Start Queen    program=${QUEEN}
+    ${queen} =    Get Daemon    queen
+    ${health} =    Evaluate    requests.get($queen.url + '/health', timeout=5)    modules=requests
+    ${fits} =    Answer Should Match Contract    ${health}
+    Should Be Equal    ${fits}    contract
+    ${refused} =    Evaluate    requests.post($queen.url + '/v2/tasks', json={}, timeout=5)    modules=requests
+    ${fits} =    Answer Should Match Contract    ${refused}
+    Should Be Equal    ${fits}    real
+    Run Keyword And Expect Error    POST /v2/tasks 422 is off the contract (3.1)*status 422 without an error envelope*
+    ...    Answer Should Match Contract    ${refused}    profile=contract
+    ${missing} =    Evaluate    requests.get($queen.url + '/v2/logs', timeout=5)    modules=requests
+    ${fits} =    Answer Should Match Contract    ${missing}
+    Should Be Equal    ${fits}    real
+
 Refusal In Plain Text
     Real Queen With Fake Hive
     ${answer} =    Submit Inference    hello there    node=nowhere
