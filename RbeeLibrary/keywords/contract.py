@@ -16,7 +16,7 @@ from ..session.types import AnswerProfile, Daemon, ServiceKind
 if TYPE_CHECKING:
     from requests import Response
 
-    from ..session.judging.answer_check import Answer
+    from ..session.judging.answer_check import SeenAnswer
 
 
 class ContractKeywords:
@@ -72,18 +72,18 @@ class ContractKeywords:
         return next((one for role in ServiceKind for one in self._session.programs.of_role(role.value) if urlsplit(one.url).netloc == address), None)
 
 
-def _parts(answer: Any) -> tuple[Answer, str]:
+def _parts(answer: Any) -> tuple[SeenAnswer, str]:
     """The answer, and the URL that it came from."""
-    from ..session.judging.answer_check import Answer
+    from ..session.judging.answer_check import SeenAnswer
 
     if isinstance(answer, Inference):
         if answer.state not in OVER or answer.status is None:
             raise UsageError(f"{answer} is {answer.state.value}: wait until it ends")
-        return Answer("POST", urlsplit(answer.url).path, answer.status, answer.headers, answer.raw), answer.url
+        return SeenAnswer("POST", urlsplit(answer.url).path, answer.status, answer.headers, answer.raw), answer.url
     try:
         response: Response = answer
         headers = {name.lower(): value for name, value in response.headers.items()}
         url = str(response.request.url)
-        return Answer(str(response.request.method), urlsplit(url).path, response.status_code, headers, response.content), url
+        return SeenAnswer(str(response.request.method), urlsplit(url).path, response.status_code, headers, response.content), url
     except AttributeError:
         raise UsageError(f"a {type(answer).__name__} is no answer: expected an answer from RequestsLibrary, or an inference from Submit Inference") from None

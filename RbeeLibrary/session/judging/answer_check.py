@@ -19,7 +19,7 @@ _OF_REAL = "of a real program: "
 
 
 @dataclass(frozen=True)
-class Answer:
+class SeenAnswer:
     """An HTTP answer, and the request that it belongs to.
 
     Args:
@@ -62,7 +62,7 @@ class Answer:
             raise ValueError(f"the body is no JSON: {error}") from None
 
 
-def check_answer(answer: Answer, service: str | None, program: Profile | None, *, is_fake: bool, exact: bool | None, profile: AnswerProfile | None) -> str:
+def check_answer(answer: SeenAnswer, service: str | None, program: Profile | None, *, is_fake: bool, exact: bool | None, profile: AnswerProfile | None) -> str:
     """Checks an answer; returns what it is, as a sentence that begins with `contract` or `real`.
 
     Args:
@@ -95,7 +95,7 @@ def check_answer(answer: Answer, service: str | None, program: Profile | None, *
     raise AssertionError("\n".join([f"{answer} is off the contract{section}, findings: {len(findings)}", *findings]))
 
 
-def _route(service: str | None, answer: Answer, *, must_exist: bool) -> Route | None:
+def _route(service: str | None, answer: SeenAnswer, *, must_exist: bool) -> Route | None:
     method, path = answer.method, answer.path
     names = [service] if service in SERVICES else [name for name in SERVICES if name != "hub" and find_route(name, method, path)]
     if not names:
@@ -108,7 +108,7 @@ def _route(service: str | None, answer: Answer, *, must_exist: bool) -> Route | 
     return route
 
 
-def _wrong_of_real(answer: Answer, service: str | None, program: Profile | None, *, required: bool) -> list[str] | None:
+def _wrong_of_real(answer: SeenAnswer, service: str | None, program: Profile | None, *, required: bool) -> list[str] | None:
     """Deviations from what real programs answer, of the program that is nearest; None = nothing is known of them."""
     if program is not None:
         names = [program.name]
@@ -126,7 +126,7 @@ def _wrong_of_real(answer: Answer, service: str | None, program: Profile | None,
     return min(candidates, key=len, default=None)
 
 
-def _findings(answer: Answer, wrong: Any) -> list[str]:
+def _findings(answer: SeenAnswer, wrong: Any) -> list[str]:
     try:
         return list(wrong(answer.value()))
     except ValueError as error:
