@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
 import sys
 import time
+from collections.abc import Iterable
 
 from ..run import environment
 from ..run.interruption import interruptible
@@ -167,3 +169,14 @@ def zombie_code(pid: int) -> int | None:
     if fields is None or fields[0] != "Z":
         return None
     return os.waitstatus_to_exitcode(int(fields[49]))
+
+
+def await_gone(pids: Iterable[int], deadline: float) -> None:
+    """Waits until processes, which need not be children, are gone, at most until `deadline` (monotonic seconds)."""
+    import psutil
+
+    objects = []
+    for pid in pids:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            objects.append(psutil.Process(pid))
+    psutil.wait_procs(objects, timeout=max(0.0, deadline - time.monotonic()))

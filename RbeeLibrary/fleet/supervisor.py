@@ -246,8 +246,16 @@ class Supervisor:
         with self._changed:
             self._wait_for(lambda: process.exit_code is not None or self._over, limit)
         if process.exit_code is None and self._over:
-            await_gone([process], deadline)
+            kernel.await_gone([process.pid], deadline)
         return process.exit_code
+
+    def note_end(self, process: Process, code: int) -> None:
+        """Notes the exit code of a process that is gone, where its parent, a real program, reports none."""
+        with self._changed:
+            if process.exit_code is None and not process.alive:
+                process.exit_code = code
+                process.ended = time.monotonic()
+                self._changed.notify_all()
 
     def await_change(self, condition: Callable[[], bool], deadline: float) -> bool:
         """Waits until the condition is true, at most until `deadline` (monotonic seconds); tests it after every message of the run."""
@@ -380,15 +388,3 @@ class Supervisor:
         for process in self.alive():
             kernel.kill(process.pid)
         kernel.end_marked(self.address, spare={os.getpid(), self._warden.pid})
-
-
-def await_gone(processes: list[Process], deadline: float) -> list[Process]:
-    """Waits until processes, which need not be children, are gone, at most until `deadline` (monotonic seconds); returns those that are alive."""
-    import psutil
-
-    objects = []
-    for process in processes:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            objects.append(psutil.Process(process.pid))
-    psutil.wait_procs(objects, timeout=max(0.0, deadline - time.monotonic()))
-    return [process for process in processes if process.alive]

@@ -88,7 +88,7 @@ PROFILES = {
             "hive",
             words=("daemon",),
             flags={"addr": "--addr"},
-            env={"NO_COLOR": "1"},
+            env={"NO_COLOR": "1", "RBEE_WORKER_HOST": "127.0.0.1"},
             health="/v1/health",
             stop_signal=signal.SIGINT,
             addresses={QUEEN_PORT: ITSELF, HUB_PORT: "hub"},

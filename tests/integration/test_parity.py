@@ -16,7 +16,9 @@ def test_every_difference_of_a_fake_has_a_reason_and_the_page_is_up_to_date():
 
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_stand_in_answers_as_the_real_program(program):
-    different = {case.name: (case.facts, seen) for case, seen in all_answers(program, str(ROOT / "tests/data/real" / program)) if not matches(case.facts, seen)}
+    folder = ROOT / "tests/data/real"
+    answers = all_answers(program, str(folder / program), {"PYTHONPATH": str(folder)})  # a hive is started from another folder
+    different = {case.name: (case.facts, seen) for case, seen in answers if not matches(case.facts, seen)}
     assert different == {}
 
 

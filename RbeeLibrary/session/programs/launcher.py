@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ...errors import HttpFailure, StartFailed, UsageError
+from ...errors import StartFailed, UsageError
 from ...fleet.launch import ProgramSpec
 from ...fleet.supervisor import Process
 from ...protocol.options import MASK, DaemonOptions, secret_environment, secret_names, to_argv
-from ...protocol.profiles import PROFILES, profile_of
+from ...protocol.profiles import profile_of
 from ...protocol.program_options import HiveOptions, HubOptions, QueenOptions, RelayOptions, WorkerOptions, for_hive_and_workers
 from ...run import environment
 from ...run.tcp_ports import http_url, is_loopback
 from ..pending_faults import PendingFaults
+from ..real.real_hive import RealHive
 from ..real.real_programs import RealProgram, RealPrograms
 from ..real.real_time import RealTime
 from ..run import Run
@@ -28,6 +28,7 @@ from .outputs import Outputs
 from .programs import Programs
 from .states import StateReader
 from .store_files import StoreFiles, node_row
+from .worker_spawns import WorkerSpawns
 
 _OPTIONS: dict[str, type[DaemonOptions]] = {
     "queen": QueenOptions,
@@ -39,14 +40,6 @@ _OPTIONS: dict[str, type[DaemonOptions]] = {
 _TITLES = {"worker": "mock-worker"}
 _NO_HUB = "http://127.0.0.1:1"
 """Nobody answers there: a hive of a test never asks a hub that happens to run on this machine."""
-
-
-@dataclass(eq=False, repr=False)
-class _Spawned:
-    """The request for a hive's worker, so that it can be repeated."""
-
-    options: dict[str, Any]
-    request: dict[str, Any]
 
 
 class Launcher:
@@ -86,10 +79,10 @@ class Launcher:
         self._faults = faults
         self._warn = warn
         self.stores: dict[str, str] = {}
-        self._spawned: dict[str, _Spawned] = {}
         self._launched: dict[str, tuple[ProgramSpec, str, bool, dict[str, Any]]] = {}
         self.real = RealPrograms(run, programs, nodes, faults, self, clocks)
         self._hives_of: dict[tuple[str, str], str] = {}
+        self.worker_spawns = WorkerSpawns(run, programs, outputs, faults, self._style_of_workers)
 
     # --- started by the nursery ---
 
@@ -193,11 +186,18 @@ class Launcher:
         if queen is not None:
             self._check_node_free(name, queen, str(node))
         given = {"worker_ports": "0", "queen_url": queen.url if queen else "", **self.with_stores(name, hive_options, hub), "node_name": node}
+        surroundings: RealHive | None = None
         if (program := self.real.chosen("hive", program)) is not None and not profile_of("hive", program, profile).switches:
-            given = {key: value for key, value in hive_options.items() if key != "node_name"}
-            worker_env["HOME"] = str(self._run.scratch(name))
-            self.stores[name] = str(self._run.scratch(name) / ".rbee" / "models.db")
+            profile = profile_of("hive", program, profile).name
+            given = {key: value for key, value in hive_options.items() if key not in ("node_name", "worker_binary", "worker_args")}
+            surroundings = RealHive(self._run.scratch(name))
+            program = surroundings.install(program, hive_options.get("worker_binary") or self.real.judged.get("worker"))
+            worker_env["HOME"] = str(surroundings.home)
+            self.stores[name] = str(surroundings.database)
         launching = self.begin(name, "hive", given, deadline, env={**worker_env, **(env or {})}, program=program, profile=profile)
+        if surroundings is not None:
+            surroundings.serves(launching.daemon.url)
+            self.worker_spawns.note_real_hive(name, surroundings)
         launching.daemon.node = str(node)
         if queen is not None and self._is_fake(queen.name):
             launching.hive_of = (self._registry.process(queen), str(node))
@@ -231,11 +231,7 @@ class Launcher:
             UsageError: the session did not start it, or its hive is unknown by now.
         """
         daemon = self._registry.find(name)
-        if name in self._spawned:
-            spawned, hive = self._spawned[name], self._registry.owner_of(daemon)
-            if hive is None:
-                raise UsageError(f"{name} cannot be started again: the hive that started it is unknown by now")
-            fresh = self.spawn_worker(name, hive, spawned.options, {**spawned.request, "port": daemon.port}, deadline)
+        if (fresh := self.worker_spawns.spawn_again(daemon, deadline)) is not None:
             self.await_all([fresh], State.idle, deadline)
             return fresh
         if name not in self._launched:
@@ -320,7 +316,7 @@ class Launcher:
         port = process.port or int(options.get("port", 0))
         daemon = self._registry.add(Daemon(spec.name, role, http_url(spec.host, port), port, process.pid))
         self._launched[spec.name] = (spec, role, is_fake, options)
-        self._spawned.pop(spec.name, None)
+        self.worker_spawns.forget(spec.name)
         self._registry.set_key(spec.name, str(options["api_key"]) if options.get("api_key") else None)
         self.real.forget(spec.name)
         if role in ("queen", "hive", "hub"):
@@ -340,48 +336,6 @@ class Launcher:
             waited = f" (waited {time.monotonic() - began:.1f} s)" if process.exit_code is None else ""
             raise AssertionError(f"{process.role} {process.name!r} did not start: {error}{waited}; its last lines:\n{self.last_lines(process)}") from None
 
-    # --- spawned by a hive ---
-
-    def spawn_worker(self, name: str, hive: Daemon, options: dict[str, Any], request: dict[str, Any], deadline: float) -> Daemon:
-        """Asks a hive for a worker, as a client does (contract 5.2).
-
-        Args:
-            name: of the worker; also its id.
-            hive: who spawns it.
-            options: of the worker that a client has no say in; given to the hive over the control connection.
-            request: fields of the spawn request.
-            deadline: of its start.
-        """
-        self._registry.check_free(name)
-        supervisor = self._run.supervisor
-        argv = to_argv({**options, "fault": [*options.get("fault", []), *self._faults.take(name)]})
-        if argv:
-            supervisor.control(self._registry.process(hive), {"op": "worker-argv", "worker_id": name, "argv": argv})
-        body = {"worker_id": name, **{key: value for key, value in request.items() if value is not None}}
-        try:
-            answer = self._registry.ask(hive, "POST", "/v1/workers/spawn", body, limit=max(0.1, deadline - time.monotonic()))
-        except HttpFailure as error:
-            raise AssertionError(f"worker {name!r} could not be started: {hive} did not answer the spawn request: {error}") from None
-        payload = answer.object()
-        if not answer.ok:
-            refusal = payload.get("error", {})
-            lines = self._outputs.last_lines(name)
-            raise AssertionError(
-                f"worker {name!r} could not be started: {hive} answered {answer.status} {refusal.get('code')}: {refusal.get('message')}"
-                + (f"; its last lines:\n{lines}" if lines else "")
-            )
-        url = str(payload["url"])
-        port = int(url.rpartition(":")[2])
-        supervisor.await_change(lambda: (found := supervisor.find(name)) is not None and found.alive, deadline)
-        found = supervisor.find(name)
-        if found is None:
-            raise AssertionError(f"worker {name!r} was started by {hive}, but its process did not join this run")
-        supervisor.adopt(found.pid, name, "worker", port)
-        self._spawned[name] = _Spawned(options, request)
-        style = self._launched[hive.name][3].get("worker_args", "fake") if hive.name in self._launched else "fake"
-        profile = None if style == "fake" else PROFILES["llm-worker-rbee" if style == "real" else str(style)]
-        return self._registry.add(Daemon(name, "worker", url, port, found.pid, hive.name, profile=profile))
-
     # --- states ---
 
     def await_all(self, daemons: list[Daemon], until: State, deadline: float) -> None:
@@ -392,6 +346,9 @@ class Launcher:
     def last_lines(self, process: Process) -> str:
         """The last lines that a program printed."""
         return self._outputs.last_lines(process.name) or "(it printed nothing)"
+
+    def _style_of_workers(self, hive: str) -> str:
+        return str(self._launched[hive][3].get("worker_args", "fake")) if hive in self._launched else "fake"
 
     def _is_fake(self, name: str) -> bool:
         return name not in self._launched or self._launched[name][2]

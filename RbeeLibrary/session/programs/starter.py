@@ -134,7 +134,7 @@ class Starter:
             self._launcher.finish_all([first, *begun], State.idle, deadline)
             jobs = [(worker, begun[number % hives].daemon) for number, worker in enumerate(worker_names)]
             with ThreadPoolExecutor(max_workers=max(1, min(_SPAWNS_AT_ONCE, len(jobs)))) as pool:
-                started = list(pool.map(lambda job: self._launcher.spawn_worker(job[0], job[1], worker_options, request, deadline), jobs))
+                started = list(pool.map(lambda job: self._launcher.worker_spawns.spawn(job[0], job[1], worker_options, request, deadline), jobs))
             self._launcher.await_all(started, State.idle, deadline)
             self._list_in_order(begun, started)
             fleet = StartedFleet(first.daemon, [hive.daemon for hive in begun], started)
@@ -151,7 +151,7 @@ class Starter:
 
     def _list_in_order(self, hives: list[Launching], workers: list[Daemon]) -> None:
         # Started at the same time, they would be listed by chance, and the first idle one gets the request.
-        for hive in hives:
+        for hive in [one for one in hives if one.daemon.profile is None]:
             mine = [worker.name for worker in workers if worker.owner == hive.daemon.name]
             if len(mine) > 1:
                 self._run.supervisor.control(hive.process, {"op": "workers-order", "worker_ids": mine})
@@ -219,7 +219,7 @@ class Starter:
                 )
             given = {key: value for key, value in options.items() if key != "api_key"}
             request = {key: given.pop(key) for key in (*_SPAWN_FIELDS, "port") if key in given}
-            daemon = self._launcher.spawn_worker(name, self._programs.find(hive), given, {**request, "slots": slots}, deadline)
+            daemon = self._launcher.worker_spawns.spawn(name, self._programs.find(hive), given, {**request, "slots": slots}, deadline)
             self._launcher.await_all([daemon], until, deadline)
             return daemon
 

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 
 from ...errors import UsageError
 from ...fleet import kernel
-from ...fleet.supervisor import Process, await_gone
+from ...fleet.supervisor import Process
 from ...run.exit_status import ExitStatus
 from ..run import Run
 
 GRACE = 3.0
 """Seconds of real time that programs get for their graceful end when a test or suite is over."""
 _FORCE_LIMIT = 3.0
+_AFTER_REAL_OWNER = 1.0
+"""Seconds of real time for the children of a real program, which does not wait for their ends."""
 
 
 @dataclass(eq=False, repr=False)
@@ -103,7 +105,7 @@ class Stopper:
     def force(self, process: Process) -> None:
         """Sends SIGKILL and waits until the process is gone."""
         self.try_signal(process, signal.SIGKILL)
-        await_gone([process], time.monotonic() + _FORCE_LIMIT)
+        kernel.await_gone([process.pid], time.monotonic() + _FORCE_LIMIT)
         self._run.supervisor.await_exit(process, 0.2)
 
     def await_code(self, process: Process, limit: float) -> int | None:
@@ -125,10 +127,14 @@ class Stopper:
                 return code
 
     def _code_of_the_dead(self, process: Process, deadline: float) -> int | None:
-        # Its parent is frozen or slow: the status waits in the process table.
+        # Its parent is frozen or slow: the status waits in the process table. A real hive takes it and tells nobody.
         code = kernel.zombie_code(process.pid)
         if code is None:
-            return self._run.supervisor.await_exit(process, min(1.0, max(0.0, deadline - time.monotonic())))
+            code = self._run.supervisor.await_exit(process, min(1.0, max(0.0, deadline - time.monotonic())))
+        if code is None and signal.SIGKILL in process.signals:
+            code = -signal.SIGKILL
+        if code is not None:
+            self._run.supervisor.note_end(process, code)
         return code
 
     # --- many processes ---
@@ -142,7 +148,7 @@ class Stopper:
         for process in living:
             with contextlib.suppress(ProcessLookupError):
                 self._run.supervisor.signal(process, signal.SIGKILL)
-        await_gone(living, time.monotonic() + _FORCE_LIMIT)
+        kernel.await_gone([process.pid for process in living], time.monotonic() + _FORCE_LIMIT)
 
     def end(self, processes: list[Process], limit: float) -> Ended:
         """Ends processes gracefully, owners first, who end what they have started; then by SIGKILL.
@@ -167,6 +173,8 @@ class Stopper:
             self.try_signal(process, _stop_signal(process))
         for process in roots:
             self.await_code(process, max(0.0, deadline - time.monotonic()))
+        if any(process.program is not None and process.program.command for process in roots):
+            kernel.await_gone([process.pid for process in self._outlived_owner(living)], min(deadline, time.monotonic() + _AFTER_REAL_OWNER))
         leaked += [process for process in self._outlived_owner(living) if process not in leaked]
         slow = [process for process in living if process.alive and process not in leaked]
         for process in [*slow, *leaked]:

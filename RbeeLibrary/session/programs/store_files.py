@@ -12,6 +12,7 @@ from urllib.parse import quote
 from ...errors import UsageError, check_known
 
 _BUSY_LIMIT = 5.0
+_OF_REAL_HIVES = {"downloaded_at_unix": "downloaded_at"}
 
 
 def node_row(node: str, now: float, *, ssh_host: str | None = None, ssh_user: str = "vince", install_path: str = "~/rbee") -> dict[str, Any]:
@@ -86,9 +87,13 @@ class StoreFiles:
             UsageError: there is no such file, or it cannot be written.
         """
         path = self._path(name)
-        marks = ", ".join("?" * len(values))
         try:
             with closing(sqlite3.connect(f"file:{quote(path)}?mode=rw", uri=True, timeout=_BUSY_LIMIT)) as connection, connection:
+                columns = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
+                if columns and not values.keys() <= columns:  # a real hive's table of models has no id, and another name for the date (contract 10.2)
+                    renamed = {_OF_REAL_HIVES.get(column, column): value for column, value in values.items()}
+                    values = {column: value for column, value in renamed.items() if column in columns}
+                marks = ", ".join("?" * len(values))
                 statement = f"INSERT OR REPLACE INTO {table} ({', '.join(values)}) VALUES ({marks})"
                 return connection.execute(statement, tuple(values.values())).lastrowid or 0
         except sqlite3.Error as error:

@@ -208,18 +208,40 @@ Keeper Against A Fake Queen
     @{sent} =    Get Records    keeper    request_out
     Should Be Equal    ${sent}[0][body][prompt]    hi
 
-Hive And Its Workers
-    [Documentation]    Its workers call back to a fixed address, which is the hive of the test.
+Fake Workers Below A Real Hive
+    [Documentation]    They have the names and options of the test, and call back to their hive.
     VAR    &{env}    STAND_IN_FIRST_PORT=18081
-    Start Hive    queen=None    program=${HIVE}    env=${env}
-    ${hive} =    Get Daemon    hive
-    VAR    &{body}    model_ref=${MODEL}    backend=cpu    device=${0}    model_path=${EMPTY}
-    ${spawned} =    Evaluate    requests.post($hive.url + '/v1/workers/spawn', json=$body, timeout=5).json()    modules=requests
-    Should Be Equal    ${spawned}[state]    loading
-    Get Request Count    hive    POST    /v1/workers/ready    ==    1    status=200
-    Get Child Count    hive    ==    1
+    Start Queen
+    Start Hive    program=${HIVE}    env=${env}    token_delay=5ms
+    Start Worker    worker-1    slots=2
+    Start Worker    worker-2    token_delay=1 h
+    Get Request Count    hive    POST    /v1/workers/ready    ==    2    status=200
+    Get Child Count    hive    ==    2
+    Get Worker Count    hive    ==    2
+    ${answer} =    Submit Inference    hello    to=worker-1    max_tokens=5
+    Answer Should Be Complete    ${answer}    5
+    Kill    worker-2
+    Get State    worker-2    ==    killed
     Stop    hive
     Get Exit Code    hive    ==    0
+    Get State    worker-1    ==    exited
+
+Fake Queen And Real Hive
+    [Documentation]    The queen lets the hive start a worker, which has the id that the hive gave it.
+    VAR    &{env}    STAND_IN_FIRST_PORT=18081
+    Start Queen
+    Start Hive    program=${HIVE}    env=${env}
+    ${answer} =    Submit Inference    hello    max_tokens=5    model=${MODEL}
+    Answer Should Be Complete    ${answer}    5
+    Get Child Count    hive    ==    1
+
+Real Hive And Model Of The Test
+    VAR    &{env}    STAND_IN_FIRST_PORT=18081
+    Start Hive    queen=None    program=${HIVE}    env=${env}
+    Add Model To Catalog    hf:org/repo    hive=hive    size=1MB
+    Get Catalog Count    hive    ==    2
+    Start Worker    model_ref=hf:org/repo
+    Get Worker Count    hive    ==    1
 
 
 *** Keywords ***

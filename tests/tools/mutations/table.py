@@ -1443,9 +1443,9 @@ MUTATIONS = [
     ),
     Mutation(
         "answer is judged by no description",
-        "keywords/contract.py",
-        "        findings = _wrong(route, status, headers, body, exact)\n",
-        "        findings: list[str] = []\n",
+        "session/judging/answer_check.py",
+        "        return list(wrong(answer.value()))\n",
+        "        return []\n",
         "suites/contract/answers.robot",
         "Cut Answer Is Off The Contract",
     ),
