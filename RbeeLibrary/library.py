@@ -31,6 +31,7 @@ from .keywords.settings import SettingsKeywords
 from .keywords.state import StateKeywords
 from .keywords.stores import StoreKeywords
 from .keywords.time_control import TimeKeywords
+from .listener.known_differences import KnownDifferences
 from .listener.test_listener import TestListener
 from .run.interruption import interrupted_in_waits
 from .run.platform import require_supported
@@ -111,6 +112,7 @@ class RbeeLibrary:
         hive: str = "",
         worker: str = "",
         keeper: str = "",
+        differences: str = "",
     ):
         """Imports the library.
 
@@ -127,6 +129,8 @@ class RbeeLibrary:
             hive: Path of a real hive, likewise.
             worker: Path of a real worker, likewise.
             keeper: Path of a real keeper, likewise.
+            differences: Path of a file with known differences of these programs, such as a `rbee/differences.txt` of an earlier run: its tests are skipped
+                where they fail, so that only new differences fail the run.
         """
         require_supported()
         self._artifacts = artifacts
@@ -137,7 +141,8 @@ class RbeeLibrary:
             if not os.access(path, os.X_OK) or os.path.isdir(path):
                 raise UsageError(f"{role}={path[:200]} is no program: expected the path of a real {role}, or nothing for the fake")
         self._session.launcher.real.judged.update(real)
-        self._listener = TestListener(self._session, console=console, min_fault_coverage=min_fault_coverage, judged=real)
+        known = KnownDifferences(Path(differences) if differences else None)
+        self._listener = TestListener(self._session, console=console, min_fault_coverage=min_fault_coverage, judged=real, known=known)
         for group in KEYWORD_GROUPS:
             self._take_keywords_of(group(self._session))
         self._take_keywords_of(PortKeywords(self._session.ports))

@@ -15,6 +15,7 @@ from ..session.session import Session
 from .conformance_recorder import ConformanceRecorder
 from .coverage_recorder import CoverageRecorder
 from .failure_evidence import FailureEvidence
+from .known_differences import KnownDifferences
 from .live_output import LiveOutput
 from .stream_log import log_stream
 
@@ -27,15 +28,16 @@ class TestListener:
         console: whether to print the output of programs to the console as well.
         min_fault_coverage: minimum state x fault coverage of the outermost suite, in per cent.
         judged: role -> path of the real program that takes the place of a fake.
+        known: differences of these programs that fail no test.
     """
 
     __test__ = False
 
-    def __init__(self, session: Session, *, console: bool, min_fault_coverage: int, judged: Mapping[str, str]):
+    def __init__(self, session: Session, *, console: bool, min_fault_coverage: int, judged: Mapping[str, str], known: KnownDifferences):
         self._session = session
         self._evidence = FailureEvidence(session)
         self._coverage = CoverageRecorder(min_fault_coverage)
-        self._conformance = ConformanceRecorder(judged)
+        self._conformance = ConformanceRecorder(judged, known)
         self._own_failures: list[str] = []
         self._console = LiveOutput(session.run) if console else None
 

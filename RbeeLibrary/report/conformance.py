@@ -11,7 +11,9 @@ from .page import page
 
 HOLDS, DIFFERS, CANNOT_BE_JUDGED = "holds", "differs", "cannot be judged"
 _TITLE = "Conformance of real programs"
-_VERDICTS = {"PASS": HOLDS, "FAIL": DIFFERS}
+KNOWN = "KNOWN"
+"""Status of a test that failed, and is known to."""
+_VERDICTS = {"PASS": HOLDS, "FAIL": DIFFERS, KNOWN: DIFFERS}
 _COLOURS = {HOLDS: "#2e7d32", DIFFERS: "#c62828", CANNOT_BE_JUDGED: "#757575"}
 
 
@@ -25,7 +27,7 @@ class ConformanceRow:
         name: of the test.
         title: what it shows, from its documentation.
         scenarios: ids of its scenarios.
-        status: PASS, FAIL or SKIP.
+        status: PASS, FAIL, SKIP, or KNOWN for a difference that is known.
         message: why it failed or was skipped.
     """
 
@@ -51,7 +53,8 @@ def summary(rows: list[ConformanceRow]) -> str:
         for scenario in row.scenarios:
             by_scenario.setdefault(scenario, set()).add(row.verdict)
     scenarios = Counter(DIFFERS if DIFFERS in seen else HOLDS if seen == {HOLDS} else CANNOT_BE_JUDGED for seen in by_scenario.values())
-    return f"{_numbers(len(rows), 'tests', tests)}; {_numbers(len(by_scenario), 'scenarios', scenarios)}"
+    known = sum(row.status == KNOWN for row in rows)
+    return f"{_numbers(len(rows), 'tests', tests)}{f' (known differences: {known})' if known else ''}; {_numbers(len(by_scenario), 'scenarios', scenarios)}"
 
 
 def _numbers(count: int, what: str, found: Counter[str]) -> str:
@@ -69,7 +72,7 @@ def conformance_page(rows: list[ConformanceRow], programs: Mapping[str, str], lo
     judged = ", ".join(f"{role} {escape(path)}" for role, path in programs.items())
     head = "<tr><th>verdict</th><th>test</th><th>what it shows</th><th>scenarios</th><th>expected and seen, or why it cannot be judged</th></tr>"
     body = "".join(
-        f"<tr><td style='color:{_COLOURS[row.verdict]}'>{row.verdict}</td>"
+        f"<tr><td style='color:{_COLOURS[row.verdict]}'>{row.verdict}{' (known)' if row.status == KNOWN else ''}</td>"
         f"<td><a href='{escape(log)}#{row.id}'>{escape(row.suite)}: {escape(row.name)}</a></td><td>{escape(row.title)}</td>"
         f"<td>{' '.join(row.scenarios)}</td><td><pre>{escape(row.message)}</pre></td></tr>"
         for row in rows

@@ -87,7 +87,40 @@ def test_suites_judge_a_real_queen(tmp_path, bug):
     for name, test in tests.items():
         verdict = {"PASS": "holds", "FAIL": "differs", "SKIP": "cannot be judged"}[test.status]
         assert re.search(rf">{verdict}</td><td><a href='../log.html#{test.id}'>Judged: {name}</a>", page), name
+    assert "<td>EC4 S04</td>" in page
     assert f"{len(tests) - 4 - len(JUDGED[bug])} hold, {1 + len(JUDGED[bug])} differ, 3 cannot be judged" in run.result().suite.metadata["Conformance"]
+
+
+def test_known_differences_fail_no_run(tmp_path):
+    """The file that one run writes is the expectation of the next one: only new differences fail it, and one that is gone is named."""
+
+    def judged(bug: str, *words: str):
+        folder = tmp_path / (bug or "none")
+        folder.mkdir()
+        return robot(folder, "-v", f"QUEEN:{REAL / 'queen-rbee'}", *words, str(REAL / "judged.robot"), env={"STAND_IN_BUGS": bug})
+
+    first = judged("")
+    assert first.rc == 1
+    known = tmp_path / "none/rbee/differences.txt"
+    assert known.read_text().splitlines()[1:] == ["Judged.Queen Lists Its Workers"]
+    known.write_text(known.read_text() + "Judged.Tokens Add Up\n")
+    second = judged("mends-streams", "-v", f"DIFFERENCES:{known}")
+    assert second.rc == 1
+    assert {name for name, test in second.tests().items() if test.failed} == {"Broken Stream Stays Broken"}
+    assert second.tests()["Queen Lists Its Workers"].message.startswith(f"differs, as {known} says: number of workers listed by queen is 0")
+    assert "no difference any more, take it out of the file of known differences: Judged.Tokens Add Up" in second.output
+    assert "2 differ" in second.result().suite.metadata["Conformance"] and "(known differences: 1)" in second.result().suite.metadata["Conformance"]
+    assert "differs (known)</td>" in (tmp_path / "mends-streams/rbee/conformance.html").read_text()
+
+
+@pytest.mark.parametrize(("content", "said"), [(None, "cannot be read: No such file or directory"), ("Tokens\n", "has the line 'Tokens', expected SUITE.TEST")])
+def test_file_of_differences_that_is_none_is_an_error(tmp_path, content, said):
+    path = tmp_path / "known.txt"
+    if content is not None:
+        path.write_text(content)
+    run = robot(tmp_path, "-v", f"QUEEN:{REAL / 'queen-rbee'}", "-v", f"DIFFERENCES:{path}", str(REAL / "judged.robot"))
+    assert said in run.output
+    assert run.rc != 0
 
 
 def test_fakes_hold_where_no_real_program_is_named(tmp_path):

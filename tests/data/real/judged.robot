@@ -1,13 +1,14 @@
 *** Settings ***
 Documentation       Tests as the suites have them: the queen is a fake, or the real one that `-v QUEEN:PATH` names.
 
-Library             RbeeLibrary    queen=${QUEEN}
+Library             RbeeLibrary    queen=${QUEEN}    differences=${DIFFERENCES}
 
 Test Teardown       Fleet Should Have Behaved
 
 
 *** Variables ***
-${QUEEN}        ${EMPTY}
+${QUEEN}            ${EMPTY}
+${DIFFERENCES}      ${EMPTY}
 
 
 *** Test Cases ***
@@ -43,7 +44,7 @@ Loading Worker Gets No Request
     Get Inference State    ${answer}    ==    done
 
 Busy Worker Is Left Alone
-    [Tags]    S04
+    [Tags]    EC4    S04
     Start Fleet
     Inject Fault    mock-worker-1    status    path=/v1/inference    status=503
     ${answer} =    Submit Inference    hello    max_tokens=5
