@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import ControlFailed, NoRun, StartFailed
+from ..errors import CannotJudge, ControlFailed, NoRun, StartFailed
 from ..run import environment
 from ..run.exit_status import ExitStatus
 from ..run.interruption import interruptible
@@ -276,8 +276,11 @@ class Supervisor:
             limit: seconds of real time.
 
         Raises:
-            ControlFailed: the process is no fake, has ended, refused, or did not answer within the limit.
+            CannotJudge: the process is a real program.
+            ControlFailed: the process has ended, refused, or did not answer within the limit.
         """
+        if process.program is not None and process.program.command:
+            raise CannotJudge(f"{process.name} is a real program: it takes no orders from the library")
         with self._changed:
             ticket = self._send({"op": "control", "pid": process.pid, "request": request})
             reply = self._await_reply(ticket, limit)
