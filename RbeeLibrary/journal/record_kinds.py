@@ -10,6 +10,7 @@ RECORD_KINDS: dict[str, str] = {
     "callback_sent": "a ready callback was accepted",
     "cancelled": "an inference was cancelled",
     "catalog_recovered": "a corrupt model catalog was set aside",
+    "cause": "another request than it seemed at first caused a request of this program",
     "client_gone": "the client of a stream left",
     "clock_rate": "the rate of the run's clock changed",
     "clock_step": "the run's clock was moved",
@@ -53,6 +54,6 @@ RECORD_KINDS: dict[str, str] = {
 }
 """Kind -> what it says."""
 SEEN_FROM_OUTSIDE = frozenset(
-    ["answer_in", "answered", "bound", "client_gone", "fault", "fault_armed", "recorded", "request_end", "request_in", "request_out", "state", "token"]
+    ["answer_in", "answered", "bound", "cause", "client_gone", "fault", "fault_armed", "recorded", "request_end", "request_in", "request_out", "state", "token"]
 )
 """Kinds that a recorder writes for a real program."""

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import threading
 import uuid
-from collections import Counter
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -14,12 +12,11 @@ from ..clock.clock import Clock
 from ..journal.writer import Journal, without_secrets
 from ..protocol import sse
 from ..protocol.json_text import read_json
+from .causes import Causes
 from .http_parser import Head
 
 _BODY_LIMIT = 1 << 20
 _STATE_PATHS = ("/v1/ready", "/v1/health", "/v1/status")
-_NOTICES = ("/workers/ready", "/workers/register", "/workers/removed", "/heartbeat")
-"""Requests that tell a program something, and cause none."""
 _numbers = itertools.count(1)
 
 
@@ -32,7 +29,7 @@ class Observed:
 
     Attributes:
         role: of the program: queen, hive, worker or keeper.
-        under_way: requests to the program that are not answered completely, oldest first.
+        causes: because of which requests the program sends its own.
         state: the last state that the program has told.
         look_whether_bound: records that the program accepts connections, if it does.
     """
@@ -41,44 +38,13 @@ class Observed:
         self.clock = clock
         self.journal = journal
         self.role = ""
-        self.under_way: list[Incoming] = []
+        self.causes = Causes()
         self.state = ""
         self.look_whether_bound: Callable[[], None] = lambda: None
-        self._lock = threading.Lock()
 
     def now(self) -> float:
         """Time of the run's clock, as in records."""
         return round(self.clock.now(), 6)
-
-    def begins(self, exchange: Incoming) -> None:
-        """Adds a request to the program."""
-        with self._lock:
-            self.under_way.append(exchange)
-
-    def ends(self, exchange: Incoming) -> None:
-        """Removes a request to the program."""
-        with self._lock:
-            if exchange in self.under_way:
-                self.under_way.remove(exchange)
-
-    def cause_of(self, path: str, body: Any) -> tuple[Incoming | None, bool]:
-        """The request to the program because of which it sends one itself, and whether that is certain.
-
-        A real program passes no ids on. It is the request under way whose body is most like this one; of several, probably the oldest that has caused none yet.
-
-        Args:
-            path: of the request that the program sends.
-            body: of that request.
-        """
-        with self._lock:
-            found = [one for one in self.under_way if not one.path.endswith(_NOTICES)]
-            if not found:
-                return None, False
-            alike = [len(_fields(one.body) & _fields(body)) for one in found]
-            best = [one for one, count in zip(found, alike, strict=True) if count == max(alike)]
-            cause = min(best, key=lambda one: one.caused[path])
-            cause.caused[path] += 1
-            return cause, len(best) == 1
 
     def told_state(self, value: Any) -> None:
         """Records the state of the program if it has changed."""
@@ -133,8 +99,6 @@ class Incoming(_Exchange):
     def __init__(self, program: Observed, head: Head, peer: int):
         super().__init__(program, head)
         self.request_id: str | None = None
-        self.caused: Counter[str] = Counter()
-        """Path -> number of requests of the program that this one seems to have caused."""
         self._peer = peer
         self._start = program.now()
         self._is_recorded = self._has_ended = False
@@ -143,7 +107,7 @@ class Incoming(_Exchange):
         self._events: sse.Parser | None = None
         self._token: Callable[[int], None] | None = None
         self._tokens = 0
-        program.begins(self)
+        program.causes.begins(self)
 
     def received(self) -> None:
         """Records the request, which is complete or as complete as it will be."""
@@ -169,6 +133,8 @@ class Incoming(_Exchange):
     def answer(self, head: Head) -> None:
         """Records the status of the answer."""
         self.received()  # an answer may come before the request is complete
+        for sent, cause in self._program.causes.answers(self):
+            self._program.journal.record("cause", n=sent.number, cause=cause.number)
         self.status = head.status
         retry_after = head.headers.get("retry-after", "")
         pause = {"retry_after": float(retry_after)} if retry_after.replace(".", "", 1).isdigit() else {}
@@ -208,7 +174,7 @@ class Incoming(_Exchange):
         if gone and self._events is not None:
             self._program.journal.record("client_gone", request_id=self.request_id or self.correlation_id)
         self._program.journal.record("request_end", n=self.number, end=self._program.now(), **stream)
-        self._program.ends(self)
+        self._program.causes.ends(self)
         if self._program.role == "worker" and self.method == "GET" and self.path in _STATE_PATHS and self._answer:
             try:
                 self._program.told_state(read_json(bytes(self._answer)))
@@ -249,7 +215,7 @@ class Outgoing(_Exchange):
         self._read_body()
         if self.path.endswith("/workers/ready"):
             self._program.look_whether_bound()
-        cause, certain = self._program.cause_of(self.path, self.body)
+        cause, certain = self._program.causes.of(self)
         because = {} if cause is None else {"cause": cause.number, "correlation_id": cause.correlation_id, "probably": not certain}
         self._program.journal.record(
             "request_out",
@@ -292,7 +258,3 @@ class Outgoing(_Exchange):
         self.sent()
         if not self.status:
             self._program.journal.record("answer_in", n=self.number, status=None, failure=reason, end=self._program.now())
-
-
-def _fields(body: Any) -> set[tuple[str, str]]:
-    return {(name, repr(value)) for name, value in body.items()} if isinstance(body, dict) else set()

@@ -73,6 +73,7 @@ class History:
         self.records = records
         self._by_kind: dict[str, list[Record]] = {}
         self._sent_from: dict[int, list[Record]] = {}
+        self._corrected: dict[tuple[int, int], int] = {}
         exchanges: dict[tuple[int, int], Exchange] = {}
         for record in records:
             kind, key = str(record.get("record")), (record["pid"], record.get("n", -1))
@@ -85,6 +86,8 @@ class History:
                 exchanges[key].end = record
             elif kind == "request_out" and record.get("port"):
                 self._sent_from.setdefault(record["port"], []).append(record)
+            elif kind == "cause":
+                self._corrected[key] = int(record["cause"])
         self._exchanges = exchanges
         self.exchanges = list(exchanges.values())
         self.hurt = {record["to_pid"] for record in self.of("signal_sent") if record.get("signal") in ("SIGKILL", "SIGSTOP")}
@@ -131,7 +134,10 @@ class History:
     def cause(self, exchange: Exchange) -> Exchange | None:
         """The request to a real program because of which it sent this one; None if that is not known."""
         sent = self.sent(exchange)
-        return self._exchanges.get((sent["pid"], sent["cause"])) if sent is not None and "cause" in sent else None
+        if sent is None or "cause" not in sent:
+            return None
+        number = self._corrected.get((sent["pid"], sent["n"]), int(sent["cause"]))
+        return self._exchanges.get((sent["pid"], number))
 
     def request_of(self, exchange: Exchange) -> str | None:
         """The request id of an inference as its first client knows it: a real program between them passes no ids on."""
