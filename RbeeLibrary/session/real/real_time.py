@@ -25,8 +25,9 @@ _LOOK = 0.0002
 _WIDTH = 40
 _POKES = 2
 """A thread that is just about to wait does not notice the first one."""
-_NUDGE = 1e-8
-"""Seconds that each setting of a clock adds: libfaketime rounds nanoseconds down, and a limit of exactly 300 s has to be over 300 s later."""
+_NUDGE = 0.00101
+"""Seconds that each setting of a clock adds: programs round their limits up to whole milliseconds, and what they begin at one moment has to be over exactly
+300 s later. So such a clock gains a thousandth."""
 
 
 @dataclass
