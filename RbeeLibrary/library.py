@@ -129,8 +129,7 @@ class RbeeLibrary:
             hive: Path of a real hive, likewise.
             worker: Path of a real worker, likewise.
             keeper: Path of a real keeper, likewise.
-            differences: Path of a file with known differences of these programs, such as a `rbee/differences.txt` of an earlier run: its tests are skipped
-                where they fail, so that only new differences fail the run.
+            differences: Path of a file with known differences, such as `rbee/differences.txt` of an earlier run: only new differences then fail the run.
         """
         require_supported()
         self._artifacts = artifacts

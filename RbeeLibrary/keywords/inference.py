@@ -9,7 +9,6 @@ from robot.api.deco import keyword
 from robot.api.types import Secret
 
 from ..listener.stream_log import log_stream
-from ..protocol.model.model_reference import NO_MODEL
 from ..session.assertions import Check, Hopeless, Value, shown
 from ..session.inference.inference_client import OVER, Inference
 from ..session.inference.inferences import await_end, next_token, token_gap, tokens_so_far
@@ -35,7 +34,7 @@ class InferenceKeywords:
         *,
         to: str | Daemon = "queen",
         node: str | None = None,
-        model: str = NO_MODEL,
+        model: str | None = None,
         backend: str | None = None,
         device: Count = None,
         max_tokens: TokenCount = _TOKENS,
@@ -53,7 +52,7 @@ class InferenceKeywords:
             prompt: The prompt.
             to: Name or object of a queen or worker.
             node: Node for a task; default: the node of the first hive, `workstation`.
-            model: Model reference for a task.
+            model: Model reference for a task; default: `mock-model`, or with a real hive, the model in its catalog.
             backend: Backend for a task, such as `cuda`; default: any for an existing worker, `cpu` for a new one.
             device: Device number for a task; default: any for an existing worker, 0 for a new one.
             max_tokens: Number of tokens; `None` leaves it to the worker, which sends 5.

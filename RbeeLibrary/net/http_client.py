@@ -227,7 +227,11 @@ class HttpClient:
             start=round(self._clock.now(), 6),
         )
         try:
-            connection = self.connect(parts.hostname or "127.0.0.1", parts.port or 80, connect_limit)
+            try:
+                port = parts.port or 80
+            except ValueError as error:  # another program has told it
+                raise NotConnected(f"{url[:200]} is no URL: {error}") from None
+            connection = self.connect(parts.hostname or "127.0.0.1", port, connect_limit)
             stream = self._send(connection, parts.netloc, method, path, data, all_headers, limit, timer)
         except BaseException as error:  # also an interruption: whoever was asked, the journal says how it ended
             failure = str(error) if isinstance(error, HttpFailure) else "the caller was interrupted"

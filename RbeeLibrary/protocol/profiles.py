@@ -24,6 +24,7 @@ class Profile:
         role: queen, hive, worker or keeper.
         words: first words of its command line.
         flags: option of the keyword -> flag of the program, also for what the library gives it: `port`, `addr`, `worker_id`, `database`.
+        needs: options of the keyword without which it does not start.
         switches: whether it takes every option of the keyword as `--name value`, like a fake.
         env: variables in its environment.
         health: path that answers once it serves.
@@ -31,6 +32,7 @@ class Profile:
         addresses: fixed port that it means -> role of the program of this run that gets these requests.
         fields: fields of a request for an inference that it needs, with their defaults.
         ids: fields that carry the id of such a request.
+        has_catalog: whether it is a hive that starts workers for models in its catalog only.
         cannot: what it cannot do, as sentences for users.
     """
 
@@ -38,6 +40,7 @@ class Profile:
     role: str
     words: tuple[str, ...] = ()
     flags: Mapping[str, str] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
     switches: bool = False
     env: Mapping[str, str] = field(default_factory=dict)
     health: str = "/health"
@@ -45,6 +48,7 @@ class Profile:
     addresses: Mapping[int, str] = field(default_factory=dict)
     fields: Mapping[str, Any] = field(default_factory=dict)
     ids: tuple[str, ...] = ("request_id",)
+    has_catalog: bool = False
     cannot: tuple[str, ...] = ()
 
     def argv(self, given: Mapping[str, Any], options: Mapping[str, Any]) -> list[str]:
@@ -55,7 +59,7 @@ class Profile:
             options: options of the keyword.
 
         Raises:
-            UsageError: it has no word for one of these options.
+            CannotJudge: it has no word for one of these options, or needs one that is not given.
         """
         unknown = [] if self.switches else [name for name, value in options.items() if value not in (None, [], False) and name not in self.flags]
         if unknown:
@@ -63,6 +67,9 @@ class Profile:
             raise CannotJudge(
                 f"{self.name} has no option for {', '.join(unknown)}: it takes {known}; another program needs another profile= ({names(self.role)})"
             )
+        missing = [name for name in self.needs if options.get(name) in (None, "")]
+        if missing:
+            raise CannotJudge(f"{self.name} does not start without {', '.join(f'{name}=' for name in missing)}")
         if self.switches:
             return [*self.words, *to_argv({"port": given["port"], **options})]
         values = {**given, **options}
@@ -92,12 +99,14 @@ PROFILES = {
             health="/v1/health",
             stop_signal=signal.SIGINT,
             addresses={QUEEN_PORT: ITSELF, HUB_PORT: "hub"},
+            has_catalog=True,
             cannot=("it has no logs and no shutdown request", "its list keeps workers that were killed"),
         ),
         Profile(
             "llm-worker-rbee",
             "worker",
             flags={"worker_id": "--worker-id", "model": "--model", "port": "--port", "callback_url": "--callback-url"},
+            needs=("model",),
             addresses={HIVE_PORT: "hive", QUEEN_PORT: "queen"},
             fields={"max_tokens": 20},
             ids=("request_id", "job_id"),

@@ -217,6 +217,7 @@ class Daemon:
     owner: str | None = None
     node: str | None = None
     profile: Profile | None = field(default=None, repr=False)
+    worker_id: str | None = field(default=None, repr=False)
     direct: str | None = field(default=None, repr=False)
 
     def __str__(self) -> str:

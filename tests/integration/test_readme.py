@@ -58,7 +58,8 @@ def test_suite_passes(tmp_path, name):
     programs.mkdir()
     executable(programs / "npm", NPM)
     stand_ins = [word for name, file in STAND_INS.items() for word in ("-v", f"{name}:{ROOT / 'tests/data/real' / file}")]
-    run = robot(tmp_path, *stand_ins, "readme.robot", env={"PATH": f"{programs}:{PATH}"})
+    env = {"PATH": f"{programs}:{PATH}", "PYTHONPATH": f"{ROOT}:{ROOT / 'tests/data/real'}", "STAND_IN_FIRST_PORT": "18181"}
+    run = robot(tmp_path, *stand_ins, "readme.robot", env=env)
     assert failures(run) == {}
     assert "WARN" not in run.output
 

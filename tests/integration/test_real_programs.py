@@ -64,51 +64,104 @@ def test_program_whose_clock_is_not_moved_is_named(tmp_path):
     assert "[ WARN ] the clock of queen is not moved: libfaketime is not installed (package faketime of the system)" in run.output
 
 
-JUDGED = {
-    "": set(),
-    "forgets-prompts": {"Task Brings The Tokens Of Its Prompt", "Tokens Add Up", "Broken Stream Stays Broken", "Loading Worker Gets No Request"},
-    "answers-twice": {"Tokens Add Up"},
-    "mends-streams": {"Broken Stream Stays Broken"},
-    "routes-while-loading": {"Loading Worker Gets No Request"},
-    "hammers-after-503": {"Busy Worker Is Left Alone"},
+QUEEN, HIVE, WORKER, KEEPER = "queen-rbee", "rbee-hive", "llm-worker-rbee", "rbee"
+DIFFERS = {
+    QUEEN: {"Queen Lists Its Workers"},
+    HIVE: {"Killed Worker Leaves The List"},
+    WORKER: {"Inference Is Cancelled"},
+    KEEPER: {"Stream That Breaks Is A Failure"},
 }
-"""Planted bug -> tests that differ because of it."""
-SKIPPED = {"Option That Only The Fake Has", "Timer That Only The Fake Shows", "Record That Only The Fake Writes"}
+"""Program -> tests in which the stand-in without bugs differs from the fake."""
+SKIPPED = {
+    QUEEN: {"Option That Only The Fake Has", "Timer That Only The Fake Shows", "Record That Only The Fake Writes"},
+    HIVE: {"Memory Of The Node", "Timer That Only The Fake Shows"},
+    WORKER: {"Slots Of The Worker"},
+    KEEPER: {"Timer That Only The Fake Shows"},
+}
+"""Program -> tests that cannot judge it."""
+OF_HIVES = {
+    "Hive Starts The Worker Of A Task",
+    "Hive Lists Its Worker",
+    "One Request Starts One Worker",
+    "Workers End With Their Hive",
+    "Worker Gets A Model",
+}
+OF_WORKERS = {"Stream Is Complete", "Limit Of Tokens Is Kept", "Ready Worker Answers"}
+BUGGY = {
+    (QUEEN, ""): set(),
+    (QUEEN, "forgets-prompts"): {"Task Brings The Tokens Of Its Prompt", "Tokens Add Up", "Broken Stream Stays Broken", "Loading Worker Gets No Request"},
+    (QUEEN, "answers-twice"): {"Tokens Add Up"},
+    (QUEEN, "mends-streams"): {"Broken Stream Stays Broken"},
+    (QUEEN, "routes-while-loading"): {"Loading Worker Gets No Request"},
+    (QUEEN, "hammers-after-503"): {"Busy Worker Is Left Alone"},
+    (HIVE, ""): set(),
+    (HIVE, "leaves-workers"): OF_HIVES,
+    (HIVE, "loses-a-worker"): {"Hive Lists Its Worker", "Hive Starts The Worker Of A Task"},
+    (HIVE, "wrong-url"): OF_HIVES,
+    (HIVE, "forgets-the-model"): {"Worker Gets A Model"},
+    (HIVE, "two-for-one"): {"One Request Starts One Worker", "Hive Lists Its Worker"},
+    (WORKER, ""): set(),
+    (WORKER, "no-end"): OF_WORKERS,
+    (WORKER, "two-ends"): OF_WORKERS,
+    (WORKER, "drops-a-token"): {"Limit Of Tokens Is Kept"},
+    (WORKER, "ignores-max-tokens"): {"Limit Of Tokens Is Kept"},
+    (WORKER, "says-ready-early"): {"Ready Worker Answers"},
+    (KEEPER, ""): set(),
+    (KEEPER, "prints-twice"): {"Keeper Prints The Answer"},
+    (KEEPER, "asks-twice"): {"Keeper Asks Once"},
+    (KEEPER, "swallows-errors"): {"Refusal Is Told"},
+    (KEEPER, "wrong-code"): {"Unknown Node Is A Failure"},
+    (KEEPER, "loses-the-prompt"): {"Keeper Prints The Answer"},
+}
+"""Program and planted bug -> tests that differ because of it."""
+ROLES = {QUEEN: "queen", HIVE: "hive", WORKER: "worker", KEEPER: "keeper"}
 
 
-@pytest.mark.parametrize("bug", JUDGED, ids=lambda bug: bug or "none")
-def test_suites_judge_a_real_queen(tmp_path, bug):
+def judged(folder, program: str, bug: str, *words: str):
+    """A run of the suite that judges the role of a program."""
+    role = ROLES[program]
+    env = {"STAND_IN_BUGS": bug, "STAND_IN_FIRST_PORT": str(18200 + 20 * list(BUGGY).index((program, bug))), "PYTHONPATH": f"{ROOT}:{REAL}"}
+    return robot(folder, "-v", f"{role.upper()}:{REAL / program}", *words, str(REAL / f"judged_{role}.robot"), env=env)
+
+
+@pytest.mark.parametrize(("program", "bug"), BUGGY, ids=lambda word: word or "none")
+def test_suites_judge_a_real_program(tmp_path, program, bug):
     """Each test holds, differs or cannot be judged; the page and the metadata say which, and why."""
-    run = robot(tmp_path, "-v", f"QUEEN:{REAL / 'queen-rbee'}", str(REAL / "judged.robot"), env={"STAND_IN_BUGS": bug})
+    run = judged(tmp_path, program, bug)
     tests = run.tests()
-    assert {name for name, test in tests.items() if test.status == "SKIP"} == SKIPPED, run.output
-    assert {name for name, test in tests.items() if test.status == "FAIL"} == JUDGED[bug] | {"Queen Lists Its Workers"}, run.output
+    assert {name for name, test in tests.items() if test.status == "SKIP"} == SKIPPED[program], run.output
+    failed = {name for name, test in tests.items() if test.status == "FAIL"}
+    assert failed >= BUGGY[program, bug] if bug else failed == DIFFERS[program], run.output
+    assert failed <= BUGGY[program, bug] | DIFFERS[program], run.output
+    if bug == "wrong-url":
+        assert "hive says that its URL is 'http://127.0.0.1:18" in tests["Hive Lists Its Worker"].message
     page = (tmp_path / "rbee/conformance.html").read_text()
     for name, test in tests.items():
         verdict = {"PASS": "holds", "FAIL": "differs", "SKIP": "cannot be judged"}[test.status]
-        assert re.search(rf">{verdict}</td><td><a href='../log.html#{test.id}'>Judged: {name}</a>", page), name
-    assert "<td>EC4 S04</td>" in page
-    assert f"{len(tests) - 4 - len(JUDGED[bug])} hold, {1 + len(JUDGED[bug])} differ, 3 cannot be judged" in run.result().suite.metadata["Conformance"]
+        assert re.search(rf">{verdict}</td><td><a href='../log.html#{test.id}'>Judged {ROLES[program].title()}: {name}</a>", page), name
+    held = len(tests) - len(failed) - len(SKIPPED[program])
+    assert f"{held} hold, {len(failed)} differ, {len(SKIPPED[program])} cannot be judged" in run.result().suite.metadata["Conformance"]
+    assert program != QUEEN or "<td>EC4 S04</td>" in page
 
 
 def test_known_differences_fail_no_run(tmp_path):
     """The file that one run writes is the expectation of the next one: only new differences fail it, and one that is gone is named."""
 
-    def judged(bug: str, *words: str):
+    def queen(bug: str, *words: str):
         folder = tmp_path / (bug or "none")
         folder.mkdir()
-        return robot(folder, "-v", f"QUEEN:{REAL / 'queen-rbee'}", *words, str(REAL / "judged.robot"), env={"STAND_IN_BUGS": bug})
+        return judged(folder, QUEEN, bug, *words)
 
-    first = judged("")
+    first = queen("")
     assert first.rc == 1
     known = tmp_path / "none/rbee/differences.txt"
-    assert known.read_text().splitlines()[1:] == ["Judged.Queen Lists Its Workers"]
-    known.write_text(known.read_text() + "Judged.Tokens Add Up\n")
-    second = judged("mends-streams", "-v", f"DIFFERENCES:{known}")
+    assert known.read_text().splitlines()[1:] == ["Judged Queen.Queen Lists Its Workers"]
+    known.write_text(known.read_text() + "Judged Queen.Tokens Add Up\n")
+    second = queen("mends-streams", "-v", f"DIFFERENCES:{known}")
     assert second.rc == 1
     assert {name for name, test in second.tests().items() if test.failed} == {"Broken Stream Stays Broken"}
     assert second.tests()["Queen Lists Its Workers"].message.startswith(f"differs, as {known} says: number of workers listed by queen is 0")
-    assert "no difference any more, take it out of the file of known differences: Judged.Tokens Add Up" in second.output
+    assert "no difference any more, take it out of the file of known differences: Judged Queen.Tokens Add Up" in second.output
     assert "2 differ" in second.result().suite.metadata["Conformance"] and "(known differences: 1)" in second.result().suite.metadata["Conformance"]
     assert "differs (known)</td>" in (tmp_path / "mends-streams/rbee/conformance.html").read_text()
 
@@ -118,19 +171,19 @@ def test_file_of_differences_that_is_none_is_an_error(tmp_path, content, said):
     path = tmp_path / "known.txt"
     if content is not None:
         path.write_text(content)
-    run = robot(tmp_path, "-v", f"QUEEN:{REAL / 'queen-rbee'}", "-v", f"DIFFERENCES:{path}", str(REAL / "judged.robot"))
+    run = robot(tmp_path, "-v", f"QUEEN:{REAL / 'queen-rbee'}", "-v", f"DIFFERENCES:{path}", str(REAL / "judged_queen.robot"))
     assert said in run.output
     assert run.rc != 0
 
 
 def test_fakes_hold_where_no_real_program_is_named(tmp_path):
-    run = robot(tmp_path, str(REAL / "judged.robot"))
+    run = robot(tmp_path, str(REAL / "judged_queen.robot"))
     assert {name for name, test in run.tests().items() if not test.passed} == set(), run.output
     assert not (tmp_path / "rbee/conformance.html").exists()
 
 
 def test_path_that_is_no_program_is_an_error(tmp_path):
     """Not a test that is skipped: a suite may have a variable of the same name."""
-    run = robot(tmp_path, "-v", "QUEEN:http://localhost:8080", str(REAL / "judged.robot"))
+    run = robot(tmp_path, "-v", "QUEEN:http://localhost:8080", str(REAL / "judged_queen.robot"))
     assert "queen=http://localhost:8080 is no program: expected the path of a real queen, or nothing for the fake" in run.output
     assert not [test for test in run.tests().values() if test.status == "SKIP"]

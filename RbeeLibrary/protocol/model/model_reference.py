@@ -7,6 +7,8 @@ import re
 from ..error_codes import RbeeError
 
 NO_MODEL = "mock-model"
+CATALOG_MODEL = "hf:TheBloke/TinyLlama-1.1B-Chat-v1.0-GGUF"
+"""The model that a real hive has in its catalog: it knows no `mock-model`."""
 _ALLOWED = re.compile(r"[A-Za-z0-9_/:.-]{1,512}\Z")
 _FORMS = {
     "hf": re.compile(r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+\Z"),

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from ...errors import HttpFailure, UsageError
-from ...protocol.model.model_reference import NO_MODEL
+from ...protocol.model.model_reference import CATALOG_MODEL, NO_MODEL
 from ..assertions import NotYet
 from ..programs.programs import Programs
 from ..run import Run
@@ -40,7 +40,7 @@ class Inferences:
         silence: float,
         *,
         node: str | None = None,
-        model: str = NO_MODEL,
+        model: str | None = None,
         backend: str | None = None,
         device: int | None = None,
         request_id: str | None = None,
@@ -54,7 +54,7 @@ class Inferences:
             to: name or object of a queen or worker.
             silence: seconds of real time without a byte after which the stream counts as stalled.
             node: of a queen's task; None = that of the first hive.
-            model: of a queen's task.
+            model: of a queen's task; None = no model, or with a real hive, the one in its catalog.
             backend: of a queen's task.
             device: of a queen's task.
             request_id: id of the request; None = made here.
@@ -67,7 +67,8 @@ class Inferences:
         path, cancel_path = "/v1/inference", f"/v1/inference/{number}"
         if daemon.role == "queen":
             path, cancel_path = "/v2/tasks", f"/v2/tasks/{number}"
-            body |= {"node": node or self._default_node(), "model": model, "backend": backend, "device": device}
+            node = node or self._default_node()
+            body |= {"node": node, "model": model or self._default_model(node), "backend": backend, "device": device}
         if daemon.profile is not None:
             body |= dict.fromkeys(daemon.profile.ids, number)
             body |= {name: value for name, value in daemon.profile.fields.items() if body.get(name) is None}
@@ -80,6 +81,10 @@ class Inferences:
 
     def _default_node(self) -> str:
         return next((hive.node for hive in self._programs.of_role("hive") if hive.node), _DEFAULT_NODE)
+
+    def _default_model(self, node: str) -> str:
+        has_catalog = any(hive.node == node and hive.profile is not None and hive.profile.has_catalog for hive in self._programs.of_role("hive"))
+        return CATALOG_MODEL if has_catalog else NO_MODEL
 
     def cancel(self, inference: Inference, by: CancelBy, limit: float) -> None:
         """Cancels an inference, by DELETE or by closing the client's socket.

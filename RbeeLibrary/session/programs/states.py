@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from ...errors import ControlFailed, HttpFailure, UsageError
+from ...errors import CannotJudge, ControlFailed, HttpFailure, UsageError
 from ...fleet.supervisor import Process
 from ...run.exit_status import ExitStatus
 from ..assertions import Hopeless, repeat_until
@@ -98,13 +98,13 @@ class StateReader:
     def _control_state(self, process: Process) -> State:
         try:
             return as_state(self._run.supervisor.control(process, {"op": "state"}))
-        except ControlFailed:
+        except (ControlFailed, CannotJudge):
             return State.idle  # a program of another kind: it answers health, more is not known of it
 
     def _listed(self, name: str | Daemon, who: Daemon, path: str) -> State:
-        worker_id = str(name)
+        ids = {str(name), next((one.worker_id for one in self._programs.all() if one.name == str(name)), None)}
         for row in self.rows(who, path):
-            if row.get("worker_id", row.get("id")) == worker_id:
+            if row.get("worker_id", row.get("id")) in ids:
                 return as_state(row.get("state"))
         return State.unlisted
 

@@ -7,12 +7,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from ...errors import CannotJudge, HttpFailure, UsageError
+from ...protocol.model.model_reference import CATALOG_MODEL
 from ...protocol.options import to_argv
 from ...protocol.profiles import PROFILES
 from ..pending_faults import PendingFaults
-from ..real.real_hive import DEFAULT_MODEL, RealHive
+from ..real.real_hive import RealHive
 from ..run import Run
 from ..types import Daemon
 from .outputs import Outputs
@@ -103,7 +105,7 @@ class WorkerSpawns:
         """The hive picks id and port, and knows no options: the program that stands for its workers gets name and options from a file."""
         if "port" in body:
             raise CannotJudge(f"{hive} is a real hive, which picks the ports of its workers itself: leave out port=")
-        fields = {"model_ref": DEFAULT_MODEL, "backend": "cpu", "device": 0, **{key: body[key] for key in body if key != "slots"}, "model_path": ""}
+        fields = {"model_ref": CATALOG_MODEL, "backend": "cpu", "device": 0, **{key: body[key] for key in body if key != "slots"}, "model_path": ""}
         real.add_model(fields["model_ref"])
         real.next_worker(name, to_argv({**options, **({"slots": body["slots"]} if "slots" in body else {})}))
         return self._spawned_by(name, hive, fields, deadline)
@@ -122,8 +124,13 @@ class WorkerSpawns:
             raise AssertionError(
                 f"worker {name!r} could not be started: {hive} answered {answer.status} {told}" + (f"; its last lines:\n{lines}" if lines else "")
             )
-        url = str(payload["url"])
-        port = int(url.rpartition(":")[2])
+        url = str(payload.get("url"))
+        try:
+            port = urlsplit(url).port
+        except ValueError:
+            port = None
+        if port is None:
+            raise AssertionError(f"worker {name!r} could not be started: {hive} says that its URL is {url[:200]!r}, which is none")
         supervisor.await_change(lambda: (found := supervisor.find(name)) is not None and found.alive, deadline)
         found = supervisor.find(name)
         if found is None:
@@ -131,4 +138,4 @@ class WorkerSpawns:
         supervisor.adopt(found.pid, name, "worker", port)
         style = self._style_of(hive.name)
         profile = None if style == "fake" else PROFILES["llm-worker-rbee" if style == "real" else style]
-        return self._registry.add(Daemon(name, "worker", url, port, found.pid, hive.name, profile=profile))
+        return self._registry.add(Daemon(name, "worker", url, port, found.pid, hive.name, profile=profile, worker_id=str(payload.get("worker_id", name))))

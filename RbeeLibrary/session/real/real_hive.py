@@ -12,9 +12,9 @@ from pathlib import Path
 
 from ...fleet.launch import module_command, private
 from ...protocol.model.gguf import write_header
+from ...protocol.model.model_reference import CATALOG_MODEL
 from ...run import environment
 
-DEFAULT_MODEL = "hf:TheBloke/TinyLlama-1.1B-Chat-v1.0-GGUF"
 _FAKE_WORKER = """\
 #!/bin/sh
 # Starts a fake worker below a real hive, under the name and with the options that the test has for it.
@@ -63,7 +63,7 @@ class RealHive:
             command = shlex.join(module_command("RbeeLibrary.fakes.worker", []))
             beside.write_text(_FAKE_WORKER.format(unset=" ".join(_OF_THE_HIVE), folder=shlex.quote(str(self._bin)), command=command))
             beside.chmod(0o700)
-        self.add_model(DEFAULT_MODEL)
+        self.add_model(CATALOG_MODEL)
         return str(installed)
 
     def serves(self, url: str) -> None:

@@ -218,6 +218,7 @@ Fake Workers Below A Real Hive
     Get Request Count    hive    POST    /v1/workers/ready    ==    2    status=200
     Get Child Count    hive    ==    2
     Get Worker Count    hive    ==    2
+    Get State    worker-2    ==    idle    seen_by=hive
     ${answer} =    Submit Inference    hello    to=worker-1    max_tokens=5
     Answer Should Be Complete    ${answer}    5
     Kill    worker-2
@@ -226,12 +227,23 @@ Fake Workers Below A Real Hive
     Get Exit Code    hive    ==    0
     Get State    worker-1    ==    exited
 
+Faults Of Fake Workers Below A Real Hive
+    [Documentation]    Those that were armed before the start, too.
+    VAR    &{env}    STAND_IN_FIRST_PORT=18081
+    Start Hive    queen=None    program=${HIVE}    env=${env}
+    ${early} =    Inject Fault    worker-1    kill    after_tokens=2
+    Start Worker
+    ${broken} =    Submit Inference    hello    to=worker-1    max_tokens=5
+    Wait Until Inference Ends    ${broken}
+    Get Inference State    ${broken}    ==    broken
+    Get Fault Hits    ${early}    ==    1
+
 Fake Queen And Real Hive
     [Documentation]    The queen lets the hive start a worker, which has the id that the hive gave it.
     VAR    &{env}    STAND_IN_FIRST_PORT=18081
     Start Queen
     Start Hive    program=${HIVE}    env=${env}
-    ${answer} =    Submit Inference    hello    max_tokens=5    model=${MODEL}
+    ${answer} =    Submit Inference    hello    max_tokens=5
     Answer Should Be Complete    ${answer}    5
     Get Child Count    hive    ==    1
 
