@@ -79,6 +79,8 @@ class StateReader:
         try:
             if daemon.role == "worker":
                 return self._worker_state(daemon)
+            if daemon.role == "keeper" and daemon.profile is not None:
+                return State.running  # it answers nobody, so no more is known of it
             if daemon.role in ("relay", "sshd", "keeper"):
                 return self._control_state(process)
             answer = self._programs.probe(daemon, daemon.profile.health if daemon.profile else "/health")

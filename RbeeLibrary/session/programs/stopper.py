@@ -173,8 +173,6 @@ class Stopper:
             self.try_signal(process, _stop_signal(process))
         for process in roots:
             self.await_code(process, max(0.0, deadline - time.monotonic()))
-        if any(process.program is not None and process.program.command for process in roots):
-            kernel.await_gone([process.pid for process in self._outlived_owner(living)], min(deadline, time.monotonic() + _AFTER_REAL_OWNER))
         leaked += [process for process in self._outlived_owner(living) if process not in leaked]
         slow = [process for process in living if process.alive and process not in leaked]
         for process in [*slow, *leaked]:
@@ -184,7 +182,11 @@ class Stopper:
     def _outlived_owner(self, processes: list[Process]) -> list[Process]:
         """Processes that are alive although their owner has ended well, and so should have ended them."""
         owners = {process.pid: process for process in self._run.supervisor.processes()}
-        return [process for process in processes if process.alive and (owner := owners.get(process.ppid)) is not None and owner.exit_code == 0]
+        orphans = [process for process in processes if process.alive and (owner := owners.get(process.ppid)) is not None and owner.exit_code == 0]
+        of_real = [process.pid for process in orphans if (program := owners[process.ppid].program) is not None and program.command]
+        if of_real:
+            kernel.await_gone(of_real, time.monotonic() + _AFTER_REAL_OWNER)
+        return [process for process in orphans if process.alive]
 
 
 def _stop_signal(process: Process) -> int:

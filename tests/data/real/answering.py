@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import signal
+import socket
 import socketserver
 import sys
 import threading
@@ -156,6 +157,10 @@ def serve(app: object, port: int, at_end: object = lambda: None) -> None:
         at_end()
         os._exit(0)
 
+    # The kernel may deliver a signal to another thread: only a byte on a descriptor wakes this one for sure.
+    here, there = socket.socketpair()
+    there.setblocking(False)
+    signal.set_wakeup_fd(there.fileno())
     signal.signal(signal.SIGINT, interrupted)
     while True:
-        signal.pause()
+        here.recv(1)
