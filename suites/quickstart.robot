@@ -78,8 +78,8 @@ Hive Lists The Worker As Idle
 
 Worker Asked For By Name And Port Gets Both
     Start Hive    port=9200    worker_ports=8001-8099
-    ${answer} =    POST    ${HIVE_URL}/v1/workers/spawn    data={"binary":"llm-worker-rbee","port":8001}    timeout=10
-    Should Be Equal    ${answer.json()}[url]    http://127.0.0.1:8001
+    ${answer} =    POST    ${HIVE_URL}/v1/workers/spawn    data={"binary":"llm-worker-rbee","port":8017}    timeout=10
+    Should Be Equal    ${answer.json()}[url]    http://127.0.0.1:8017
 
 
 *** Keywords ***

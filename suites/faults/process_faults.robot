@@ -119,7 +119,7 @@ Skip Model Check
     Start Worker    hive=None    model=${OUTPUT DIR}/no-model.gguf
     Get State    worker-1    ==    idle
     Get Fault Hits    ${fault}    ==    1
-    [Teardown]    Remove File    ${OUTPUT DIR}/no-model.gguf
+    [Teardown]    Run Keywords    Remove File    ${OUTPUT DIR}/no-model.gguf    AND    Fleet Should Have Behaved
 
 Leave Listener
     [Documentation]    The worker is dead, but its port answers. The hive relies on the process table and reports the listener.

@@ -86,7 +86,7 @@ Silent Stream Is Given Up After Sixty Seconds
     Get Request Count    worker-1    DELETE    /v1/inference/req-stall    ==    1
     ${text} =    Keeper Output
     Partial File Should Be    req-stall    ${text}    5
-    [Teardown]    Remove File    ${OUTPUT DIR}/rbee-partial-req-stall.txt
+    [Teardown]    Run Keywords    Remove File    ${OUTPUT DIR}/rbee-partial-req-stall.txt    AND    Fleet Should Have Behaved
 
 Comments Are No Sign Of Life
     [Documentation]    The worker sends a comment every 10 s, but no token. The keeper gives up after 60 s.
@@ -100,7 +100,7 @@ Comments Are No Sign Of Life
     Advance Time    2 s
     Get Exit Code    keeper    ==    1
     Get Output    keeper    contains    Tokens generated: 1 / 20    stream=stderr
-    [Teardown]    Remove File    ${OUTPUT DIR}/rbee-partial-req-comments.txt
+    [Teardown]    Run Keywords    Remove File    ${OUTPUT DIR}/rbee-partial-req-comments.txt    AND    Fleet Should Have Behaved
 
 Whole Stream Has Five Minutes
     [Documentation]    Tokens arrive, but too slowly. The keeper gives up 300 s after the first byte.
@@ -113,7 +113,7 @@ Whole Stream Has Five Minutes
     Advance Time    1 s
     Get Exit Code    keeper    ==    1
     Get Output    keeper    contains    5 minutes    stream=stderr
-    [Teardown]    Remove File    ${OUTPUT DIR}/rbee-partial-req-slow.txt
+    [Teardown]    Run Keywords    Remove File    ${OUTPUT DIR}/rbee-partial-req-slow.txt    AND    Fleet Should Have Behaved
 
 Lost Connection To The Queen Is Noticed At Once
     [Documentation]    The line between keeper and queen is cut after 8 tokens. All eight are on standard output and in the file.
@@ -134,14 +134,15 @@ Lost Connection To The Worker Is Noticed At Once
     Start Worker    port=${port}    token_delay=100ms
     Cut Line Should End The Keeper    --direct
 
-Error Event Counts As A Broken Stream
-    [Documentation]    A stream without its end marker is never a success.
+Stream Without Its End Counts As Broken
+    [Documentation]    All twenty tokens have come, but not the end marker: that is no success.
     [Tags]    S39
     Start Registered Fleet    workers=1
     Inject Fault    worker-1    no end marker
     ${result} =    Keeper Should Fail    @{ASK}    --partial-dir    ${OUTPUT DIR}    --request-id    req-end
     Should Have Parts    ${result.stderr}    stream    worker    Tokens generated: 20 / 20
-    [Teardown]    Remove File    ${OUTPUT DIR}/rbee-partial-req-end.txt
+    [Teardown]    Run Keywords    Remove File    ${OUTPUT DIR}/rbee-partial-req-end.txt
+    ...    AND    Fleet Should Have Behaved    stream end
 
 
 *** Keywords ***

@@ -18,7 +18,7 @@ Cold Start Streams Twenty Tokens
     Add Hive To Registry    workstation    install_path=${node.install_path}
     ${result} =    Keeper Should Succeed
     ...    infer    --node    workstation    --model    ${MODEL}    --prompt    write a poem
-    ...    --max-tokens    20    --temperature    0.7    --backend    cuda    --device    1
+    ...    --max-tokens    20    --temperature    0.2    --backend    cuda    --device    1
     Should Have Streamed    ${result}    20
     Should Have Parts    ${result.stderr}    20% 1.0 MB / 5.0 MB    MB/s    100% 5.0 MB / 5.0 MB    12/32 layers    24/32 layers
     @{spawns} =    Get Requests    hive    POST    /v1/workers/spawn
@@ -26,7 +26,7 @@ Cold Start Streams Twenty Tokens
     Should Be Equal As Integers    ${spawns[0].body}[device]    1
     @{inferences} =    Get Requests    mock-worker-1    POST    /v1/inference
     Should Be Equal As Integers    ${inferences[0].body}[max_tokens]    20
-    Should Be Equal As Numbers    ${inferences[0].body}[temperature]    0.7
+    Should Be Equal As Numbers    ${inferences[0].body}[temperature]    0.2
 
 Cold Start Works Directly
     [Documentation]    The queen only answers with the hive's URL. The keeper sends its requests to hive and worker itself.

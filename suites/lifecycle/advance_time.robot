@@ -94,7 +94,10 @@ Stop Lets The Clock Go On
     Set Time Rate    0
     Start Worker    hive=None
     ${fault} =    Inject Fault    worker-1    slow end    delay=200ms
+    ${before} =    Get Clock Date
     Stop    worker-1
+    ${after} =    Get Clock Date
+    Should Be True    ${after} >= ${before} + 0.2    msg=the clock went on for less than the delay
     Get Exit Code    worker-1    ==    0
     Get Fault Hits    ${fault}    ==    1
     ${rate} =    Set Time Rate    0

@@ -21,7 +21,7 @@ Killed Worker Breaks The Stream And Leaves The List
     Get Inference State    ${answer}    ==    broken    within=1s
     Get Token Count    ${answer}    >=    8
     Get Exit Code    worker-1    ==    -9
-    Get Worker Count    hive    ==    0    within=1s
+    Get Worker Count    hive    ==    0    within=0s
     Get Worker Count    queen    ==    0    within=1s
     Get State    hive    ==    idle
 
@@ -45,7 +45,7 @@ Hive Reaps Its Killed Worker
     ${fleet} =    Start Fleet    workers=2
     ${victim} =    Get Daemon    worker-1
     Kill    worker-1
-    Get Worker Count    hive    ==    1    within=1s
+    Get Worker Count    hive    ==    1    within=0s
     Get Output    hive    contains    worker worker-1 (pid ${victim.pid}) crashed: exit code None, signal 9
     VAR    ${hive}    ${fleet.hives}[0]
     ${list} =    GET    ${hive.url}/v1/workers/list    timeout=5
@@ -85,7 +85,7 @@ Worker Killed While Loading Is Noticed
     Start Worker    worker-1    load_time=5 min    until=loading
     Get Worker Count    hive    ==    1    state=loading
     Kill    worker-1
-    Get Worker Count    hive    ==    0    within=1s
+    Get Worker Count    hive    ==    0    within=0s
     Get State    worker-1    ==    killed    seen_by=process
 
 Task For A Worker Killed While Loading Fails
@@ -116,7 +116,7 @@ Worker That Never Opens Its Port Is Killed
     Run Keyword And Expect Error    *500 WORKER_CRASHED*did not open its port within 30s*    Start Worker    sleeper
     Forced End Should Be Documented    sleeper    no port
     Get Worker Count    hive    ==    0
-    [Teardown]    Remove File    ${sleeper}
+    [Teardown]    Run Keywords    Remove File    ${sleeper}    AND    Fleet Should Have Behaved
 
 Killed Hive Leaves Its Workers Alive
     [Documentation]    The new hive, on the old port, does not know the workers.

@@ -79,6 +79,7 @@ Hive That Runs Is Not Started Again
     FOR    ${prompt}    IN    good morning    good evening
         ${answer} =    Submit Inference    ${prompt}    max_tokens=5
         Wait Until Inference Ends    ${answer}    within=10s
+        Get Token Count    ${answer}    ==    5
     END
     Get Ssh Count    workstation    ==    2
 

@@ -74,4 +74,4 @@ Unusable Catalog Ends The Hive At Once
     ...    queen=None
     ...    provision=on
     ...    models_db=${OUTPUT DIR}/in-the-way/models.db
-    [Teardown]    Remove File    ${OUTPUT DIR}/in-the-way
+    [Teardown]    Run Keywords    Remove File    ${OUTPUT DIR}/in-the-way    AND    Fleet Should Have Behaved

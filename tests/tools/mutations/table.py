@@ -1049,7 +1049,7 @@ MUTATIONS = [
         '                raise _Broken("it ended without [DONE]")\n',
         "                return\n",
         K_BROKEN,
-        "Error Event Counts As A Broken Stream",
+        "Stream Without Its End Counts As Broken",
     ),
     Mutation(
         "partial file lacks a token",
