@@ -28,6 +28,17 @@ Wrong Key Is Refused
         GET    ${daemon.url}${path}    headers=${RIGHT_KEY}    timeout=5
     END
 
+Nearly Right Key Is Refused
+    [Documentation]    Capital letters matter, and so does every character.
+    [Tags]    S44
+    ${worker} =    Get Daemon    worker-1
+    FOR    ${key}    IN    RIGHT-KEY    Right-Key    right-ke    right-keys    right-key-2
+        VAR    &{headers}    Authorization=Bearer ${key}
+        GET    ${worker.url}/v1/status    headers=${headers}    timeout=5    expected_status=401    msg=key ${key}
+    END
+    VAR    &{basic}    Authorization=Basic right-key
+    GET    ${worker.url}/v1/status    headers=${basic}    timeout=5    expected_status=401
+
 Wrong Key Starts No Worker
     [Tags]    S44
     ${hive} =    Get Daemon    hive

@@ -23,6 +23,15 @@ One Correlation Id On All Hops
     Should Be Equal    ${inference[0].correlation_id}    ${id}
     Should Be Equal    ${inference[0].request_id}    ${answer.id}
 
+Requests In Another Order Are Not The Flow
+    [Documentation]    All of them have come, but the inference did not come before the task that caused it.
+    [Tags]    S08
+    ${mark} =    Mark Journal
+    ${answer} =    Submit Inference    hello    max_tokens=3
+    Wait Until Inference Ends    ${answer}
+    Run Keyword And Expect Error    queen POST /v2/tasks did not come after worker-1 POST /v1/inference*
+    ...    Requests Should Be In Order    worker-1 POST /v1/inference    queen POST /v2/tasks    since=${mark}    within=0s
+
 Requests Come In The Order Of The Flow
     [Tags]    S08    S10
     ${mark} =    Mark Journal

@@ -18,6 +18,22 @@ Delete Ends The Stream And Frees The Slot
     Get Token Count    ${answer}    <    20
     Get State    worker-1    ==    idle
 
+Delete Leaves Other Inferences Alone
+    [Tags]    S40
+    Start Worker    hive=None    slots=3    token_delay=1 h
+    ${first} =    Submit Inference    one    to=worker-1    max_tokens=2
+    ${second} =    Submit Inference    two    to=worker-1    max_tokens=2
+    ${third} =    Submit Inference    three    to=worker-1    max_tokens=2
+    FOR    ${answer}    IN    ${first}    ${second}    ${third}
+        Wait For Tokens    ${answer}    1
+    END
+    Cancel Inference    ${second}
+    Get Inference State    ${second}    ==    cancelled
+    Advance Time    1 h
+    Get Inference State    ${first}    ==    done
+    Get Inference State    ${third}    ==    done
+    Get Token Count    ${second}    ==    1    within=0s
+
 Delete Ends A Silent Stream
     [Documentation]    The next token would come in an hour.
     [Tags]    S40

@@ -12,6 +12,16 @@ ${MODEL}    hf:TheBloke/TinyLlama-1.1B-Chat-v1.0-GGUF
 
 
 *** Test Cases ***
+Task That Failed Does Not Spoil The Next One
+    [Documentation]    The hive refuses once; it is asked again for the next task.
+    Inject Fault    hive    status    path=/v1/workers/spawn    status=500    times=1
+    ${failed} =    Submit Inference    cold start
+    Wait Until Inference Ends    ${failed}
+    Get Inference State    ${failed}    ==    refused
+    ${answer} =    Submit Inference    cold start
+    Wait Until Inference Ends    ${answer}
+    Get Inference State    ${answer}    ==    done
+
 Empty Worker List Leads To Preflight
     [Documentation]    After an empty list the queen requests the hive's health, then starts a worker for the model.
     [Tags]    S09

@@ -28,6 +28,22 @@ SIGTERM To The Hive Ends All Workers
     VAR    @{expected}    worker-1 graceful_exit    worker-2 graceful_exit    worker-3 graceful_exit
     Lists Should Be Equal    ${ends}    ${expected}    ignore_order=True
 
+Draining Worker Says That It Is Not Ready
+    [Documentation]    It finishes its stream, and nobody should send it another request.
+    [Tags]    L032
+    ${worker} =    Start Worker    hive=None    token_delay=1 h
+    ${answer} =    Submit Inference    one more    to=worker-1    max_tokens=2
+    Wait For Tokens    ${answer}    1
+    Terminate    worker-1
+    Wait Until State    worker-1    draining
+    ${ready} =    GET    ${worker.url}/v1/ready    timeout=5
+    Should Be Equal    ${ready.text}    {"ready":false,"state":"draining"}
+    ${refused} =    Submit Inference    too late    to=worker-1
+    Get Inference Error    ${refused}    ==    WORKER_NOT_READY
+    Set Time Rate    0
+    Kill    worker-1
+    [Teardown]    NONE
+
 Shutdown Progress Is Logged
     [Documentation]    Log and journal show the number of workers, each end of a worker, and the end of the shutdown.
     [Tags]    L026

@@ -9,6 +9,18 @@ Test Teardown       Fleet Should Have Behaved
 
 
 *** Test Cases ***
+Process That Lives On Is Found
+    [Documentation]    A check that nothing is left names what is left.
+    Start Fleet    workers=1
+    Run Keyword And Expect Error    still alive: *worker-1*    No Process Should Be Left    within=0s
+    Stop All
+    No Process Should Be Left
+
+Patience Of One Keyword
+    [Documentation]    `within=` of a keyword counts, and not that of the library, which is longer.
+    Start Worker    hive=None
+    Run Keyword And Expect Error    *(after ??? ms)*    Get State    worker-1    ==    busy    within=150ms
+
 Every Program Is A Process Below The One That Started It
     [Tags]    L018
     Start Fleet    workers=2

@@ -2082,11 +2082,11 @@ MUTATIONS = [
     ),
     Mutation(
         "cause of a real program's request is the latest one",
-        "recorder/exchange.py",
-        "cause = min(best, key=lambda one: one.caused[path])",
+        "recorder/causes.py",
+        "cause = min(best, key=lambda one: self._count[one.number, sent.path])",
         "cause = best[-1]",
-        REAL,
-        "test_whatever_is_said_of_a_fake_can_be_said_of_a_real_program",
+        "tests/unit/test_causes.py",
+        "test_of_two_equal_ones_it_is_probably_the_oldest_without_any",
     ),
     Mutation(
         "port of a real program may be another one's",
