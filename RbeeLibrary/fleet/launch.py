@@ -46,6 +46,7 @@ class ProgramSpec:
         env: further environment variables.
         cwd: working folder.
         stop_signal: signal on which it ends gracefully.
+        is_real: whether it is none of this package, and so takes no orders.
     """
 
     name: str
@@ -60,6 +61,7 @@ class ProgramSpec:
     env: dict[str, str] = field(default_factory=dict)
     cwd: str | None = None
     stop_signal: int = signal.SIGTERM
+    is_real: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Dictionary for the message to the nursery."""

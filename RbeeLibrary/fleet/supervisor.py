@@ -279,7 +279,7 @@ class Supervisor:
             CannotJudge: the process is a real program.
             ControlFailed: the process has ended, refused, or did not answer within the limit.
         """
-        if process.program is not None and process.program.command:
+        if process.program is not None and process.program.is_real:
             raise CannotJudge(f"{process.name} is a real program: it takes no orders from the library")
         with self._changed:
             ticket = self._send({"op": "control", "pid": process.pid, "request": request})

@@ -59,7 +59,7 @@ class Profile:
             options: options of the keyword.
 
         Raises:
-            CannotJudge: it has no word for one of these options, or needs one that is not given.
+            CannotJudge: it has no word for one of these options.
         """
         unknown = [] if self.switches else [name for name, value in options.items() if value not in (None, [], False) and name not in self.flags]
         if unknown:
@@ -67,9 +67,6 @@ class Profile:
             raise CannotJudge(
                 f"{self.name} has no option for {', '.join(unknown)}: it takes {known}; another program needs another profile= ({names(self.role)})"
             )
-        missing = [name for name in self.needs if options.get(name) in (None, "")]
-        if missing:
-            raise CannotJudge(f"{self.name} does not start without {', '.join(f'{name}=' for name in missing)}")
         if self.switches:
             return [*self.words, *to_argv({"port": given["port"], **options})]
         values = {**given, **options}

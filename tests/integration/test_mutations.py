@@ -1,6 +1,6 @@
 """Every mutation is caught by the test that names the broken behaviour.
 
-One of eight portions is tried, another one for each commit; `RBEE_MUTATIONS=all` tries all of them.
+One of sixteen portions is tried, another one for each commit; `RBEE_MUTATIONS=all` tries all of them.
 """
 
 import os
@@ -11,7 +11,7 @@ from mutations.run import outcome
 from mutations.table import MUTATIONS, Mutation
 from running import ROOT, robot
 
-PORTIONS = 8
+PORTIONS = 16
 
 
 def portion() -> list[Mutation]:

@@ -12,14 +12,11 @@ EXCEPTIONS = ("Exit Code Of A Worker That Outlived Its Hive Is Known",)
 
 GROUPS = (
     (
-        "inference/streaming.robot",
         "inference/death_mid_stream.robot",
-        "contract/api_keys.robot",
-        *(f"lifecycle/{name}.robot" for name in ("graceful_stop", "process_tree", "worker_failures")),
+        *(f"lifecycle/{name}.robot" for name in ("graceful_stop", "process_tree")),
     ),
     (
         "keeper/ephemeral_daemons.robot",
-        "keeper/broken_stream.robot",
         "nodes/hive_over_ssh.robot",
         "provisioning/cold_start.robot",
     ),

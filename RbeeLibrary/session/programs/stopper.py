@@ -183,7 +183,7 @@ class Stopper:
         """Processes that are alive although their owner has ended well, and so should have ended them."""
         owners = {process.pid: process for process in self._run.supervisor.processes()}
         orphans = [process for process in processes if process.alive and (owner := owners.get(process.ppid)) is not None and owner.exit_code == 0]
-        of_real = [process.pid for process in orphans if (program := owners[process.ppid].program) is not None and program.command]
+        of_real = [process.pid for process in orphans if (program := owners[process.ppid].program) is not None and program.is_real]
         if of_real:
             kernel.await_gone(of_real, time.monotonic() + _AFTER_REAL_OWNER)
         return [process for process in orphans if process.alive]

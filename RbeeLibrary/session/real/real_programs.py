@@ -116,6 +116,8 @@ class RealPrograms:
         """
         name, profile, options = real.name, real.profile, dict(real.options)
         options.pop("fault", None)
+        if missing := [f"{option}=" for option in profile.needs if options.get(option) in (None, "")]:
+            raise CannotJudge(f"{profile.name} does not start without {', '.join(missing)}")
         key = options.pop("api_key", None)
         public = public_port or int(options.pop("port", 0))
         host = str(options.pop("host", "127.0.0.1"))
@@ -124,7 +126,7 @@ class RealPrograms:
         recorder = self._begin_recorder(name, host, public, own, deadline)
         way_out = int(self._run.supervisor.control(recorder.process, {"op": "proxy"}))
         clock = self._clocks.environment(name, wanted=_PRELOAD not in real.env)
-        spec = ProgramSpec(name, command=[real.path, *words], port=None, stop_signal=profile.stop_signal, **self._starts.files(name))
+        spec = ProgramSpec(name, command=[real.path, *words], port=None, stop_signal=profile.stop_signal, is_real=True, **self._starts.files(name))
         keys = dict.fromkeys(("RBEE_API_KEY", "LLORCH_API_TOKEN"), str(key)) if key else {}
         spec.env.update({**self._nodes.environment(), **profile.env, **through_proxy(f"http://127.0.0.1:{way_out}"), **keys, **clock, **real.env})
         launching = self._starts.launch(spec, profile.role, False, {**options, "api_key": key, "port": recorder.daemon.port}, deadline)
