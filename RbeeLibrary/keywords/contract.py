@@ -60,10 +60,9 @@ class ContractKeywords:
         service = of.value if isinstance(of, ServiceKind) else daemon.role if daemon is not None else None
         program = daemon.profile if daemon is not None else None
         is_fake = daemon is not None and program is None
-        sentence = check_answer(said, service, program, is_fake=is_fake, exact=exact, profile=profile)
-        fits, _, text = sentence.partition(": ")
-        logger.info(text)
-        return fits
+        fits, sentence = check_answer(said, service, program, is_fake=is_fake, exact=exact, profile=profile)
+        logger.info(sentence)
+        return fits.value
 
     def _daemon_at(self, url: str) -> Daemon | None:
         address = urlsplit(url).netloc

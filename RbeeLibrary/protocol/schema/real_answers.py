@@ -8,19 +8,11 @@ from typing import Any
 from . import answers as a
 from . import events as e
 from .conformity import wrong_body
-from .fields import anything, flag, integer, record, records, text
+from .fields import anything, integer, record, records, text
 from .routes import TEXT, Answer, Events
 
 _FRAMEWORK_STATUSES = (400, 413, 415, 422)
 """What their HTTP framework answers, as text, to a body that it cannot take."""
-
-
-@a.described
-class Refusal:
-    """An answer of a queen that says no."""
-
-    success: bool = flag()
-    message: str = text(1)
 
 
 @a.described
@@ -49,7 +41,7 @@ class RealNodes:
 
 
 @a.described
-class NodeAnswer(Refusal):
+class NodeAnswer(a.Accepted):
     """The answer of a real queen to a node that is added; its name may be empty."""
 
     node_name: str = text()
@@ -131,10 +123,10 @@ REAL_ROUTES = {
         RealRoute("GET", "/health", {200: (a.Well,)}),
         RealRoute("GET", "/v2/registry/beehives/list", {200: (RealNodes,)}),
         RealRoute("POST", "/v2/registry/beehives/add", {200: (NodeAnswer,), 400: (NodeAnswer,)}, takes_json=True),
-        RealRoute("POST", "/v2/registry/beehives/remove", {200: (Refusal,), 404: (Refusal,)}, takes_json=True),
+        RealRoute("POST", "/v2/registry/beehives/remove", {200: (a.Accepted,), 404: (a.Accepted,)}, takes_json=True),
         RealRoute("GET", "/v2/workers/list", {200: (a.QueenWorkers,)}),
         RealRoute("GET", "/v2/workers/health", {200: (a.WorkersHealth,)}),
-        RealRoute("POST", "/v2/workers/shutdown", {200: (Refusal,), 500: (Refusal,)}, takes_json=True),
+        RealRoute("POST", "/v2/workers/shutdown", {200: (a.Accepted,), 500: (a.Accepted,)}, takes_json=True),
         RealRoute("POST", "/v2/tasks", {200: (_TOKENS,), 404: (TEXT,), 500: (TEXT,), 503: (TEXT,)}, takes_json=True),
     ),
     "rbee-hive": (

@@ -62,8 +62,10 @@ class SeenAnswer:
             raise ValueError(f"the body is no JSON: {error}") from None
 
 
-def check_answer(answer: SeenAnswer, service: str | None, program: Profile | None, *, is_fake: bool, exact: bool | None, profile: AnswerProfile | None) -> str:
-    """Checks an answer; returns what it is, as a sentence that begins with `contract` or `real`.
+def check_answer(
+    answer: SeenAnswer, service: str | None, program: Profile | None, *, is_fake: bool, exact: bool | None, profile: AnswerProfile | None
+) -> tuple[AnswerProfile, str]:
+    """Checks an answer; returns what it fits, and that as a sentence.
 
     Args:
         answer: to be checked.
@@ -86,11 +88,11 @@ def check_answer(answer: SeenAnswer, service: str | None, program: Profile | Non
             section = f" ({route.section})"
             findings = _findings(answer, lambda value: wrong_answer(route, answer.status, value, exact=is_fake if exact is None else exact))
         if not findings:
-            return f"contract: {answer} matches the contract{section}"
+            return AnswerProfile.contract, f"{answer} matches the contract{section}"
     if profile is AnswerProfile.real or (profile is None and not is_fake):
         of_real = _wrong_of_real(answer, service, program, required=profile is not None)
         if of_real == []:
-            return f"real: {answer} is what a real program answers{f', and off the contract{section}' if profile is None else ''}"
+            return AnswerProfile.real, f"{answer} is what a real program answers{f', and off the contract{section}' if profile is None else ''}"
         findings += [f"{_OF_REAL}{text}" for text in of_real or ()]
     raise AssertionError("\n".join([f"{answer} is off the contract{section}, findings: {len(findings)}", *findings]))
 

@@ -213,7 +213,6 @@ class Starter:
         with self.all_or_nothing(name):
             deadline = self.deadline(timeout)
             if hive is None:
-                program = program
                 return self.daemon(
                     name, "worker", until=until, deadline=deadline, env=env, program=program, profile=profile, **options, slots=slots, worker_id=name
                 )

@@ -51,13 +51,12 @@ class WorkerSpawns:
         self._one_spawn = threading.Lock()
 
     def note_real_hive(self, name: str, surroundings: RealHive) -> None:
-        """Notes the surroundings of a real hive, whose workers get their names from there."""
+        """Notes the surroundings of a real hive, whose workers get their names from there; they stay when it is started again."""
         self._real_hives[name] = surroundings
 
     def forget(self, name: str) -> None:
-        """Forgets what a name stood for: another program has it now."""
+        """Forgets that a hive has started a worker of this name: another program has it now."""
         self._spawned.pop(name, None)
-        self._real_hives.pop(name, None)
 
     def spawn(self, name: str, hive: Daemon, options: dict[str, Any], request: dict[str, Any], deadline: float) -> Daemon:
         """Asks a hive for a worker, and waits until its process is in the run.
@@ -76,7 +75,7 @@ class WorkerSpawns:
         self._registry.check_free(name)
         given = {**options, "fault": [*options.get("fault", []), *self._faults.take(name)]}
         body = {key: value for key, value in request.items() if value is not None}
-        if (real := self._real_hives.get(hive.name)) is not None:
+        if (real := self._real(hive)) is not None:
             with self._one_spawn:
                 daemon = self._spawn_below_real_hive(real, name, hive, given, body, deadline)
         else:
@@ -98,8 +97,11 @@ class WorkerSpawns:
         hive = self._registry.owner_of(daemon)
         if hive is None:
             raise UsageError(f"{daemon.name} cannot be started again: the hive that started it is unknown by now")
-        port = {} if hive.name in self._real_hives else {"port": daemon.port}
+        port = {} if self._real(hive) is not None else {"port": daemon.port}
         return self.spawn(daemon.name, hive, spawned.options, {**spawned.request, **port}, deadline)
+
+    def _real(self, hive: Daemon) -> RealHive | None:
+        return None if hive.profile is None else self._real_hives.get(hive.name)
 
     def _spawn_below_real_hive(self, real: RealHive, name: str, hive: Daemon, options: dict[str, Any], body: dict[str, Any], deadline: float) -> Daemon:
         """The hive picks id and port, and knows no options: the program that stands for its workers gets name and options from a file."""
@@ -108,7 +110,10 @@ class WorkerSpawns:
         fields = {"model_ref": CATALOG_MODEL, "backend": "cpu", "device": 0, **{key: body[key] for key in body if key != "slots"}, "model_path": ""}
         real.add_model(fields["model_ref"])
         real.next_worker(name, to_argv({**options, **({"slots": body["slots"]} if "slots" in body else {})}))
-        return self._spawned_by(name, hive, fields, deadline)
+        try:
+            return self._spawned_by(name, hive, fields, deadline)
+        finally:
+            real.no_next_worker()  # a hive that refused has not used it, and the next worker may be somebody else's
 
     def _spawned_by(self, name: str, hive: Daemon, body: dict[str, Any], deadline: float) -> Daemon:
         supervisor = self._run.supervisor

@@ -76,6 +76,10 @@ class RealHive:
         waiting.write_text(f"export {environment.NAME}={shlex.quote(name)}\nMORE={shlex.quote(shlex.join(argv))}\n")
         waiting.rename(self._bin / "next")
 
+    def no_next_worker(self) -> None:
+        """Takes back what `next_worker` has set, if no worker has taken it."""
+        (self._bin / "next").unlink(missing_ok=True)
+
     def add_model(self, reference: str) -> None:
         """Writes a model into the catalog, with a file, unless it is there: a real hive of the origin's time cannot download any."""
         provider, _, name = reference.partition(":")

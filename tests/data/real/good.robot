@@ -238,6 +238,25 @@ Faults Of Fake Workers Below A Real Hive
     Get Inference State    ${broken}    ==    broken
     Get Fault Hits    ${early}    ==    1
 
+Worker That A Real Hive Refused Leaves Its Name To Nobody
+    [Documentation]    The worker that the queen asks for next has its own id, and none of the options.
+    VAR    &{env}    STAND_IN_FIRST_PORT=18081
+    Start Queen
+    Start Hive    program=${HIVE}    env=${env}
+    Run Keyword And Expect Error    *could not be started: hive answered 400*    Start Worker    refused    model_ref=abc
+    ${answer} =    Submit Inference    hello    max_tokens=5
+    Answer Should Be Complete    ${answer}    5
+    Run Keyword And Expect Error    there is no 'refused'*    Get Daemon    refused
+
+Real Hive Is Started Again
+    [Documentation]    Its next worker has the name and the options of the test, too.
+    VAR    &{env}    STAND_IN_FIRST_PORT=18081
+    Start Hive    queen=None    program=${HIVE}    env=${env}
+    Restart    hive
+    Start Worker    worker-2    slots=3
+    Get State    worker-2    ==    idle    seen_by=hive
+    Get Command Line    worker-2    contains    mock-worker
+
 Fake Queen And Real Hive
     [Documentation]    The queen lets the hive start a worker, which has the id that the hive gave it.
     VAR    &{env}    STAND_IN_FIRST_PORT=18081

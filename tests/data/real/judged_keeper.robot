@@ -44,7 +44,7 @@ Stream That Breaks Is A Failure
     Inject Fault    worker-1    kill    after_tokens=2    times=1
     ${result} =    Run Keeper    @{ASK}    hello
     Should Not Be Equal As Integers    ${result.rc}    0
-    [Teardown]    NONE
+    [Teardown]    Fleet Should Have Behaved    stream end
 
 Timer That Only The Fake Shows
     [Tags]    S06
