@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import Any, Protocol
 
 _NOTICES = ("/workers/ready", "/workers/register", "/workers/removed", "/heartbeat")
@@ -40,7 +40,7 @@ class Causes:
         self._lock = threading.Lock()
         self._under_way: list[Asked] = []
         self._guessed: dict[Sent, Asked] = {}
-        self._count: Counter[tuple[int, str]] = Counter()
+        self._count: defaultdict[int, Counter[str]] = defaultdict(Counter)
 
     def begins(self, asked: Asked) -> None:
         """Adds a request to the program."""
@@ -52,6 +52,7 @@ class Causes:
         with self._lock:
             if asked in self._under_way:
                 self._under_way.remove(asked)
+            self._count.pop(asked.number, None)
             self._guessed = {sent: cause for sent, cause in self._guessed.items() if cause is not asked}
 
     def of(self, sent: Sent) -> tuple[Asked | None, bool]:
@@ -62,8 +63,8 @@ class Causes:
                 return None, False
             alike = [_likeness(one, sent) for one in found]
             best = [one for one, count in zip(found, alike, strict=True) if count == max(alike)]
-            cause = min(best, key=lambda one: self._count[one.number, sent.path])
-            self._count[cause.number, sent.path] += 1
+            cause = min(best, key=lambda one: self._count[one.number][sent.path])
+            self._count[cause.number][sent.path] += 1
             if len(best) > 1:
                 self._guessed[sent] = cause
             return cause, len(best) == 1
@@ -79,8 +80,8 @@ class Causes:
                 if sent.status and not twin.status and (not own or sent.path in paths) and _likeness(twin, sent) == _likeness(asked, sent):
                     swapped = [(sent, asked), *((mine, twin) for mine in own if mine.path == sent.path)]
                     for moved, cause in swapped:
-                        self._count[self._guessed[moved].number, moved.path] -= 1
-                        self._count[cause.number, moved.path] += 1
+                        self._count[self._guessed[moved].number][moved.path] -= 1
+                        self._count[cause.number][moved.path] += 1
                         self._guessed[moved] = cause
                     return swapped
         return []

@@ -78,6 +78,17 @@ def test_answer_that_fits_the_guess_corrects_nothing():
     assert second.status == 0
 
 
+def test_nothing_is_kept_of_requests_that_are_over():
+    causes = Causes()
+    for number in range(0, 400, 2):
+        task = asked(causes, number, prompt="hello")
+        twin = asked(causes, number + 1, prompt="hello")
+        causes.of(sent(number, prompt="hello"))
+        causes.ends(task)
+        causes.ends(twin)
+    assert all(len(kept) == 0 for kept in vars(causes).values() if hasattr(kept, "__len__"))
+
+
 def test_refusal_of_the_program_itself_moves_no_request_of_another_task():
     causes = Causes()
     task = asked(causes, 1, prompt="hello", model="m")

@@ -2083,7 +2083,7 @@ MUTATIONS = [
     Mutation(
         "cause of a real program's request is the latest one",
         "recorder/causes.py",
-        "cause = min(best, key=lambda one: self._count[one.number, sent.path])",
+        "cause = min(best, key=lambda one: self._count[one.number][sent.path])",
         "cause = best[-1]",
         "tests/unit/test_causes.py",
         "test_of_two_equal_ones_it_is_probably_the_oldest_without_any",
