@@ -147,14 +147,14 @@ class Activity:
 
     # --- jobs ---
 
-    def hand_over(self) -> None:
+    def add_job(self) -> None:
         """Counts one more job at work, which another thread will run."""
         with self.mutex:
             self.at_work += 1
 
     @contextmanager
-    def taken_over(self, label: str) -> Iterator[None]:
-        """Runs a job that was counted by `hand_over`; the job ends with the block."""
+    def added_job(self, label: str) -> Iterator[None]:
+        """Runs a job that was counted by `add_job`; the job ends with the block."""
         ident = threading.get_ident()
         before = self._labels.get(ident)
         self._labels[ident] = label
@@ -171,8 +171,8 @@ class Activity:
     @contextmanager
     def job(self, label: str) -> Iterator[None]:
         """Counts the block as a job."""
-        self.hand_over()
-        with self.taken_over(label):
+        self.add_job()
+        with self.added_job(label):
             yield
 
     def name_job(self, label: str) -> None:

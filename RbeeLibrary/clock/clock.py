@@ -263,7 +263,7 @@ class Clock:
             if timer is not None:
                 self._take_out(timer)
         if timer is not None:
-            with self.activity.taken_over(timer.name):
+            with self.activity.added_job(timer.name):
                 timer.act()
 
     # --- inside ---
@@ -301,7 +301,7 @@ class Clock:
                 while (timer := self._due_now()) is None:
                     left = self._real(self._queue[0][0]) if self._queue else _NEVER
                     self._changed.wait(None if left < 0 else left)
-            with self.activity.taken_over(timer.name):
+            with self.activity.added_job(timer.name):
                 timer.act()
 
     def _due_now(self) -> Timer | None:

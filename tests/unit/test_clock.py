@@ -32,11 +32,11 @@ class ProgramSpec:
             self.clock.activity.step_back()  # the thread of the test is none of its jobs
 
     def job(self, work) -> None:
-        self.clock.activity.hand_over()
+        self.clock.activity.add_job()
         threading.Thread(target=self._run, args=(work,), daemon=True).start()
 
     def _run(self, work) -> None:
-        with self.clock.activity.taken_over("job of a test"):
+        with self.clock.activity.added_job("job of a test"):
             work()
 
 

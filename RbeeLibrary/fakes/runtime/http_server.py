@@ -47,7 +47,7 @@ class WaitressThreads(ThreadedTaskDispatcher):  # type: ignore[misc]
         self._activity = activity
 
     def add_task(self, task: Any) -> None:
-        self._activity.hand_over()
+        self._activity.add_job()
         with self.lock:
             self.queue.append(task)
             idle = len(self.threads) - self.stop_count - self.active_count
@@ -159,7 +159,7 @@ class WaitressChannel(HTTPChannel):  # type: ignore[misc]
         return count
 
     def service(self) -> None:
-        with self._activity.taken_over("request"):
+        with self._activity.added_job("request"):
             super().service()
             if self.close_when_flushed or self.will_close:
                 self._activity.end_link(self._link)

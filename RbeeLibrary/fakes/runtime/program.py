@@ -42,7 +42,7 @@ class Job:
         self.done = Event()
         self._clock = clock
         self._name = name
-        clock.activity.hand_over()
+        clock.activity.add_job()
         threading.Thread(target=contextvars.copy_context().run, args=(self._run, work, args), name=name, daemon=True).start()
 
     def join(self, limit: float | None = None) -> bool:
@@ -50,7 +50,7 @@ class Job:
         return self._clock.wait(self.done, None if limit is None else self._clock.now() + limit, self._name)
 
     def _run(self, work: Callable[..., object], args: tuple[Any, ...]) -> None:
-        with self._clock.activity.taken_over(self._name):
+        with self._clock.activity.added_job(self._name):
             try:
                 work(*args)
             finally:

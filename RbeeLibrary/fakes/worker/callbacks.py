@@ -34,7 +34,7 @@ class Callbacks:
         self._payload = payload
         self._beating = False
 
-    def call_back(self) -> list[Job]:
+    def announce_ready(self) -> list[Job]:
         """Sends the ready callback to queen and hive in parallel; returns the jobs that send it."""
         if self._options.callback_delay:
             self._worker.clock.pause(self._options.callback_delay, "callback-delay")
@@ -90,20 +90,20 @@ class Callbacks:
         if self._options.queen_url and self._worker.faults.find("lost-heartbeat") is None:
             queen = self._options.queen_url.rstrip("/")
             body = {"timestamp": iso_time(self._worker.clock.wall()), "state": self._worker.state}
-            if self.post_once(f"{queen}/v1/workers/{self._options.worker_id}/heartbeat", body, _HEARTBEAT_LIMIT) == 404:
+            if self.post(f"{queen}/v1/workers/{self._options.worker_id}/heartbeat", body, _HEARTBEAT_LIMIT) == 404:
                 self._worker.log("the queen does not know this worker: registering again")
-                self.post_once(f"{queen}/v2/workers/ready", as_dict(self._payload()), self._options.callback_timeout)
+                self.post(f"{queen}/v2/workers/ready", as_dict(self._payload()), self._options.callback_timeout)
 
     def hive_heartbeat(self) -> None:
         """Sends one heartbeat to the hive."""
         if self._worker.faults.find("lost-heartbeat") is not None:
             return
         target = (self._options.callback_url or "").rpartition("/v1/")[0] + "/v1/heartbeat"
-        self.post_once(
+        self.post(
             target, {"worker_id": self._options.worker_id, "timestamp": iso_time(self._worker.clock.wall()), "health_status": "healthy"}, _HEARTBEAT_LIMIT
         )
 
-    def post_once(self, target: str, body: dict[str, Any], limit: float) -> int | None:
+    def post(self, target: str, body: dict[str, Any], limit: float) -> int | None:
         """Sends one POST request without retries; returns the status of the answer, or None after a failure, which is only logged.
 
         Args:

@@ -110,7 +110,7 @@ class Worker(Service):
             self._orphan_listener = leave_listener(self.listener, self.name)
         if not self._never_ready and self._callbacks.targets and self.faults.find("early-callback") is not None:
             self.listener = closed(self.listener)
-            for callback in self._callbacks.call_back():
+            for callback in self._callbacks.announce_ready():
                 callback.join()
             self._called_back = True
             self.listener.listen()
@@ -133,7 +133,7 @@ class Worker(Service):
             self._loading.end()
         self._last_activity = self.clock.wall()
         if not self._called_back:
-            self.spawn(self._callbacks.call_back, name="callback")
+            self.spawn(self._callbacks.announce_ready, name="callback")
         if self.options.hive_heartbeat and self.options.callback_url:
             self.every(self.options.hive_heartbeat, self._callbacks.hive_heartbeat, "hive-heartbeat", at_once=True)
 
@@ -156,7 +156,7 @@ class Worker(Service):
                 self.set_state("idle")
         self._loading.publish({"stage": "ready"})
         self._loading.end()
-        self.spawn(self._callbacks.call_back, name="callback")
+        self.spawn(self._callbacks.announce_ready, name="callback")
 
     def _vram(self) -> int:
         if self._model is not None and self._layers == self.options.layers:
@@ -344,7 +344,7 @@ class Worker(Service):
         self.journal.record("model_unloaded", model_ref=self.options.model_ref)
         self.log("model unloaded")
         if self.options.queen_url:
-            self._callbacks.post_once(
+            self._callbacks.post(
                 f"{self.options.queen_url.rstrip('/')}/v2/workers/removed",
                 {"worker_id": self.options.worker_id, "reason": "shutdown", "pid": os.getpid()},
                 _REMOVAL_LIMIT,

@@ -80,7 +80,7 @@ class Inference:
     def start(self) -> None:
         """Sends the request and reads the answer in a thread."""
         self.started_at = time.monotonic()
-        self._http.activity.hand_over()
+        self._http.activity.add_job()
         threading.Thread(target=self._read_all, name=self.id, daemon=True).start()
 
     def why(self) -> str:
@@ -112,7 +112,7 @@ class Inference:
         return self._http.call("DELETE", self._cancel_url, limit=limit, headers=self._auth).status
 
     def _read_all(self) -> None:
-        with self._http.activity.taken_over(str(self)):
+        with self._http.activity.added_job(str(self)):
             try:
                 self._run()
             except Exception as error:  # nobody may wait for ever for an answer that the library cannot read
