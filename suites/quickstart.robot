@@ -77,9 +77,15 @@ Hive Lists The Worker As Idle
     ...    {"workers":[{"worker_id":"mock-worker-8001","url":"http://127.0.0.1:8001","state":"idle",
 
 Worker Asked For By Name And Port Gets Both
+    [Documentation]    A binary with another name is not there, so the hive says so instead of starting its usual one.
     Start Hive    port=9200    worker_ports=8001-8099
     ${answer} =    POST    ${HIVE_URL}/v1/workers/spawn    data={"binary":"llm-worker-rbee","port":8017}    timeout=10
     Should Be Equal    ${answer.json()}[url]    http://127.0.0.1:8017
+    Get Command Line    mock-worker-8017    contains    --port 8017
+    ${other} =    POST    ${HIVE_URL}/v1/workers/spawn    data={"binary":"llm-worker-of-tomorrow"}    timeout=10
+    ...    expected_status=any
+    Should Be Equal    ${other.json()}[error][code]    WORKER_BINARY_NOT_FOUND
+    Should Contain    ${other.json()}[error][message]    llm-worker-of-tomorrow
 
 
 *** Keywords ***

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from typing import ClassVar
@@ -174,6 +175,19 @@ class HalfCharacter(StreamFault):
     def instead(self, token: bytes, rest: Iterator[bytes], context: FaultContext) -> Iterator[bytes]:
         yield b'data: {"t":"' + "🐝".encode()[:2]
         raise Cut
+
+
+class ErrorEvent(StreamFault):
+    """Sends an error event instead of the rest of the stream."""
+
+    name, help = "error-event", "an error event with `code` (INFERENCE_FAILED) and the end marker are sent instead of the rest of the stream"
+    roles = ("worker", "queen")
+
+    def instead(self, token: bytes, rest: Iterator[bytes], context: FaultContext) -> Iterator[bytes]:
+        error = {"type": "error", "code": self.spec.code or "INFERENCE_FAILED", "message": "the worker could not go on with the inference"}
+        yield b"data: " + json.dumps(error, separators=(",", ":")).encode() + b"\n\n"
+        yield _END
+        raise End
 
 
 class DuplicateToken(StreamFault):

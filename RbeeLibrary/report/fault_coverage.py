@@ -8,6 +8,7 @@ from typing import Any
 
 from ..faults.registry import KINDS
 
+_INFERENCE = "/v1/inference"
 STATES = ("starting", "loading", "idle", "busy", "draining")
 
 _MOMENTS = {
@@ -19,6 +20,35 @@ _MOMENTS = {
 }
 _PROGRAMS = {"worker": "worker-1", "hive": "hive", "queen": "queen", "hub": "hub"}
 _STARTS = {"worker-1": "Start Worker", "hive": "Start Hive", "queen": "Start Queen", "hub": "Start Model Hub"}
+
+
+class _ProgramState:
+    """State of one program, from its records. A real program may tell no state: it is idle once its port accepts, and busy while it answers an inference."""
+
+    def __init__(self) -> None:
+        self._told = ""
+        self._accepts = False
+        self._inferences: set[int] = set()
+
+    def add(self, record: dict[str, Any]) -> None:
+        """Takes the next record of the program."""
+        kind, number = record.get("record"), int(record.get("n", 0))
+        if kind == "state":
+            self._told = str(record.get("to"))
+        elif kind == "bound":
+            self._accepts = True
+        elif kind == "request_in" and record.get("path") == _INFERENCE:
+            self._inferences.add(number)
+        elif kind == "request_end" or (kind == "answered" and record.get("status") != 200):
+            self._inferences.discard(number)
+
+    @property
+    def state(self) -> str:
+        """One of `STATES`; a program is starting until its port accepts."""
+        if not self._accepts:
+            return STATES[0]
+        told = self._told or "idle"
+        return "busy" if told == "idle" and self._inferences else told
 
 
 class FaultCoverage:
@@ -40,16 +70,12 @@ class FaultCoverage:
             records: journal records of all programs of the test, in order of time.
         """
         self.tests += 1
-        states: dict[int, str] = {}
-        bound: set[int] = set()
+        programs: dict[int, _ProgramState] = {}
         for record in records:
-            if record.get("record") == "state":
-                states[record["pid"]] = str(record.get("to"))
-            elif record.get("record") == "bound":
-                bound.add(record["pid"])
-            elif record.get("record") == "fault":
-                state = states.get(record["pid"], STATES[0]) if record["pid"] in bound else STATES[0]  # a program is starting until its port accepts
-                cell = state, str(record.get("kind"))
+            program = programs.setdefault(record["pid"], _ProgramState())
+            program.add(record)
+            if record.get("record") == "fault":
+                cell = program.state, str(record.get("kind"))
                 self._hits[cell] = self._hits.get(cell, 0) + 1
 
     @property

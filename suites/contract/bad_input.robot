@@ -45,7 +45,7 @@ Task Without A Prompt               queen       /v2/tasks                   {"no
 Callback Without A Url              queen       /v2/workers/ready           {"worker_id":"x"}                       400
 Removal Of An Unknown Worker        queen       /v2/workers/removed         {"worker_id":"x","reason":"y"}          404
 Shutdown Of An Unknown Worker       queen       /v2/workers/shutdown        {"worker_id":"x"}                       404
-State Of An Unknown Worker          queen       /v1/workers/x/heartbeat     {}                                      404
+Heartbeat Of An Unknown Worker      queen       /v1/workers/x/heartbeat     {}                                      404
 Route That Does Not Exist           queen       /v9/nothing                 {}                                      404
 Method That Does Not Fit            hive        /v1/workers/list            {}                                      405
 

@@ -93,4 +93,10 @@ Killed Worker Keeps Its Journal
     ${answer} =    Submit Inference    long    to=worker-1    max_tokens=2000
     Wait For Tokens    ${answer}    5
     Kill    worker-1
+    Wait Until Inference Ends    ${answer}
     Get Request Count    worker-1    POST    /v1/inference    ==    1
+    @{written} =    Get Records    worker-1    token
+    ${count} =    Get Length    ${written}
+    Get Token Count    ${answer}    <=    ${count}
+    @{last} =    Get Field Of Each    ${written}    index
+    Should Be Equal    ${last}[-1]    ${count - 1}

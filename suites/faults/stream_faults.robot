@@ -85,6 +85,15 @@ Half Character
     Should Be Equal    ${answer.raw[-2:]}    \xf0\x9f    type=bytes
     Get Fault Hits    ${fault}    ==    1
 
+Error Event
+    [Documentation]    The worker reports an error in the middle of the stream and ends it properly. It goes on working.
+    ${fault} =    Inject Fault    worker-1    error event    after_tokens=2    code=VRAM_OOM    times=1
+    ${answer} =    Answer Ends As    broken    one two
+    Get Inference Error    ${answer}    ==    VRAM_OOM
+    Should End With    ${answer.raw.decode()}    on with the inference"}\n\ndata: [DONE]\n\n
+    Answer Ends As    done    one two three four five six
+    Get Fault Hits    ${fault}    ==    1
+
 No End Marker
     [Documentation]    All tokens come, the end marker does not.
     ${fault} =    Inject Fault    worker-1    no end marker

@@ -134,6 +134,19 @@ Lost Connection To The Worker Is Noticed At Once
     Start Worker    port=${port}    token_delay=100ms
     Cut Line Should End The Keeper    --direct
 
+Error Event Of The Worker Is Explained
+    [Documentation]    The worker runs out of memory after 12 of 20 tokens, and says so. The user reads its code.
+    [Tags]    S39    EC4
+    Start Registered Fleet    workers=1
+    ${fault} =    Inject Fault    worker-1    error event    after_tokens=12    code=VRAM_OOM
+    ${result} =    Keeper Should Fail    @{ASK}    --partial-dir    ${OUTPUT DIR}    --request-id    req-error
+    Should Have Parts    ${result.stderr}    the worker reported VRAM_OOM    Tokens generated: 12 / 20
+    ...    rbee-partial-req-error.txt
+    Partial File Should Be    req-error    ${result.stdout}    12
+    Get State    worker-1    ==    idle
+    Get Fault Hits    ${fault}    ==    1
+    [Teardown]    Run Keywords    Remove File    ${OUTPUT DIR}/rbee-partial-req-error.txt    AND    Fleet Should Have Behaved
+
 Stream Without Its End Counts As Broken
     [Documentation]    All twenty tokens have come, but not the end marker: that is no success.
     [Tags]    S39

@@ -53,6 +53,18 @@ Ssh Is Run By The Queen
     Get Child Count    queen    >=    1
     Get Request Count    queen    POST    /v2/registry/beehives/add    ==    1    status=200
 
+Installation Is Run By The Queen
+    [Documentation]    While the script runs on the node, its ssh is a child of the queen.
+    [Tags]    S03
+    ${node} =    Start Node    installed=False    delay=300ms
+    ${queen} =    Start Queen
+    Register    ${queen}    ${node}
+    VAR    &{body}    node_name=workstation
+    ${answer} =    Post In The Background    ${queen.url}/v2/registry/beehives/install    ${body}
+    Get Child Count    queen    >=    1
+    Should Contain    ${answer.result().text}    "stage":"done"
+    Get Child Count    queen    ==    0
+
 Hive Is Started When It Is Needed
     [Documentation]    No hive runs on the node. The queen starts it with one ssh call, waits until it answers, and goes on.
     [Tags]    S07
@@ -137,6 +149,19 @@ Queen Ends The Hive That It Started
     Get Exit Code    mock-worker-1    ==    0
     @{calls} =    Get Ssh Calls    workstation
     Should Be Equal    ${calls[-1].argv[-1]}    kill -TERM ${hive.pid}
+
+Ctrl+C Ends The Hive That The Queen Has Started
+    [Documentation]    SIGINT to the queen is an end like any other: hive and worker end before it.
+    [Tags]    S51
+    ${node} =    Start Node
+    ${queen} =    Start Queen    cascade=owned
+    Register    ${queen}    ${node}
+    ${answer} =    Submit Inference    good morning    max_tokens=5
+    Wait Until Inference Ends    ${answer}    within=10s
+    Interrupt    queen
+    Get Exit Code    queen    ==    0
+    Get Exit Code    hive    ==    0
+    Get Exit Code    mock-worker-1    ==    0
 
 Queen Without A Cascade Leaves The Hive Alone
     [Tags]    S50

@@ -48,7 +48,9 @@ Catalog That Becomes Corrupt In Use Is Replaced
     Remove Files    ${path}-wal    ${path}-shm
     ${answer} =    Ask For Model
     Should Not Be Equal    ${answer}[download_id]    cached
-    Download Should Complete    ${download}
+    ${again} =    Follow Download    ${answer}[download_id]
+    Download Should Complete    ${again}
+    Get Request Count    hub    GET    ${FILE_PATH}    ==    2
     File Should Exist    ${path}.corrupt.backup
 
 Shutdown Leaves The Catalog Alone

@@ -39,6 +39,16 @@ def test_page_shows_every_cell(run):
     assert page.count("<tr><th>") == len(KINDS) + 1
 
 
+def test_real_program_that_tells_no_state_has_cells_too(tmp_path):
+    run = robot(tmp_path, str(ROOT / "tests/data/library_suites/coverage_of_real.robot"))
+    assert run.rc == 0, run.output
+    said = run.result().suite.metadata[TITLE]
+    assert said.startswith(f"3 of {POSSIBLE} cells (2 %) in 2 tests")
+    assert re.search(r"^\| starting \| 0 of ", said, re.MULTILINE)
+    assert re.search(r"^\| idle \| 1 of \d+ \| (?!.*\bdelay\b)", said, re.MULTILINE)
+    assert re.search(r"^\| busy \| 2 of \d+ \| (?!.*\b(?:delay|stall)\b)", said, re.MULTILINE)
+
+
 def test_minimum_fails_the_last_test(tmp_path):
     tests = robot(tmp_path, "-v", "MINIMUM:50", SUITE).tests()
     assert tests["Delay While Idle"].status == "PASS"
