@@ -211,8 +211,10 @@ def _may_be(route: Route, template: str, path: str) -> bool:
     if not path.endswith("*"):
         return route.pattern(template).match(path) is not None
     known, wanted = template.split("/"), path[:-1].split("/")
+    if route.greedy:
+        wanted = wanted[: len(known)]  # the last parameter takes what follows
     if len(wanted) > len(known):
-        return route.greedy
+        return False
     fits = [part == want or part.startswith("{") for part, want in zip(known, wanted[:-1], strict=False)]
     last = known[len(wanted) - 1]
     return all(fits) and (last.startswith(("{", wanted[-1])))

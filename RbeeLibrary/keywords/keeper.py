@@ -89,7 +89,7 @@ class KeeperKeywords:
         """
         key = api_key.value if isinstance(api_key, Secret) else api_key
         limit = None if timeout is None else timeout.total_seconds()
-        daemon = self._session.start.keeper(list(arguments), name=name, api_key=key, timeout=limit, env=env, program=program, profile=profile and profile.value)
+        daemon = self._session.start.keeper(list(arguments), name, api_key=key, timeout=limit, env=env, program=program, profile=profile and profile.value)
         logger.info(f"started {name}, pid {daemon.pid}: rbee-keeper {_shown(arguments)}")
         return daemon
 

@@ -90,6 +90,7 @@ Error Event
     ${fault} =    Inject Fault    worker-1    error event    after_tokens=2    code=VRAM_OOM    times=1
     ${answer} =    Answer Ends As    broken    one two
     Get Inference Error    ${answer}    ==    VRAM_OOM
+    Should Be Equal    ${answer.error_message}    the worker could not go on with the inference
     Should End With    ${answer.raw.decode()}    on with the inference"}\n\ndata: [DONE]\n\n
     Answer Ends As    done    one two three four five six
     Get Fault Hits    ${fault}    ==    1

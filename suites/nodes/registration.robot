@@ -19,6 +19,17 @@ ${PROBE}           echo 'connection test'
 
 
 *** Test Cases ***
+Hive Of A Registered Node Is Asked At The Usual Port
+    [Documentation]    A hive that the queen has not started is looked for on the node's host, at the port of all hives.
+    [Tags]    S07
+    ${hive} =    Start Hive    workstation    queen=None
+    Start Queen    hive_port=${hive.port}
+    Add Hive To Registry    workstation    ssh_host=127.0.0.1
+    ${answer} =    Submit Inference    good morning    max_tokens=3
+    Wait Until Inference Ends    ${answer}
+    Get Inference State    ${answer}    ==    done
+    Get Request Count    workstation    POST    /v1/workers/spawn    ==    1
+
 Registering A Reachable Node Stores It
     [Documentation]    One ssh call with the arguments of the contract, then one row with all thirteen columns.
     [Tags]    S01

@@ -62,6 +62,11 @@ def pytest() -> bool:
     return tool("pytest", "-n", "4", "--dist", "worksteal", "tests")
 
 
+def mutants() -> bool:
+    """Tries the same generated mutants each time; the others are tried by a command of their own."""
+    return subprocess.run([sys.executable, str(ROOT / "tests/tools/mutants/run.py"), "sample"], cwd=ROOT).returncode == 0
+
+
 GATES: dict[str, Callable[[], bool]] = {
     "ruff": lambda: tool("ruff", "check", "RbeeLibrary", "resources", "tests") and tool("ruff", "format", "--check", "RbeeLibrary", "resources", "tests"),
     "mypy": lambda: tool("mypy"),
@@ -69,6 +74,7 @@ GATES: dict[str, Callable[[], bool]] = {
     "dryrun": lambda: tool("robot", "--dryrun", "--output", "NONE", "--log", "NONE", "--report", "NONE", "--console", "dotted", "suites"),
     "suites": suites,
     "pytest": pytest,
+    "mutants": mutants,
 }
 
 

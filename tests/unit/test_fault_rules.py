@@ -105,6 +105,17 @@ def test_thirty_requests_in_twenty_orders_have_the_same_decisions(tmp_path):
     assert decisions(8, keys, tmp_path) != first
 
 
+def test_decisions_depend_on_program_kind_and_seed():
+    def drawn(kind: str = "status", node: str = "worker-1", seed: int = 7) -> list[float]:
+        made = KINDS[kind](FaultSpec(kind, seed=seed), node, Clock(), Journal(None, "fake-worker", Clock()))
+        return [made.draw(f"req-{request}") for request in range(10)]
+
+    assert drawn() == drawn()
+    assert len(set(drawn())) == 10
+    for other in (drawn(kind="delay"), drawn(node="worker-2"), drawn(seed=8)):
+        assert set(other) & set(drawn()) == set()
+
+
 def test_decisions_do_not_depend_on_the_id_of_the_fault(box):
     clock = Clock()
     drawn = []

@@ -197,7 +197,7 @@ class Hives:
         clock, pauses = self._queen.clock, iter(_START_PAUSES)
         deadline = clock.now() + limit
         while clock.now() < deadline and not give_up():
-            clock.pause(min(next(pauses, _LAST_PAUSE), max(0.0, deadline - clock.now())), "hive-start")
+            clock.pause(min(next(pauses, _LAST_PAUSE), deadline - clock.now()), "hive-start")
             if self._accepts(url, self._options.probe_timeout):
                 return True
         return False

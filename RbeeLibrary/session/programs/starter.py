@@ -241,8 +241,8 @@ class Starter:
     def keeper(
         self,
         arguments: list[str],
+        name: str,
         *,
-        name: str = "keeper",
         api_key: str | None = None,
         timeout: float | None = None,
         env: dict[str, str] | None = None,
@@ -305,7 +305,7 @@ class Starter:
         name = "keeper"
         before = [len(self._outputs.read(name, (stream,))) for stream in BOTH]
         with self.all_or_nothing(name):
-            self.keeper(arguments, name=name, api_key=api_key, env=env, program=program, profile=profile)
+            self.keeper(arguments, name, api_key=api_key, env=env, program=program, profile=profile)
             process = self._programs.process(name)
             code = self._stopper.await_code(process, limit)
             if code is None:
