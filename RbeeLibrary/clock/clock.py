@@ -37,7 +37,7 @@ class ClockPage:
     @classmethod
     def create(cls, folder: str) -> ClockPage:
         """Creates the clock of a run; it starts at the machine's time with rate 1."""
-        fd = os.open(os.path.join(folder, _PAGE_NAME), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        fd = os.open(os.path.join(folder, _PAGE_NAME), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             os.ftruncate(fd, _PAGE.size)
             page = cls(fd, writes=True)
@@ -51,7 +51,7 @@ class ClockPage:
     def of_run(cls, folder: str) -> ClockPage | None:
         """The clock of a run, or None if it has none."""
         try:
-            fd = os.open(os.path.join(folder, _PAGE_NAME), os.O_RDONLY | os.O_CLOEXEC)
+            fd = os.open(os.path.join(folder, _PAGE_NAME), os.O_RDONLY)
         except OSError:
             return None
         try:

@@ -63,7 +63,7 @@ class Database:
     @contextlib.contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         if not os.path.exists(self.path):
-            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
         connection = sqlite3.connect(self.path, timeout=_BUSY_LIMIT)
         try:
             connection.row_factory = sqlite3.Row

@@ -189,7 +189,7 @@ def prepare(program: ProgramSpec) -> socket.socket | None:
 
 def private(path: str, flags: int) -> int:
     """Opens a file that only its owner can read; usable as `opener` of `open`."""
-    return os.open(path, flags | os.O_CLOEXEC, 0o600)
+    return os.open(path, flags, 0o600)
 
 
 def of_descriptors(error: Exception) -> str:

@@ -46,8 +46,8 @@ def open_line_file(path: str, *, alone: bool) -> LineFile:
         OSError: it cannot be opened, or there is no room.
     """
     if alone:
-        return MappedLineFile(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    return WrittenLineFile(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        return MappedLineFile(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    return WrittenLineFile(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600))
 
 
 class WrittenLineFile:

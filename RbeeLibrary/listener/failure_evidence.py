@@ -26,6 +26,7 @@ class FailureEvidence:
     def reset(self) -> None:
         """Discards everything; called when a test starts."""
         self._failed_at = 0
+        self._arguments = ""
         self._depth = 0
         self._snapshot: str | None = None
         self._snapshot_depth = 0
@@ -39,6 +40,7 @@ class FailureEvidence:
         self._depth = max(0, self._depth - 1)
         if result.failed and self._snapshot is None and self._session.run.is_running:
             self._failed_at = time.monotonic_ns()
+            self._arguments = " ".join(map(str, getattr(result, "args", ())))
             keyword = str(getattr(result, "name", None) or getattr(result, "type", "a keyword"))
             self._snapshot = self._session.evidence.snapshot(keyword)
             self._snapshot_depth = self._depth
@@ -54,6 +56,6 @@ class FailureEvidence:
         self._snapshot = None
         if not snapshot:
             return message
-        verdict, tables = self._session.evidence.verdict(message, self._failed_at or time.monotonic_ns())
+        verdict, tables = self._session.evidence.verdict(message, self._failed_at or time.monotonic_ns(), self._arguments)
         logger.info(verdict.as_html() + snapshot + "".join(tables), html=True)
         return verdict.as_text()

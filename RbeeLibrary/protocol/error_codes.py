@@ -6,6 +6,9 @@ from typing import Any
 
 from ..errors import RbeeLibraryError
 
+_RECORDED = 300
+"""Characters of a message that are kept in the journal."""
+
 ERRORS: dict[str, int] = {
     "INVALID_REQUEST": 400,
     "BACKEND_UNAVAILABLE": 400,
@@ -90,3 +93,9 @@ def envelope_error(body: Any) -> dict[str, Any] | None:
     """The `error` object of a response body, or None if the body is no error envelope."""
     error = body.get("error") if isinstance(body, dict) else None
     return error if isinstance(error, dict) and isinstance(error.get("code"), str) else None
+
+
+def error_fields(body: Any) -> dict[str, str]:
+    """`code` and `message` of an error for a journal record; empty for a body that is no error."""
+    error = envelope_error(body)
+    return {} if error is None else {"code": str(error["code"]), "message": str(error.get("message", ""))[:_RECORDED]}

@@ -11,11 +11,13 @@ from urllib.parse import unquote, urlsplit
 from ..clock.clock import Clock
 from ..journal.writer import Journal, without_secrets
 from ..protocol import sse
+from ..protocol.error_codes import error_fields
 from ..protocol.json_text import read_json
 from .causes import Causes
 from .http_parser import Head
 
 _BODY_LIMIT = 1 << 20
+_SHOWN = 300
 _STATE_PATHS = ("/v1/ready", "/v1/health", "/v1/status")
 _numbers = itertools.count(1)
 
@@ -173,7 +175,8 @@ class Incoming(_Exchange):
         stream = {} if self._ends is None else {"ends": self._ends, "gone": gone}
         if gone and self._events is not None:
             self._program.journal.record("client_gone", request_id=self.request_id or self.correlation_id)
-        self._program.journal.record("request_end", n=self.number, end=self._program.now(), **stream)
+        error = _error_of(bytes(self._answer)) if self.status >= 400 else {}
+        self._program.journal.record("request_end", n=self.number, end=self._program.now(), **stream, **error)
         self._program.causes.ends(self)
         if self._program.role == "worker" and self.method == "GET" and self.path in _STATE_PATHS and self._answer:
             try:
@@ -258,3 +261,13 @@ class Outgoing(_Exchange):
         self.sent()
         if not self.status:
             self._program.journal.record("answer_in", n=self.number, status=None, failure=reason, end=self._program.now())
+
+
+def _error_of(answer: bytes) -> dict[str, str]:
+    """What an error says, for a journal record: code and message, or a text, as real programs answer."""
+    try:
+        fields = error_fields(read_json(answer))
+    except ValueError:
+        fields = {}
+    text = answer.decode("utf-8", "replace").strip()
+    return fields or ({"message": text[:_SHOWN]} if text else {})

@@ -1,54 +1,61 @@
-"""The likely cause of a failure, in one sentence, derived from journal records alone."""
+"""The likely cause of a failure, in one sentence, derived from what the journals say about the programs and requests that the failed check is about."""
 
 from __future__ import annotations
 
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
+
+from .failed_check import FailedCheck, Record, Scene, Suspect, subject_of
 
 LIBRARY = "RbeeLibrary"
 """Name of the caller in requests of the library itself."""
 _DEADLY = ("SIGKILL", "SIGTERM", "SIGINT")
 _ENDING_FAULTS = ("kill", "exit")
+_SLOW = 100_000_000
+"""Nanoseconds between two tokens that a person notices."""
 
 
-def likely_cause(records: Sequence[dict[str, Any]], failed_at: int, named: str = "") -> str | None:
-    """The likely cause in one sentence, or None if no record suggests one.
+def likely_cause(records: Sequence[Record], check: FailedCheck) -> str:
+    """The likely cause in one sentence, or a sentence that says that it is not in the records.
+
+    It begins with what the check is about, and follows what is causally before it: the programs on the way of a request, those that a program has asked,
+    its parent, its children. What is only near in time is no cause.
 
     Args:
         records: journal records of all programs of the test and of the library, in order of time; each has the `name` of its program.
-        failed_at: time of the failure in monotonic nanoseconds.
-        named: failure message; causes at programs that it names take precedence.
+        check: that failed.
     """
-    ordered = _ordered_ends([record for record in records if record["ns"] <= failed_at])
-    before = [record for record in records if record["ns"] <= failed_at or _reports_end(record, ordered)]
-    causes = [cause for find in (_death, _frozen, _fault, _refusal, _misses) if (cause := find(before, failed_at, named)) is not None]
-    if not causes:
-        return None
-    about_named = [sentence for subject, sentence in causes if subject and subject in named]
-    return about_named[0] if about_named else causes[0][1]
+    ordered = _ordered_ends([record for record in records if record["ns"] <= check.at])
+    scene = Scene([record for record in records if record["ns"] <= check.at or _reports_end(record, ordered)], check)
+    for group in scene.suspects():
+        for rule in _RULES:
+            for suspect in _latest_first(scene, group) if rule is _fault else group:
+                if (not suspect.is_needed or rule in _RULES_OF_NEEDED) and (sentence := rule(scene, suspect)):
+                    return sentence
+    return _trouble(scene) or _nothing(scene)
 
 
-def nearest_event(records: Sequence[dict[str, Any]], failed_at: int, named: str) -> str | None:
-    """The last event before a failure at a program that the message names, in one sentence; None if there is none.
+def nearest_event(records: Sequence[Record], check: FailedCheck) -> str | None:
+    """The last event before a failure at a program that the check is about, in one sentence; None if there is none.
 
     Args:
         records: as for `likely_cause`.
-        failed_at: time of the failure in monotonic nanoseconds.
-        named: failure message.
+        check: that failed.
     """
     requests = {(record["pid"], record.get("n")): record for record in records if record.get("record") == "request_in"}
-    candidates = [record for record in records if record["ns"] <= failed_at and str(record.get("worker_id") or record.get("to") or record["name"]) in named]
+    names = check.mentioned({subject_of(record) for record in records})
+    candidates = [record for record in records if record["ns"] <= check.at and subject_of(record) in names]
     events = [(record, sentence) for record in candidates if (sentence := _event(record, requests)) is not None]
-    return f"{events[-1][1]}, {_span(failed_at - events[-1][0]['ns'])} before the failure" if events else None
+    return f"{events[-1][1]}, {_span(check.at - events[-1][0]['ns'])} before the failure" if events else None
 
 
-def _event(record: dict[str, Any], requests: dict[tuple[int, Any], dict[str, Any]]) -> str | None:
+def _event(record: Record, requests: dict[tuple[int, Any], Record]) -> str | None:
     kind, name = record.get("record"), record["name"]
     if kind == "state":
         return f"{name} became {record.get('to')}"
     if kind == "process_exited":
-        return f"{_victim(record)} ended with {_ending(record)}"
+        return f"{subject_of(record)} ended with {_ending(record)}"
     if kind == "fault":
         return f"the fault {record.get('kind')} of {name} acted"
     if kind == "signal_sent":
@@ -57,26 +64,26 @@ def _event(record: dict[str, Any], requests: dict[tuple[int, Any], dict[str, Any
         return f"{record.get('worker_id')} missed a health check of {name}"
     request = requests.get((record["pid"], record.get("n"))) if kind == "answered" else None
     if request is not None and not is_probe(request):
-        return f"{name} answered {request.get('method')} {request.get('path')} with {record.get('status')}"
+        return f"{name} answered {_line(request)} with {record.get('status')}"
     return None
 
 
-def ends_its_program(record: dict[str, Any]) -> bool:
+def ends_its_program(record: Record) -> bool:
     """Whether the record is the hit of a fault that ends its own program."""
     return record.get("record") == "fault" and str(record.get("kind")).startswith(_ENDING_FAULTS)
 
 
-def is_probe(request: dict[str, Any]) -> bool:
+def is_probe(request: Record) -> bool:
     """Whether the request is a GET of the library itself, which changes nothing."""
     return request.get("method") == "GET" and str(request.get("caller")).startswith(LIBRARY)
 
 
-def _ending(record: dict[str, Any]) -> str:
+def _ending(record: Record) -> str:
     number = record.get("signal")
     return signal.Signals(number).name if number else f"exit code {record.get('exit_code')}"
 
 
-def open_ends(records: Sequence[dict[str, Any]]) -> list[str]:
+def open_ends(records: Sequence[Record]) -> list[str]:
     """Names of programs that are bound to end but whose end is not in the journal yet.
 
     These are killed programs, and programs that end themselves by a fault or because their journal cannot be written.
@@ -87,7 +94,7 @@ def open_ends(records: Sequence[dict[str, Any]]) -> list[str]:
     return [name for name, at in _ordered_ends(records).items() if not _is_reported(records, name, at)]
 
 
-def _ordered_ends(records: Sequence[dict[str, Any]]) -> dict[str, int]:
+def _ordered_ends(records: Sequence[Record]) -> dict[str, int]:
     """Program name -> time in nanoseconds of what ends it."""
     ordered = {}
     for record in records:
@@ -98,100 +105,225 @@ def _ordered_ends(records: Sequence[dict[str, Any]]) -> dict[str, int]:
     return ordered
 
 
-def _reports_end(record: dict[str, Any], ordered: dict[str, int]) -> bool:
-    name = _victim(record)
+def _reports_end(record: Record, ordered: dict[str, int]) -> bool:
+    name = subject_of(record)
     return record.get("record") in ("process_exited", "worker_removed") and name in ordered and record["ns"] >= ordered[name]
 
 
-def _is_reported(records: Sequence[dict[str, Any]], name: str, at: int) -> bool:
+def _is_reported(records: Sequence[Record], name: str, at: int) -> bool:
     reports = [record for record in records if _reports_end(record, {name: at})]
     ended = next((record for record in reports if record["record"] == "process_exited"), None)
     return ended is not None and ("worker_id" not in ended or any(record["record"] == "worker_removed" for record in reports))
 
 
-def _death(records: Sequence[dict[str, Any]], failed_at: int, named: str) -> tuple[str, str] | None:
-    undone = {pid for record in records if record.get("record") == "start_undone" for pid in record["pids"]}
-    exits = [record for record in records if record.get("record") == "process_exited" and record.get("child") not in undone]
-    deaths = [record for record in exits if record.get("signal") or record.get("exit_code")]
-    deaths += [r for r in records if r.get("record") == "signal_sent" and r.get("signal") == "SIGKILL"]
-    if not deaths:
+# --- rules: each says what it knows about one program in its time ---
+
+
+def _death(scene: Scene, suspect: Suspect) -> str | None:
+    undone = {pid for record in scene.of("start_undone") for pid in record["pids"]}
+    deaths = [
+        record
+        for record in scene.of("process_exited", "signal_sent")
+        if subject_of(record) == suspect.name and (record["ns"] >= suspect.since or suspect.hop is None) and record.get("child") not in undone
+        if (record.get("signal") == "SIGKILL" if record["record"] == "signal_sent" else record.get("signal") or record.get("exit_code"))
+    ]
+    if not deaths or (suspect.hop is not None and deaths[0]["ns"] > suspect.until):
         return None
-    death = next((one for one in reversed(deaths) if _victim(one) in named), deaths[-1])
-    name = _victim(death)
-    at = death["ns"] if death["ns"] <= failed_at else _ordered_ends(records)[name]
-    number = death.get("signal")
-    if death["record"] == "signal_sent":
-        how, by = "SIGKILL", " by the test"
-    else:
-        how = _ending(death)
-        by = _reason(records, name, death["ns"])
-    verb = f"was killed by {how}{by}" if number else f"ended with {how}{by}"
-    removed = next((r for r in records if r.get("record") == "worker_removed" and r.get("worker_id") == name and r["ns"] >= at), None)
-    then = f"; {removed['name']} removed it {_span(removed['ns'] - at)} later" if removed is not None else ""
-    return name, f"{name} {verb}, {_span(failed_at - at)} before the failure{then}"
+    name, death, at = suspect.name, deaths[-1], scene.check.at
+    began = death["ns"] if death["ns"] <= at else _ordered_ends(scene.records)[name]
+    by_test = death["record"] == "signal_sent"
+    how, why = ("SIGKILL", " by the test") if by_test else (_ending(death), _reason(scene, name, death["ns"]))
+    verb = f"was killed by {how}{why}" if death.get("signal") else f"ended with {how}{why}"
+    removed = next((one for one in scene.of("worker_removed") if one.get("worker_id") == name and one["ns"] >= began), None)
+    then = f"; {removed['name']} removed it {_span(removed['ns'] - began)} later" if removed is not None else ""
+    last_words = f": {scene.check.said[name]}" if scene.check.said.get(name) else ""
+    return f"{name} {verb}, {_span(at - began)} before the failure{then}{last_words}"
 
 
-def _victim(record: dict[str, Any]) -> str:
-    return str(record.get("worker_id") or record.get("to") or record.get("role") or "a process")
-
-
-def _reason(records: Sequence[dict[str, Any]], name: str, at: int) -> str:
-    hit = next((r for r in reversed(records) if r.get("record") == "fault" and r["name"] == name and r["ns"] <= at), None)
+def _reason(scene: Scene, name: str, at: int) -> str:
+    hit = next((one for one in reversed(scene.of("fault")) if one["name"] == name and one["ns"] <= at), None)
     if hit is not None:
         return f" because of the fault {hit.get('kind')}"
-    lost = next((r for r in records if r.get("record") == "journal_lost" and r["name"] == name), None)
+    lost = next((one for one in scene.of("journal_lost") if one["name"] == name), None)
     if lost is not None:
         return f" because its journal could not be written ({lost.get('reason')})"
-    sent = next((r for r in reversed(records) if r.get("record") == "signal_sent" and r.get("to") == name and r.get("signal") in _DEADLY), None)
-    if sent is not None:
+    if any(one.get("to") == name and one.get("signal") in _DEADLY for one in scene.of("signal_sent")):
         return " by the test"
-    forced = next((r for r in reversed(records) if r.get("record") == "force_kill" and r.get("worker_id") == name), None)
+    forced = next((one for one in reversed(scene.of("force_kill")) if one.get("worker_id") == name), None)
     return f" by {forced['name']} ({forced.get('reason')})" if forced is not None else ""
 
 
-def _frozen(records: Sequence[dict[str, Any]], failed_at: int, named: str) -> tuple[str, str] | None:
-    frozen: dict[str, int] = {}
-    for record in records:
-        if record.get("record") == "signal_sent" and record.get("signal") == "SIGSTOP":
-            frozen[str(record.get("to"))] = record["ns"]
-        elif record.get("record") == "signal_sent" and record.get("signal") in ("SIGCONT", "SIGKILL"):
-            frozen.pop(str(record.get("to")), None)
-    if not frozen:
-        return None
-    subject = next((name for name in frozen if name in named), next(iter(frozen)))
-    return subject, f"{subject} is frozen since {_span(failed_at - frozen[subject])} before the failure"
+def _frozen(scene: Scene, suspect: Suspect) -> str | None:
+    since = 0
+    for record in scene.of("signal_sent"):
+        if record.get("to") == suspect.name:
+            since = record["ns"] if record.get("signal") == "SIGSTOP" else 0 if record.get("signal") in ("SIGCONT", "SIGKILL") else since
+    if since:
+        return f"{suspect.name} is frozen since {_span(scene.check.at - since)} before the failure"
+    if suspect.name in scene.check.stopped:
+        return f"{suspect.name} is stopped by a signal that nobody of this run sent"
+    return None
 
 
-def _fault(records: Sequence[dict[str, Any]], failed_at: int, named: str) -> tuple[str, str] | None:
-    hits = [record for record in records if record.get("record") == "fault"]
+def _latest_first(scene: Scene, group: Sequence[Suspect]) -> list[Suspect]:
+    """Of several faults on the way of a request, the last one decided what its client has seen."""
+    return sorted(group, key=lambda suspect: -max((hit["ns"] for hit in _hits(scene, suspect)), default=0))
+
+
+def _hits(scene: Scene, suspect: Suspect) -> list[Record]:
+    return [record for record in scene.of("fault") if suspect.covers(record)]
+
+
+def _fault(scene: Scene, suspect: Suspect) -> str | None:
+    hits = _hits(scene, suspect)
     if not hits:
         return None
-    last = next((hit for hit in reversed(hits) if hit["name"] in named), hits[-1])
+    last = hits[-1]
     where = f" on {last['path']}" if last.get("path") else ""
-    times = sum(1 for hit in hits if hit["name"] == last["name"] and hit.get("fault") == last.get("fault"))
-    often = f", {times} times so far" if times > 1 else ""
-    return last["name"], f"the fault {last.get('kind')} of {last['name']} acted{where} {_span(failed_at - last['ns'])} before the failure{often}"
+    return f"the fault {last.get('kind')} of {suspect.name} acted{where} {_span(scene.check.at - last['ns'])} before the failure{_often(scene, last)}"
 
 
-def _refusal(records: Sequence[dict[str, Any]], failed_at: int, named: str) -> tuple[str, str] | None:
-    requests = {(r["name"], r["pid"], r.get("n")): r for r in records if r.get("record") == "request_in"}
-    refused = [r for r in records if r.get("record") == "answered" and (r.get("status") or 0) >= 400]
-    if not refused:
+def _often(scene: Scene, hit: Record) -> str:
+    times = sum(1 for one in scene.of("fault") if one["name"] == hit["name"] and one.get("fault") == hit.get("fault"))
+    return f", {times} times so far" if times > 1 else ""
+
+
+def _download(scene: Scene, suspect: Suspect) -> str | None:
+    failed = [record for record in scene.of("download_failed") if suspect.covers(record)]
+    if not failed:
         return None
-    last = next((one for one in reversed(refused) if one["name"] in named), refused[-1])
-    request = requests.get((last["name"], last["pid"], last.get("n")), {})
-    line = f"{request.get('method')} {request.get('path')}"
-    return last["name"], f"{last['name']} answered {line} with {last.get('status')}, {_span(failed_at - last['ns'])} before the failure"
+    hubs = [hit for hit in scene.of("fault") if hit["name"] in {scene.program_at(str(one.get("target"))) for one in scene.of("request_out")}]
+    by = f" (the fault {hubs[-1].get('kind')} of {hubs[-1]['name']} acted{_often(scene, hubs[-1])})" if hubs else ""
+    tries = f"{len(failed)} attempts" if len(failed) > 1 else "an attempt"
+    return f"{tries} of {suspect.name} to download {failed[-1].get('model_ref')} failed: {failed[-1].get('reason')}{by}"
 
 
-def _misses(records: Sequence[dict[str, Any]], failed_at: int, named: str) -> tuple[str, str] | None:
-    misses = [record for record in records if record.get("record") in ("health_miss", "callback_failed")]
-    if not misses:
+def _refusal(scene: Scene, suspect: Suspect) -> str | None:
+    exchanges = [suspect.hop] if suspect.hop is not None else [one for one in scene.history.exchanges if one.arrival["name"] == suspect.name]
+    for exchange in reversed(exchanges):
+        by_fake = str(exchange.arrival.get("caller")).startswith("fake-")
+        is_own = suspect.hop is not None or not (is_probe(exchange.arrival) or (by_fake and exchange.status < 500))
+        if exchange.status >= 400 and is_own:
+            end = exchange.end or {}
+            code, message = (exchange.answered.get(name) or end.get(name) for name in ("code", "message"))
+            said = f" {code}" if code else ""
+            said += f" ({message})" if message else ""
+            ago = _span(scene.check.at - exchange.answered["ns"])
+            return f"{suspect.name} answered {_line(exchange.arrival)} with {exchange.status}{said}, {ago} before the failure"
+    return None
+
+
+def _unanswered(scene: Scene, suspect: Suspect) -> str | None:
+    return _no_answer(scene, suspect, known=True)
+
+
+def _unreachable(scene: Scene, suspect: Suspect) -> str | None:
+    return _no_answer(scene, suspect, known=False)
+
+
+def _no_answer(scene: Scene, suspect: Suspect, *, known: bool) -> str | None:
+    """A request that got no answer from a program of this run, or at an address where none is known."""
+    sent = {(record["pid"], record["n"]): record for record in scene.of("request_out") if record["name"] == suspect.name}
+    sent = {key: record for key, record in sent.items() if bool(scene.program_at(str(record["target"]))) is known}
+    if suspect.hop is not None:
+        wanted = suspect.hop.arrival.get("correlation_id")
+        sent = {key: record for key, record in sent.items() if record.get("correlation_id") == wanted}
+    failed = [(sent[key], one) for one in scene.of("answer_in") if one.get("failure") and (key := (one["pid"], one["n"])) in sent]
+    if not failed:
         return None
-    last = misses[-1]
-    if last["record"] == "health_miss":
-        return str(last.get("worker_id")), f"{last.get('worker_id')} missed {last.get('misses')} health checks of {last['name']}"
-    return last["name"], f"a ready callback of {last['name']} to {last.get('target')} failed: {last.get('reason') or last.get('status')}"
+    request, answer = failed[-1]
+    tries = sum(1 for other, _ in failed if (other["target"], other["path"]) == (request["target"], request["path"]))
+    whom = scene.program_at(str(request["target"])) or "nobody of this run"
+    asked = Suspect(whom, 0, scene.check.at)
+    end = _death(scene, asked) or _frozen(scene, asked) or _fault(scene, asked)
+    because = f"; {end}" if end else f", {_span(scene.check.at - answer['ns'])} before the failure"
+    often = f"{tries} requests" if tries > 1 else "a request"
+    return f"{often} of {suspect.name}, {_line(request)}, got no answer from {whom} at {request['target']}: {answer['failure']}{because}"
+
+
+def _callback(scene: Scene, suspect: Suspect) -> str | None:
+    failed = [record for record in scene.of("callback_failed") if suspect.covers(record)]
+    return _callback_line(failed[-1]) if failed else None
+
+
+def _callback_line(failed: Record) -> str:
+    return f"a ready callback of {failed['name']} to {failed.get('target')} failed: {failed.get('reason') or failed.get('status')}"
+
+
+def _missed(scene: Scene, suspect: Suspect) -> str | None:
+    misses = [record for record in scene.of("health_miss") if suspect.covers(record)]
+    return f"{suspect.name} missed {misses[-1].get('misses')} health checks of {misses[-1]['name']}" if misses else None
+
+
+def _slow(scene: Scene, suspect: Suspect) -> str | None:
+    if suspect.hop is None or suspect.hop.end is not None or suspect.hop.status != 200:
+        return None
+    tokens = [record["ns"] for record in scene.of("token") if record["pid"] == suspect.hop.pid and record.get("request_id") == suspect.hop.request_id]
+    if not tokens:
+        return f"{suspect.name} has begun to answer {_line(suspect.hop.arrival)}, but has sent no token yet"
+    gap = (tokens[-1] - tokens[0]) // max(1, len(tokens) - 1)
+    silent = scene.check.at - tokens[-1]
+    if max(gap, silent) < _SLOW:
+        return None
+    sent = f"it has sent {len(tokens)} tokens" + (f", one every {_span(gap)}" if len(tokens) > 1 else "")
+    return f"{suspect.name} is still answering {_line(suspect.hop.arrival)}: {sent}, the last one {_span(silent)} before the failure"
+
+
+def _removed(scene: Scene, suspect: Suspect) -> str | None:
+    removals = [record for record in scene.of("worker_removed") if suspect.name in (record["name"], record.get("worker_id")) and record["ns"] >= suspect.since]
+    if not removals:
+        return None
+    last = removals[-1]
+    return f"{last['name']} removed {last.get('worker_id')} ({last.get('reason')}), {_span(scene.check.at - last['ns'])} before the failure"
+
+
+def _terminated(scene: Scene, suspect: Suspect) -> str | None:
+    sent = [one for one in scene.of("signal_sent") if one.get("to") == suspect.name and one.get("signal") in _DEADLY]
+    if suspect.hop is not None or not sent:
+        return None
+    return f"{suspect.name} got {sent[-1]['signal']} from the test, {_span(scene.check.at - sent[-1]['ns'])} before the failure"
+
+
+def _cancelled(scene: Scene, suspect: Suspect) -> str | None:
+    cancels = [record for record in scene.of("cancelled", "client_gone") if suspect.hop is not None and suspect.covers(record)]
+    if not cancels:
+        return None
+    how = "its client left" if cancels[-1]["record"] == "client_gone" else "it was cancelled"
+    return f"{suspect.name} stopped answering the request because {how}, {_span(scene.check.at - cancels[-1]['ns'])} before the failure"
+
+
+_Rule = Callable[[Scene, Suspect], str | None]
+_RULES: tuple[_Rule, ...] = (
+    *(_death, _frozen, _download, _fault, _unanswered, _refusal, _unreachable),
+    *(_callback, _missed, _terminated, _removed, _cancelled, _slow),
+)
+"""In the order in which they are tried."""
+_RULES_OF_NEEDED: tuple[_Rule, ...] = (_death, _frozen, _download, _fault)
+"""Those for programs that the check is not about, but on which one of its programs depends."""
+
+
+def _trouble(scene: Scene) -> str | None:
+    """What no test intends, wherever it was: the last thing that is looked for."""
+    undone = {pid for record in scene.of("start_undone") for pid in record["pids"]}
+    meant = {str(record.get("to")) for record in scene.of("signal_sent")} | {str(record["name"]) for record in scene.of("fault")}
+    for record in reversed(scene.of("process_exited")):
+        name = subject_of(record)
+        if (record.get("signal") or record.get("exit_code")) and name not in meant and record.get("child") not in undone:
+            return _death(scene, Suspect(name, 0, scene.check.at))
+    if failed := scene.of("callback_failed"):
+        return _callback_line(failed[-1])
+    downloads = scene.of("download_failed")
+    return _download(scene, Suspect(str(downloads[-1]["name"]), 0, scene.check.at)) if downloads else None
+
+
+def _nothing(scene: Scene) -> str:
+    names = scene.check.mentioned(scene.names)
+    about = f"nothing there is wrong with {' and '.join(names)}" if names else "the message names no program and no request"
+    return f"not in the evidence: {about}"
+
+
+def _line(request: Record) -> str:
+    return f"{request.get('method')} {request.get('path')}"
 
 
 def _span(nanoseconds: int) -> str:

@@ -53,7 +53,7 @@ class ArtifactFolder:
 
 def _claim(path: Path) -> bool:
     """Claims a folder; False if a living process has it. Pids come again, so the start of the process counts as well."""
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         with contextlib.suppress(OSError):  # a file system without locks
             fcntl.flock(fd, fcntl.LOCK_EX)  # for the moment of looking and writing

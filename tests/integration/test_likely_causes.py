@@ -8,23 +8,82 @@ import re
 import pytest
 from running import ROOT, robot
 
+AGO = r"[\d.]+ m?s"
+BEFORE = rf"{AGO} before the failure"
 CAUSES = {
-    "Killed By A Fault": r"worker-1 was killed by SIGKILL because of the fault kill, .* before the failure; hive removed it .* later",
-    "Killed By The Test": r"worker-1 was killed by SIGKILL by the test, .* before the failure; hive removed it .* later",
-    "Exit While Loading": r"worker-1 ended with exit code 3 because of the fault exit, .*; hive removed it .* later",
-    "Frozen Hive": r"hive is frozen since .* before the failure",
-    "Error Of A Fault": r"the fault status of queen acted on /v2/tasks .* before the failure",
-    "Busy Worker": r"worker-1 answered POST /v1/inference with 503, .* before the failure",
+    "Killed By A Fault": rf"worker-1 was killed by SIGKILL because of the fault kill, {BEFORE}; hive removed it {AGO} later",
+    "Killed By The Test": rf"worker-1 was killed by SIGKILL by the test, {BEFORE}; hive removed it {AGO} later",
+    "Exit While Loading": rf"worker-1 ended with exit code 3 because of the fault exit, {BEFORE}; hive removed it {AGO} later",
+    "Frozen Hive": rf"hive is frozen since {BEFORE}",
+    "Error Of A Fault": rf"the fault status of queen acted on /v2/tasks {BEFORE}",
+    "Busy Worker": rf"worker-1 answered POST /v1/inference with 503 ALL_SLOTS_BUSY \(all 1 slots are busy\), {BEFORE}",
     "Worker That Ignored Its Shutdown": r"worker-1 was killed by SIGKILL because of the fault ignore-shutdown, .*",
-    "Callback That Nobody Took": r"a ready callback of worker-1 to .* failed: .*",
-    "Hub That Broke Off": r"the fault cut of hub acted on /TheBloke/.* before the failure",
-    "Hive Of Another Version": r"queen answered POST /v2/tasks with 409, .* before the failure",
+    "Callback That Nobody Took": r"a ready callback of worker-1 to http://127\.0\.0\.1:\d+/v2/workers/ready failed: Connection refused",
+    "Hub That Broke Off": r"an attempt of hive to download hf:TheBloke/\S+ failed: Connection reset by peer \(the fault cut of hub acted\)",
+    "Hive Of Another Version": rf"queen answered POST /v2/tasks with 409 VERSION_MISMATCH \(keeper is v\S+, hive is v0\.2\.0: .*\), {BEFORE}",
 }
+OF_REQUESTS = {
+    "Frozen Worker On The Way": rf"worker-1 is frozen since {BEFORE}",
+    "Merely Slow Worker": rf"worker-1 is still answering POST /v1/inference: it has sent \d+ tokens, one every {AGO}, the last one {BEFORE}",
+    "Stalled Stream": rf"the fault stall of worker-1 acted on /v1/inference {BEFORE}",
+    "Token That Was Left Out": rf"the fault skip-token of worker-1 acted on /v1/inference {BEFORE}",
+    "Error Event In The Stream": rf"the fault error-event of worker-1 acted on /v1/inference {BEFORE}",
+    "Second Worker Died": rf"the fault reset of worker-2 acted on /v1/inference {BEFORE}",
+    "Wrong Key": rf"worker-1 answered POST /v1/inference with 401 INVALID_API_KEY \(the API key is missing or wrong: .*\), {BEFORE}",
+    "Unknown Node": rf"queen answered POST /v2/tasks with 404 NODE_NOT_FOUND \(node 'atlantis' is not in the registry; .*\), {BEFORE}",
+    "Worker That Loads": rf"worker-1 answered POST /v1/inference with 503 WORKER_NOT_READY \(the worker is loading\), {BEFORE}",
+    "Dead Hive": r"3 requests of queen, GET /v1/workers/list, got no answer from hive at \S+: Connection refused; hive was killed by SIGKILL by the test, .*",
+    "Hive That Refuses": r"3 requests of queen, GET /v1/workers/list, got no answer from hive at \S+: Connection refused; the fault refuse of hive acted .*",
+    "Dead Queen": rf"queen was killed by SIGKILL by the test, {BEFORE}",
+    "Broken Ssh": rf"queen answered POST /v2/tasks with 503 SSH_TIMEOUT \(workstation\.home\.arpa: Connection timeout\), {BEFORE}",
+    "Checksum That Is Always Wrong": r"6 attempts of hive to download \S+ failed: the checksum is wrong \(the fault corrupt of hub acted, 6 times so far\)",
+    "Download That Failed": r"2 attempts of hive to download \S+ failed: Connection reset by peer \(the fault cut of hub acted, 2 times so far\)",
+    "Unknown Model": rf"hub answered GET /api/models/NonExistent/FakeModel with 404 NOT_FOUND \(.*\), {BEFORE}",
+    "Mended Stream": rf"the fault mend-stream of queen acted on /v2/tasks {BEFORE}",
+    "Cancelled By The Client": rf"worker-1 stopped answering the request because it was cancelled, {BEFORE}",
+}
+OF_PROGRAMS = {
+    "Apples And Pears": r"not in the evidence: the message names no program and no request",
+    "Worker Twelve Beside Worker One": r"not in the evidence: nothing there is wrong with worker-1",
+    "Frozen By An Outsider": r"worker-1 is stopped by a signal that nobody of this run sent",
+    "Killed By An Outsider": rf"worker-1 was killed by SIGKILL, {BEFORE}; hive removed it {AGO} later",
+    "Terminated By The Test": rf"worker-1 got SIGTERM from the test, {BEFORE}",
+    "Idle For Too Long": rf"hive removed worker-1 \(idle\), {BEFORE}",
+    "Removed For Want Of Heartbeats": rf"queen removed loner \(no heartbeat\), {BEFORE}",
+    "Frozen Worker Is Given Up By Its Hive": r"3 requests of hive, GET /v1/health, got no answer from worker-1 at \S+: no answer within 5 s; "
+    r"worker-1 was killed by SIGKILL by hive \(unhealthy\), .*",
+    "Lost Callback": rf"the fault lost-callback of worker-1 acted {BEFORE}, 2 times so far",
+    "Exit On Request": rf"worker-1 ended with exit code 4 because of the fault exit-on-request, {BEFORE}; hive removed it {AGO} later",
+    "Robot Gives Up Waiting": rf"hive is frozen since {BEFORE}",
+    "Keeper Without A Queen": rf"keeper ended with exit code 1, {BEFORE}: ERROR: CONNECTION_TIMEOUT: 127\.0\.0\.1:9 could not be reached, .*",
+    "Keeper That Does Not Know The Node": rf"keeper ended with exit code 1, {BEFORE}: ERROR: NODE_NOT_FOUND: node 'atlantis' is not in the registry; .*",
+    "Worker That Could Not Start": rf"worker-1 was killed by SIGKILL because of the fault kill-at-start, {BEFORE}; hive removed it {AGO} later",
+    "Wrong Count Of Requests": r"not in the evidence: nothing there is wrong with worker-1 and hive",
+    "Text That Is Wrong": r"not in the evidence: the message names no program and no request",
+}
+SUITES = {"causes": CAUSES, "causes_of_requests": OF_REQUESTS, "causes_of_programs": OF_PROGRAMS}
 
 
 @pytest.fixture(scope="module")
 def tests(tmp_path_factory):
-    return robot(tmp_path_factory.mktemp("causes"), str(ROOT / "tests/data/failing_suites/causes.robot")).tests()
+    return _tests_of("causes", tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def all_tests(tests, tmp_path_factory):
+    return {**tests, **_tests_of("causes_of_requests", tmp_path_factory), **_tests_of("causes_of_programs", tmp_path_factory)}
+
+
+def _tests_of(suite, factory):
+    return robot(factory.mktemp(suite), str(ROOT / f"tests/data/failing_suites/{suite}.robot")).tests()
+
+
+def test_forty_kinds_of_failures_are_explained(all_tests):
+    expected = {name: cause for causes in SUITES.values() for name, cause in causes.items()}
+    assert len(expected) >= 40
+    assert set(all_tests) == set(expected)
+    said = {name: (all_tests[name].message.rpartition("likely cause: ")[2], cause) for name, cause in expected.items()}
+    assert {name: pair for name, pair in said.items() if not re.fullmatch(pair[1], pair[0])} == {}
 
 
 def messages(test) -> list[str]:

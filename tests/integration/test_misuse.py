@@ -24,6 +24,8 @@ MESSAGES = {
     "Catalog Without A Hub": r"a hive has a catalog only if a model hub runs when it starts: Start Model Hub",
     "Registry Before Its Queen": r"'queen' has no SQLite file known here, expected one of a queen or a hive: start one$",
     "Two Hives Of One Node": r"^node workstation of queen has the hive hive-1 already: give hive-2 another node_name=, or stop hive-1 first$",
+    "State Of A Worker Without A Hive": r"^worker-1 was not started by a hive, so no hive can see it$",
+    "State Without A Queen": r"^there is no queen that could see it: start one with Start Queen$",
     "Chaos That Reached Nobody": r"inferences: the fleet refused one before the chaos began, so nothing would be tried \(503 INTERNAL",
 }
 

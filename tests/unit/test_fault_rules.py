@@ -11,6 +11,7 @@ from RbeeLibrary.faults.base import Cut, ErrorAnswer, FaultContext, FaultSet, Fa
 from RbeeLibrary.faults.registry import KINDS
 from RbeeLibrary.journal.reader import entries
 from RbeeLibrary.journal.writer import Journal
+from RbeeLibrary.session.judging.chaos_schedule import schedule
 
 
 @pytest.fixture
@@ -103,6 +104,18 @@ def test_thirty_requests_in_twenty_orders_have_the_same_decisions(tmp_path):
         random.Random(order).shuffle(shuffled)
         assert decisions(7, shuffled, tmp_path) == first
     assert decisions(8, keys, tmp_path) != first
+
+
+def test_schedules_of_chaos_use_all_keywords_with_their_arguments():
+    programs = {"worker": ["worker-1"], "hive": ["hive"], "queen": ["queen"]}
+    steps = [step for seed in range(60) for step in schedule(seed, programs, ["kill", "stall"], 20.0, 20)]
+    used = {step.keyword for step in steps}
+    assert used == {"Submit Inference", "Cancel Inference", "Inject Fault", "Kill", "Freeze", "Resume", "Terminate", "Restart"}
+    assert {step.args[1] for step in steps if step.keyword == "Cancel Inference"} == {"by=delete", "by=disconnect"}
+    assert {step.args[1] for step in steps if step.keyword == "Inject Fault"} == {"kill", "stall"}
+    tokens = {int(step.args[2].removeprefix("max_tokens=")) for step in steps if step.keyword == "Submit Inference"}
+    assert (min(tokens), max(tokens)) == (1, 30)
+    assert all(step.at > 0 for step in steps)
 
 
 def test_decisions_depend_on_program_kind_and_seed():

@@ -209,7 +209,7 @@ class Downloader:
     def _write(self, download: Download, stream: Stream, offset: int) -> None:
         step = self._options.progress_step
         began, real_began, first = self._clock.now(), time.monotonic(), offset
-        fd = os.open(download.partial, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fd = os.open(download.partial, os.O_WRONLY | os.O_CREAT, 0o600)
         try:
             if stat.S_ISREG(os.fstat(fd).st_mode):
                 os.ftruncate(fd, offset)

@@ -278,7 +278,7 @@ class Infer:
     def _keep_partial(self, lines: list[str]) -> int:
         path = os.path.join(self._options.partial_dir, f"rbee-partial-{self._id}.txt")
         try:
-            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
             with os.fdopen(fd, "w", encoding="utf-8") as file:
                 file.write("".join(self._tokens))
             kept = f"what came is in {path}"

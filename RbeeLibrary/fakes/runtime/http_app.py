@@ -132,7 +132,7 @@ class HttpApp:
             reply = Reply(500, RbeeError("INTERNAL", "the program met an error of its own, see its output").envelope())
         if isinstance(reply.body, EventStream) and request.method == "HEAD":
             reply = Reply(reply.status, None, {"Content-Type": CONTENT_TYPE, **reply.headers})
-        recorder.answered(reply.status, reply.headers.get("Retry-After"))
+        recorder.answered(reply.status, reply.body, reply.headers.get("Retry-After"))
         answer_headers = {"X-Correlation-ID": recorder.correlation_id.encode("latin-1", "replace").decode("latin-1"), **reply.headers}
         if isinstance(reply.body, EventStream):
             has_ends = answer_headers.setdefault("Content-Type", CONTENT_TYPE) == CONTENT_TYPE
@@ -197,7 +197,7 @@ class HttpApp:
             answer = RbeeError("INVALID_REQUEST", f"the request cannot be read: {error.body}", status=error.status_code)
         recorder = RequestRecorder(self._journal, self._clock, self._log, method, path, bottle.request.query_string, _headers(bottle.request.environ))
         recorder.arrived({})
-        recorder.answered(error.status_code)
+        recorder.answered(error.status_code, answer.envelope())
         recorder.ended()
         bottle.response.content_type = "application/json"
         bottle.response.set_header("X-Correlation-ID", recorder.correlation_id)

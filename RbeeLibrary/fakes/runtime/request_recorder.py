@@ -10,6 +10,7 @@ from typing import Any
 from ...clock.clock import Clock
 from ...journal.writer import Journal, without_secrets
 from ...protocol import sse
+from ...protocol.error_codes import error_fields
 
 _numbers = itertools.count(1)
 
@@ -63,10 +64,16 @@ class RequestRecorder:
         """Records the request with its body."""
         self._journal.record("request_in", n=self._number, **self._arrival, body=body)
 
-    def answered(self, status: int, retry_after: str | None = None) -> None:
-        """Records the status; called before anything is sent."""
+    def answered(self, status: int, body: Any = None, retry_after: str | None = None) -> None:
+        """Records the status, and what an error says; called before anything is sent.
+
+        Args:
+            status: of the answer.
+            body: of the answer.
+            retry_after: header of the answer, in seconds.
+        """
         pause = {} if retry_after is None else {"retry_after": float(retry_after)}
-        self._journal.record("answered", n=self._number, status=status, request_id=self.request_id, **pause)
+        self._journal.record("answered", n=self._number, status=status, request_id=self.request_id, **pause, **error_fields(body))
         self._log(f"{self._line} {status}")
 
     def counts_ends(self, events: Iterator[bytes]) -> Iterator[bytes]:

@@ -137,7 +137,7 @@ def _outcome(call: Call, host: Host, script: bytes | None, argv: list[str]) -> i
 def _log(entry: dict[str, Any]) -> None:
     path = os.environ.get("FAKE_SSH_LOG")
     if path:
-        fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         os.write(fd, json.dumps(entry).encode() + b"\n")
         os.close(fd)
 

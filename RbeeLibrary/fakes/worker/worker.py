@@ -315,7 +315,7 @@ class Worker(Service):
         if self.faults.find("silent-shutdown") is not None:
             self.clock.wait(request.stream.wake, None)
             raise Cut
-        if self.state != "draining" and self.faults.find("ignore-shutdown") is not None:
+        if self.faults.find("ignore-shutdown") is not None:
             return Reply(202, {"success": True, "message": "worker is shutting down", "state": "draining"})
         with self._slots:
             self.set_state("draining")

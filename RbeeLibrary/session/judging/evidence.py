@@ -7,6 +7,7 @@ from typing import Any
 
 from ...report.cause import likely_cause, nearest_event
 from ...report.evidence_tables import ProgramEvidence, Verdict, evidence_table, faults_and_hits, folded_table, last_requests
+from ...report.failed_check import FailedCheck
 from ...report.timeline import ProcessSpan, timeline
 from ...run.exit_status import ExitStatus
 from ..journals import Journals
@@ -81,15 +82,20 @@ class EvidenceCollector:
             )
         return found
 
-    def verdict(self, message: str, failed_at: int) -> tuple[Verdict, list[str]]:
+    def verdict(self, message: str, failed_at: int, arguments: str = "") -> tuple[Verdict, list[str]]:
         """Why a test failed, as far as the records tell, and tables that show it as HTML.
 
         Args:
             message: of the failure.
             failed_at: monotonic nanoseconds.
+            arguments: of the failed keyword.
         """
         records = self._journals.settled(Mark(self._run.scene_began))
-        verdict = Verdict(message, nearest_event(records, failed_at, message), likely_cause(records, failed_at, message))
+        programs = self._run.supervisor.processes()
+        stopped = frozenset(process.name for process in programs if process.alive and process.frozen)
+        said = {process.name: self._last_words(process.name) for process in programs if process.role == "keeper"}
+        check = FailedCheck(f"{message} {arguments}", failed_at, stopped, said)
+        verdict = Verdict(message, nearest_event(records, check), likely_cause(records, check))
         tables = [
             folded_table("states by point of view, at the end of the test", ("worker", "says itself", "its hive says", "the queen says"), self._views()),
             folded_table("last requests", ("when", "program", "request", "status", "from"), last_requests(records, failed_at)),
@@ -117,6 +123,11 @@ class EvidenceCollector:
             return "", []
         records = self._journals.records(since=Mark(began))
         return timeline(spans, records, began, ended, is_open=is_open) if records else "", records
+
+    def _last_words(self, name: str) -> str:
+        """The line of standard error that says what went wrong, else the last one."""
+        lines = [line.strip() for line in self._outputs.read(name, ("stderr",)).splitlines() if line.strip()]
+        return next((line for line in lines if line.lower().startswith("error")), lines[-1] if lines else "")
 
     def _views(self) -> list[list[str]]:
         """State of each worker per observer; an observer that is frozen or gone is not asked."""

@@ -179,7 +179,7 @@ class RealTime:
         one.writes += 1
         offset = one.ahead + passed + one.writes * _NUDGE
         text = f"{offset:+024.9f} x{rate:g}".ljust(_WIDTH) + "\n"
-        with open(os.open(one.file, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600), "wb", buffering=0) as file:
+        with open(os.open(one.file, os.O_WRONLY | os.O_CREAT, 0o600), "wb", buffering=0) as file:
             file.write(text.encode())  # in one piece, and of one length: the program may read at any moment
 
     def _await_quiet(self, living: list[_Clock], deadline: float) -> None:

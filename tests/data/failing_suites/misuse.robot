@@ -81,3 +81,11 @@ Two Hives Of One Node
     Start Queen
     Start Hive    hive-1    node_name=workstation
     Start Hive    hive-2    node_name=workstation
+
+State Of A Worker Without A Hive
+    Start Worker    hive=None
+    Get State    worker-1    seen_by=hive
+
+State Without A Queen
+    Start Worker    hive=None
+    Get State    worker-1    seen_by=queen

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import libcst as cst
 from libcst.metadata import MetadataWrapper, PositionProvider
@@ -116,8 +117,8 @@ def _left_out(node: cst.CSTNode) -> bool:
     return isinstance(node, cst.Expr) and isinstance(node.value, cst.SimpleString | cst.ConcatenatedString)  # a docstring
 
 
-def _collected(file: str) -> tuple[cst.Module, _Collector]:
-    wrapper = MetadataWrapper(cst.parse_module((PACKAGE / file).read_text()))
+def _collected(file: str, package: Path = PACKAGE) -> tuple[cst.Module, _Collector]:
+    wrapper = MetadataWrapper(cst.parse_module((package / file).read_text()))
     collector = _Collector(wrapper.module, file)
     wrapper.visit(collector)
     return wrapper.module, collector
@@ -128,9 +129,14 @@ def mutants_of(file: str) -> list[Mutant]:
     return [mutant for mutant, _, _ in _collected(file)[1].found]
 
 
-def mutated_source(mutant: Mutant) -> str:
-    """The source of its file with the change."""
-    module, collector = _collected(mutant.file)
+def mutated_source(mutant: Mutant, package: Path = PACKAGE) -> str:
+    """The source of its file with the change.
+
+    Args:
+        mutant: what is changed.
+        package: folder of the package: the sources may go on changing while mutants of a copy are tried.
+    """
+    module, collector = _collected(mutant.file, package)
     for found, node, after in collector.found:
         if found == mutant:
             changed = module.deep_replace(node, after)

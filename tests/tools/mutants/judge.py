@@ -73,6 +73,7 @@ class Copy:
 
     def __init__(self, folder: Path):
         self._folder = folder
+        self.package = folder / "RbeeLibrary"
         self._numbers = itertools.count()
         self._process: subprocess.Popen[bytes] | None = None
         copy_project(folder)
@@ -91,7 +92,7 @@ class Copy:
         """
         if file is None:
             return self._run(tests)
-        path = self._folder / "RbeeLibrary" / file
+        path = self.package / file
         kept, compiled = path.read_bytes(), list(path.parent.glob(f"__pycache__/{path.stem}.*"))
         bytecode = [(one, one.read_bytes()) for one in compiled]
         times = path.stat()
@@ -224,6 +225,8 @@ class Judge:
         self._tests_of = tests_of
         self._at_once = at_once
         self._copies: queue.Queue[Copy] = queue.Queue()
+        self.unreliable: set[str] = set()
+        """Tests that failed with a mutant, and did not fail with it again."""
 
     def verdicts(self, mutants: Iterable[Mutant]) -> Iterator[Verdict]:
         """Verdicts in the order in which they come."""
@@ -261,14 +264,23 @@ class Judge:
             raise RuntimeError(f"the fatal mutant {fatal[0]}: the tests do not use the changed file")
         self._copies.put(copy)
 
+    def _confirmed(self, copy: Copy, tests: list[KnownTest], mutant: Mutant, source: str) -> tuple[str, str, str]:
+        """Runs tests; the one that fails has to fail again, alone: a test that fails now and then notices nothing."""
+        while tests := [test for test in tests if test.id not in self.unreliable]:
+            found = copy.run(tests, mutant.file, source)
+            if found[0] != KILLED or not found[1] or copy.run([known_test(found[1], 10)], mutant.file, source)[0] != SURVIVED:
+                return found
+            self.unreliable.add(found[1])
+        return SURVIVED, "", ""
+
     def _verdict(self, mutant: Mutant) -> Verdict:
         began, tried, found = time.monotonic(), 0, (NOT_RUN, "", "")
         copy = self._copies.get()
         try:
-            source = mutated_source(mutant)
+            source = mutated_source(mutant, copy.package)
             for tests in self._tests_of(mutant):
                 tried += len(tests)
-                found = copy.run(tests, mutant.file, source)
+                found = self._confirmed(copy, tests, mutant, source)
                 if found[0] != SURVIVED:
                     break
         finally:

@@ -65,7 +65,8 @@ def _try(arguments: argparse.Namespace) -> int:
     done = {mutant.name for mutant in wanted if (one := known.get(mutant.name)) and (one.before, one.after) == (mutant.before, mutant.after)}
     left = [mutant for mutant in wanted if (mutant.name in done and not known[mutant.name].caught if arguments.survivors else mutant.name not in done)]
     print(f"{len(wanted)} mutants, {len(left)} to try", flush=True)
-    judge = Judge(lambda mutant: stages(coverage.tests_of(mutant), arguments.budget), arguments.at_once)
+    new = [[known_test(f"{file}::*" if file.endswith(".robot") else file, 20)] for file in arguments.also]
+    judge = Judge(lambda mutant: [*new, *stages(coverage.tests_of(mutant), arguments.budget)], arguments.at_once)
     with arguments.verdicts.open("a") as file:
         found = _judged(judge, left, file)
     return _outcome([*found, *(known[name] for name in done if name not in {one.name for one in found})], 0)
@@ -78,6 +79,8 @@ def _judged(judge: Judge, mutants: list[Mutant], file: TextIO) -> list[Verdict]:
         file.flush()
         found.append(verdict)
         print(f"{number:5} {verdict.seconds:5.1f} s {verdict.verdict:20} {verdict.name}: {verdict.before[:60]} => {verdict.after[:60]}", flush=True)
+    if judge.unreliable:
+        print(f"these failed and then passed, so they judged nothing: {', '.join(sorted(judge.unreliable))}")
     return found
 
 
@@ -160,6 +163,7 @@ def main() -> int:
     trying.add_argument("--share", default="1/1", help="2/4 = the second of four machines; their verdicts are put into one file afterwards")
     trying.add_argument("--matching", default="", help="part of the names")
     trying.add_argument("--budget", type=float, default=30, help="seconds of tests for a mutant that none of them notices, default 30")
+    trying.add_argument("--also", nargs="*", default=[], help="files with tests that are newer than the map; they judge every mutant, and first")
     trying.add_argument("--survivors", action="store_true", help="try only those again that survived")
     trying.set_defaults(run=_try)
     reporting = commands.add_parser("report", help="scores and survivors, also as results/mutants/report.md")

@@ -1,0 +1,134 @@
+"""What a failed check is about, and what the journals know of it: the programs and requests from which its cause is looked for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .history import Exchange, History
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class FailedCheck:
+    """A check that failed.
+
+    Args:
+        text: its message, and the arguments of its keyword.
+        at: when it failed, in monotonic nanoseconds.
+        stopped: names of programs that the kernel had stopped (state T) at that moment.
+        said: name of a command -> the last line of its standard error.
+    """
+
+    text: str
+    at: int
+    stopped: frozenset[str] = frozenset()
+    said: Mapping[str, str] = field(default_factory=dict)
+
+    def mentioned(self, names: Iterable[str]) -> list[str]:
+        """Those of some names that the text has as whole words, in the order of the text: `worker-12` does not mention `worker-1`."""
+        found = {name: match.start() for name in names if name and (match := re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", self.text))}
+        return sorted(found, key=lambda name: found[name])
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A program that may have to do with the failure, and when.
+
+    Args:
+        name: of the program.
+        since: start of the time that matters, in monotonic nanoseconds.
+        until: its end.
+        hop: the request that it had at that time; None if the program itself is the subject.
+        is_needed: whether the check is not about it, but about a program that depends on it.
+    """
+
+    name: str
+    since: int
+    until: int
+    hop: Exchange | None = None
+    is_needed: bool = False
+
+    def covers(self, record: Record) -> bool:
+        """Whether a record is about the program in this time, and about the path of its request if both have one."""
+        if subject_of(record) != self.name or not self.since <= record["ns"] <= self.until:
+            return False
+        return self.hop is None or record.get("path") in (None, self.hop.arrival.get("path"))
+
+
+def subject_of(record: Record) -> str:
+    """Name of the program that a record is about, which is not always the one that wrote it."""
+    if record.get("record") == "signal_sent":
+        return str(record.get("to"))
+    if record.get("record") == "process_exited":
+        return str(record.get("worker_id") or record.get("role") or "a process")
+    return str(record.get("worker_id") or record["name"])
+
+
+class Scene:
+    """The records of a test up to a failure.
+
+    Args:
+        records: of all programs and of the library, in order of time, each with the `name` of its program.
+        check: that failed.
+    """
+
+    def __init__(self, records: Sequence[Record], check: FailedCheck):
+        self.check = check
+        self.records = records
+        self.history = History(records)
+        self.names = list(dict.fromkeys([*(str(record["name"]) for record in records), *map(subject_of, records)]))
+        self._ports = {int(record["port"]): str(record["name"]) for record in records if record.get("record") == "bound" and record.get("port")}
+
+    def of(self, *kinds: str) -> list[Record]:
+        """Records of these kinds."""
+        return [record for record in self.records if record.get("record") in kinds]
+
+    def suspects(self) -> Iterator[list[Suspect]]:
+        """Groups of programs, the most likely ones first: those on the way of a mentioned request, mentioned ones, and those that they depend on."""
+        for exchanges in self._mentioned_inferences():
+            hops = [self._of_hop(exchange, exchanges) for exchange in sorted(exchanges, key=lambda one: -int(one.arrival["ns"]))]
+            yield hops
+            yield self._needed(self._targets({hop.name for hop in hops}, hops[-1].since))
+        mentioned = self.check.mentioned(self.names)
+        yield [Suspect(name, 0, self.check.at) for name in mentioned]
+        yield self._needed(self._needed_by(mentioned))
+
+    def _needed(self, names: Iterable[str]) -> list[Suspect]:
+        return [Suspect(name, 0, self.check.at, is_needed=True) for name in names]
+
+    def program_at(self, target: str) -> str:
+        """Name of the program that listens, or did, at `HOST:PORT`; an empty text if none is known."""
+        port = target.rpartition(":")[2]
+        return self._ports.get(int(port), "") if port.isdigit() else ""
+
+    def _mentioned_inferences(self) -> Iterator[list[Exchange]]:
+        by_id: dict[str, list[Exchange]] = {}
+        for exchange in self.history.exchanges:
+            for name in {self.history.request_of(exchange), exchange.request_id, exchange.arrival.get("correlation_id")} - {None}:
+                by_id.setdefault(str(name), []).append(exchange)
+        for name in self.check.mentioned(by_id):
+            related = {str(exchange.arrival.get("correlation_id")) for exchange in by_id[name]}
+            yield [exchange for exchange in self.history.exchanges if exchange in by_id[name] or exchange.arrival.get("correlation_id") in related]
+
+    def _of_hop(self, exchange: Exchange, all_hops: Sequence[Exchange]) -> Suspect:
+        ended = exchange.end["ns"] if exchange.end is not None else self.check.at
+        deaths = [one["ns"] for one in self.of("process_exited", "signal_sent") if subject_of(one) == exchange.arrival["name"]]
+        later = [at for at in deaths if exchange.arrival["ns"] <= at]
+        return Suspect(str(exchange.arrival["name"]), exchange.arrival["ns"], max([ended, *later[:1]]), exchange)
+
+    def _targets(self, names: set[str], since: int) -> list[str]:
+        """Programs to which these have sent requests."""
+        sent = [record for record in self.of("request_out") if record["name"] in names and record["ns"] >= since]
+        return list(dict.fromkeys(name for record in reversed(sent) if (name := self.program_at(str(record.get("target")))) and name not in names))
+
+    def _needed_by(self, names: Sequence[str]) -> list[str]:
+        """Programs that these have asked or were started by, and those that they have started."""
+        pids = {record["pid"]: str(record["name"]) for record in self.records}
+        started = [(str(record["name"]), pids.get(record.get("child"), str(record.get("worker_id")))) for record in self.of("process_started")]
+        parents = [parent for parent, child in started if child in names]
+        children = [child for parent, child in started if parent in names]
+        return [name for name in dict.fromkeys([*self._targets(set(names), 0), *parents, *children]) if name not in names and name != "library"]
