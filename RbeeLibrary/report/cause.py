@@ -317,7 +317,7 @@ def _trouble(scene: Scene) -> str | None:
 
 
 def _nothing(scene: Scene) -> str:
-    names = scene.check.mentioned(scene.names)
+    names = scene.check.mentioned([*scene.requests, *scene.names])
     about = f"nothing there is wrong with {' and '.join(names)}" if names else "the message names no program and no request"
     return f"not in the evidence: {about}"
 

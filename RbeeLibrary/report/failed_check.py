@@ -30,7 +30,8 @@ class FailedCheck:
 
     def mentioned(self, names: Iterable[str]) -> list[str]:
         """Those of some names that the text has as whole words, in the order of the text: `worker-12` does not mention `worker-1`."""
-        found = {name: match.start() for name in names if name and (match := re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", self.text))}
+        inside = [name for name in names if name and name in self.text]
+        found = {name: match.start() for name in inside if (match := re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", self.text))}
         return sorted(found, key=lambda name: found[name])
 
 
@@ -81,11 +82,16 @@ class Scene:
         self.records = records
         self.history = History(records)
         self.names = list(dict.fromkeys([*(str(record["name"]) for record in records), *map(subject_of, records)]))
+        self.requests: dict[str, list[Exchange]] = {}
+        """Request ids and correlation ids -> requests that programs received under them."""
+        for exchange in self.history.exchanges:
+            for name in {self.history.request_of(exchange), exchange.request_id, exchange.arrival.get("correlation_id")} - {None}:
+                self.requests.setdefault(str(name), []).append(exchange)
         self._ports = {int(record["port"]): str(record["name"]) for record in records if record.get("record") == "bound" and record.get("port")}
 
     def of(self, *kinds: str) -> list[Record]:
-        """Records of these kinds."""
-        return [record for record in self.records if record.get("record") in kinds]
+        """Records of these kinds, in order of time."""
+        return sorted((record for kind in kinds for record in self.history.of(kind)), key=lambda record: int(record["ns"]))
 
     def suspects(self) -> Iterator[list[Suspect]]:
         """Groups of programs, the most likely ones first: those on the way of a mentioned request, mentioned ones, and those that they depend on."""
@@ -106,13 +112,10 @@ class Scene:
         return self._ports.get(int(port), "") if port.isdigit() else ""
 
     def _mentioned_inferences(self) -> Iterator[list[Exchange]]:
-        by_id: dict[str, list[Exchange]] = {}
-        for exchange in self.history.exchanges:
-            for name in {self.history.request_of(exchange), exchange.request_id, exchange.arrival.get("correlation_id")} - {None}:
-                by_id.setdefault(str(name), []).append(exchange)
-        for name in self.check.mentioned(by_id):
-            related = {str(exchange.arrival.get("correlation_id")) for exchange in by_id[name]}
-            yield [exchange for exchange in self.history.exchanges if exchange in by_id[name] or exchange.arrival.get("correlation_id") in related]
+        for name in self.check.mentioned(self.requests):
+            found = self.requests[name]
+            related = {str(exchange.arrival.get("correlation_id")) for exchange in found}
+            yield [exchange for exchange in self.history.exchanges if exchange in found or exchange.arrival.get("correlation_id") in related]
 
     def _of_hop(self, exchange: Exchange, all_hops: Sequence[Exchange]) -> Suspect:
         ended = exchange.end["ns"] if exchange.end is not None else self.check.at

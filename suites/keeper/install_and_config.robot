@@ -53,8 +53,9 @@ System Install Uses System Paths
     FOR    ${program}    IN    @{PROGRAMS}
         Program Should Be Installed    ${home}/root/usr/local/bin/${program}    ${source}/${program}
     END
-    File Should Exist    ${home}/root/etc/rbee/config.toml
     Directory Should Exist    ${home}/root/var/lib/rbee/models
+    ${config} =    Get File    ${home}/root/etc/rbee/config.toml
+    Should Have Parts    ${config}    ${home}/root/var/lib/rbee/models"    ${home}/root/var/lib/rbee/models.db"
 
 System Install That Cannot Write Leaves Nothing
     [Documentation]    A file stands where a folder has to be. The keeper names the path, exits with 1, and writes nothing.

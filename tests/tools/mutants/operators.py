@@ -33,8 +33,8 @@ def removed_call(node: cst.Expr) -> Iterator[cst.CSTNode]:
 
 
 def returned_nothing(node: cst.Return) -> Iterator[cst.CSTNode]:
-    """`return a` becomes `return None`."""
-    if node.value is not None and not m.matches(node.value, m.Name("None")):
+    """`return a` becomes `return None`; `return False` would do the same in most places."""
+    if node.value is not None and not m.matches(node.value, m.Name("None") | m.Name("False")):
         yield node.with_changes(value=cst.Name("None"), whitespace_after_return=cst.SimpleWhitespace(" "))
 
 

@@ -1,0 +1,221 @@
+"""Rules of the likely cause, from records that are written down here: exact sentences, and what is no cause."""
+
+from __future__ import annotations
+
+import pytest
+
+from RbeeLibrary.report.cause import likely_cause, nearest_event
+from RbeeLibrary.report.failed_check import FailedCheck, Scene
+
+MS = 1_000_000
+PIDS = {"library": 1, "queen": 10, "hive": 20, "worker-1": 31, "worker-12": 42, "hub": 50, "keeper": 60}
+PORTS = {"queen": 8080, "hive": 9200, "worker-1": 8001, "worker-12": 8012, "hub": 7000}
+
+
+def at(ms: float, name: str, record: str, **fields: object) -> dict:
+    return {"ns": int(ms * MS), "name": name, "pid": PIDS[name], "program": f"fake-{name.partition('-')[0]}", "record": record, **fields}
+
+
+def bound() -> list[dict]:
+    return [at(1, name, "bound", port=port) for name, port in PORTS.items()]
+
+
+def cause(records: list[dict], text: str, when: float = 100, **check: object) -> str:
+    return likely_cause(sorted([*bound(), *records], key=lambda one: one["ns"]), FailedCheck(text, int(when * MS), **check))
+
+
+def exchange(name: str, begins: float, ends: float | None, status: int, path: str = "/v1/inference", request: str = "req-1", **more: object) -> list[dict]:
+    """A request to a program, with its answer."""
+    number = int(begins * 10)
+    method = str(more.pop("method", "POST"))
+    caller = str(more.pop("caller", "RbeeLibrary/1"))
+    arrival = at(begins, name, "request_in", n=number, method=method, path=path, caller=caller, correlation_id=f"c-{request}", body={"request_id": request})
+    answered = at(begins + 0.5, name, "answered", n=number, status=status, request_id=request, **more)
+    return [arrival, answered, *([at(ends, name, "request_end", n=number)] if ends is not None else [])]
+
+
+def sent(name: str, when: float, target: str, path: str, failure: str | None = None, request: str = "req-1") -> list[dict]:
+    """A request of a program, with what came of it."""
+    number = int(when * 10) + 5000
+    out = at(when, name, "request_out", n=number, method="GET", path=path, target=f"127.0.0.1:{PORTS.get(target, 9)}", correlation_id=f"c-{request}")
+    return [out, at(when + 0.1, name, "answer_in", n=number, status=None if failure else 200, failure=failure)]
+
+
+def killed(name: str, when: float) -> list[dict]:
+    return [at(when, "library", "signal_sent", to=name, to_pid=PIDS[name], signal="SIGKILL")]
+
+
+def test_death_of_a_program_that_is_named():
+    end = at(91, "hive", "process_exited", worker_id="worker-1", child=31, signal=9)
+    records = [*killed("worker-1", 90), end, at(93, "hive", "worker_removed", worker_id="worker-1")]
+    said = "worker-1 was killed by SIGKILL by the test, 9.0 ms before the failure; hive removed it 2.0 ms later"
+    assert cause(records, "state of worker-1 is gone") == said
+
+
+def test_death_of_another_program_is_no_cause():
+    assert cause(killed("worker-12", 90), "state of worker-1 is idle, expected == busy") == "not in the evidence: nothing there is wrong with worker-1"
+    assert cause(killed("worker-12", 90), "apples != pears") == "not in the evidence: the message names no program and no request"
+
+
+def test_death_that_comes_after_the_failure_is_no_cause():
+    records = [at(150, "hive", "process_exited", worker_id="worker-1", child=31, signal=15)]
+    assert cause(records, "state of worker-1 is busy") == "not in the evidence: nothing there is wrong with worker-1"
+
+
+def test_death_that_nobody_meant_is_named_wherever_it_was():
+    records = [at(90, "hive", "process_exited", worker_id="worker-12", child=42, exit_code=3)]
+    assert cause(records, "apples != pears") == "worker-12 ended with exit code 3, 10.0 ms before the failure"
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ([at(80, "worker-1", "fault", kind="exit", fault="f")], " because of the fault exit"),
+        ([at(80, "worker-1", "journal_lost", reason="File too large")], " because its journal could not be written (File too large)"),
+        ([at(80, "hive", "force_kill", worker_id="worker-1", reason="unhealthy")], " by hive (unhealthy)"),
+        ([], ""),
+    ],
+)
+def test_reason_of_a_death(fields, why):
+    records = [*fields, at(90, "hive", "process_exited", worker_id="worker-1", child=31, exit_code=1)]
+    assert cause(records, "worker-1 cannot become idle") == f"worker-1 ended with exit code 1{why}, 10.0 ms before the failure"
+
+
+def test_frozen_by_the_test_or_by_somebody_else():
+    freeze = at(60, "library", "signal_sent", to="hive", to_pid=20, signal="SIGSTOP")
+    resume = at(70, "library", "signal_sent", to="hive", to_pid=20, signal="SIGCONT")
+    nothing = "not in the evidence: nothing there is wrong with hive"
+    assert cause([freeze], "state of hive is frozen") == "hive is frozen since 40.0 ms before the failure"
+    assert cause([freeze, resume], "state of hive is idle") == nothing
+    assert cause([], "state of hive is unreachable", stopped=frozenset({"hive"})) == "hive is stopped by a signal that nobody of this run sent"
+    assert cause([], "state of hive is unreachable", stopped=frozenset({"queen"})) == nothing
+
+
+def test_fault_counts_only_for_the_request_that_met_it():
+    mine, other = exchange("worker-1", 10, 40, 200), exchange("worker-1", 50, 60, 200, request="req-2")
+    hits = [
+        at(20, "worker-1", "fault", kind="stall", fault="f", path="/v1/inference"),
+        at(21, "worker-1", "fault", kind="stall", fault="f", path="/v1/inference"),
+    ]
+    said = "the fault stall of worker-1 acted on /v1/inference 79.0 ms before the failure, 2 times so far"
+    assert cause([*mine, *other, *hits], "state of inference req-1 is broken") == said
+    assert cause([*mine, *other, *hits], "text of req-2 is wrong") == "not in the evidence: nothing there is wrong with req-2"
+    assert cause([*mine, at(20, "worker-1", "fault", kind="delay", fault="f", path="/v1/health")], "req-1 is broken").startswith("not in the evidence")
+
+
+def test_last_fault_on_the_way_decides():
+    hops = [*exchange("queen", 10, 40, 200, "/v2/tasks"), *exchange("worker-1", 11, 30, 200)]
+    hits = [at(20, "worker-1", "fault", kind="break", fault="f"), at(25, "queen", "fault", kind="mend-stream", fault="g", path="/v2/tasks")]
+    assert cause([*hops, *hits], "stream of req-1") == "the fault mend-stream of queen acted on /v2/tasks 75.0 ms before the failure"
+
+
+def test_deepest_refusal_is_what_was_said_first():
+    worker = exchange("worker-1", 11, 12, 503, code="ALL_SLOTS_BUSY", message="all 1 slots are busy")
+    hops = [*exchange("queen", 10, 13, 503, "/v2/tasks", code="ALL_SLOTS_BUSY", message="passed on"), *worker]
+    assert cause(hops, "req-1 is refused") == "worker-1 answered POST /v1/inference with 503 ALL_SLOTS_BUSY (all 1 slots are busy), 88.5 ms before the failure"
+
+
+def test_refusal_of_a_program_counts_unless_it_is_usual():
+    own = exchange("queen", 10, 11, 404, "/v2/workers/shutdown", code="WORKER_NOT_FOUND", message="no such worker")
+    usual = exchange("queen", 20, 21, 404, "/v2/workers/removed", caller="fake-hive/0.1")
+    probe = exchange("queen", 30, 31, 404, "/v2/health", method="GET")
+    said = "queen answered POST /v2/workers/shutdown with 404 WORKER_NOT_FOUND (no such worker), 89.5 ms before the failure"
+    assert cause([*own, *usual, *probe], "number of workers of queen") == said
+    assert cause([*usual, *probe], "number of workers of queen") == "not in the evidence: nothing there is wrong with queen"
+
+
+def test_request_without_an_answer_names_target_reason_and_what_happened_to_it():
+    tries = [record for when in (20, 30, 40) for record in sent("queen", when, "hive", "/v1/workers/list", "Connection refused")]
+    records = [*exchange("queen", 10, 50, 504, "/v2/tasks", code="CONNECTION_TIMEOUT"), *tries]
+    said = "3 requests of queen, GET /v1/workers/list, got no answer from hive at 127.0.0.1:9200: Connection refused"
+    assert cause(records, "req-1 is refused") == f"{said}, 59.9 ms before the failure"
+    assert cause([*records, *killed("hive", 5)], "req-1 is refused") == f"{said}; hive was killed by SIGKILL by the test, 95.0 ms before the failure"
+
+
+def test_address_where_nobody_of_the_run_listens_comes_after_what_was_said():
+    tries = sent("queen", 20, "nobody", "/v1/health", "Connection refused")
+    said = exchange("queen", 10, 50, 503, "/v2/tasks", code="SSH_TIMEOUT", message="Connection timeout")
+    assert cause([*said, *tries], "req-1 is refused").startswith("queen answered POST /v2/tasks with 503 SSH_TIMEOUT")
+    expected = "a request of queen, GET /v1/health, got no answer from nobody of this run at 127.0.0.1:9: Connection refused, 79.9 ms before the failure"
+    assert cause(tries, "state of queen") == expected
+
+
+def test_download_names_attempts_reason_and_fault_of_the_hub():
+    failed = [at(when, "hive", "download_failed", model_ref="hf:a/b", reason="the checksum is wrong") for when in (20, 30)]
+    hub = [*sent("hive", 15, "hub", "/a/b"), at(16, "hub", "fault", kind="corrupt", fault="f"), at(26, "hub", "fault", kind="corrupt", fault="f")]
+    said = "2 attempts of hive to download hf:a/b failed: the checksum is wrong"
+    assert cause([*failed, *hub], "catalog of hive") == f"{said} (the fault corrupt of hub acted, 2 times so far)"
+    assert cause(failed, "error != complete") == said
+
+
+def test_slow_stream_and_one_that_has_not_begun():
+    open_stream = exchange("worker-1", 10, None, 200)
+    tokens = [at(when, "worker-1", "token", request_id="req-1", index=number) for number, when in enumerate((20, 220, 420))]
+    said = "worker-1 is still answering POST /v1/inference: it has sent 3 tokens, one every 200.0 ms, the last one 80.0 ms before the failure"
+    assert cause([*open_stream, *tokens], "req-1 is streaming", when=500) == said
+    assert cause(open_stream, "req-1 is streaming") == "worker-1 has begun to answer POST /v1/inference, but has sent no token yet"
+
+
+def test_what_a_command_said_comes_with_its_end():
+    records = [at(90, "library", "process_exited", role="keeper", child=60, exit_code=1)]
+    said = {"keeper": "ERROR: NODE_NOT_FOUND: node 'atlantis'"}
+    assert cause(records, "1 != 0", said=said) == "keeper ended with exit code 1, 10.0 ms before the failure: ERROR: NODE_NOT_FOUND: node 'atlantis'"
+
+
+def test_removal_and_signal_by_the_test():
+    removed = at(70, "queen", "worker_removed", worker_id="worker-1", reason="no heartbeat")
+    term = at(60, "library", "signal_sent", to="worker-1", to_pid=31, signal="SIGTERM")
+    assert cause([removed], "number of workers of queen is 0") == "queen removed worker-1 (no heartbeat), 30.0 ms before the failure"
+    assert cause([term, removed], "worker-1 cannot become idle") == "worker-1 got SIGTERM from the test, 40.0 ms before the failure"
+
+
+@pytest.mark.parametrize(("kind", "how"), [("cancelled", "it was cancelled"), ("client_gone", "its client left")])
+def test_cancelled_request(kind, how):
+    records = [*exchange("worker-1", 10, 40, 200), at(30, "worker-1", kind, request_id="req-1")]
+    assert cause(records, "req-1 is cancelled") == f"worker-1 stopped answering the request because {how}, 70.0 ms before the failure"
+
+
+def test_missed_health_checks_and_callbacks():
+    miss = at(50, "hive", "health_miss", worker_id="worker-1", misses=2)
+    callback = at(60, "worker-1", "callback_failed", target="http://127.0.0.1:9", reason="Connection refused")
+    assert cause([miss], "state of worker-1") == "worker-1 missed 2 health checks of hive"
+    assert cause([callback], "state of worker-1") == "a ready callback of worker-1 to http://127.0.0.1:9 failed: Connection refused"
+    assert cause([callback], "number of workers is 0") == "a ready callback of worker-1 to http://127.0.0.1:9 failed: Connection refused"
+
+
+def test_parents_and_targets_are_suspects_only_for_what_stops_them():
+    started = at(5, "hive", "process_started", worker_id="worker-1", child=31)
+    refusal = exchange("hive", 20, 21, 500, "/v1/workers/spawn")
+    assert cause([started, *refusal], "state of worker-1 is idle") == "not in the evidence: nothing there is wrong with worker-1"
+    assert cause([started, *killed("hive", 50)], "state of worker-1 is idle") == "hive was killed by SIGKILL by the test, 50.0 ms before the failure"
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("worker-12 before worker-1", ["worker-12", "worker-1"]),
+        ("worker-123 and my-worker-1", []),
+        ("hive's worker-1.", ["hive", "worker-1"]),
+        ("", []),
+    ],
+)
+def test_names_are_whole_words_in_the_order_of_the_text(text, names):
+    assert FailedCheck(text, 0).mentioned(["worker-1", "worker-12", "hive", ""]) == names
+
+
+def test_nearest_event_is_the_last_one_of_a_named_program():
+    records = [
+        at(10, "worker-1", "state", to="idle"),
+        at(20, "worker-12", "state", to="busy"),
+        *exchange("worker-1", 30, 31, 200),
+        at(150, "worker-1", "state", to="gone"),
+    ]
+    assert nearest_event(records, FailedCheck("state of worker-1", 100 * MS)) == "worker-1 answered POST /v1/inference with 200, 69.5 ms before the failure"
+    assert nearest_event(records, FailedCheck("state of worker-12", 100 * MS)) == "worker-12 became busy, 80.0 ms before the failure"
+    assert nearest_event(records, FailedCheck("apples", 100 * MS)) is None
+
+
+def test_program_is_known_by_its_port():
+    scene = Scene(bound(), FailedCheck("", 100 * MS))
+    assert scene.program_at("127.0.0.1:9200") == "hive"
+    assert scene.program_at("127.0.0.1:9") == scene.program_at("localhost") == ""
