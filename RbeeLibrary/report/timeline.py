@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
+
+from .cause import is_probe
 
 _WIDTH, _LABELS, _RIGHT = 1000, 150, 14
 _LANE, _TOP, _BAR = 42, 34, 8
 _ABOVE, _BESIDE, _BELOW = -_BAR - 3, 4, _BAR + 10  # baselines of the label rows of a lane, relative to its middle
 _LETTER = 6.5  # width of a wide letter
 _MOST_ARROWS = 250
+_LATEST = 100
+"""Requests at the end of a test, next to its failure, that are drawn in any case."""
 _QUIET = ("starting", "idle", "running")  # drawn as thin bars, so that other states stand out
 _ROUTINE = ("/v1/health", "/health", "/v1/status", "/v1/ready", "/v1/workers/list")
 _ORDER = {"keeper": 0, "queen": 1, "hub": 2, "relay": 3, "sshd": 4, "hive": 5, "worker": 6}
@@ -30,6 +34,7 @@ _STYLE = (
     ".rt text{font:11px sans-serif;fill:currentColor;stroke:var(--g);stroke-width:3px;stroke-linejoin:round;paint-order:stroke}"
     ".rt .s{font-size:10px;opacity:.8}.rt .l{stroke:currentColor;opacity:.25}"
     ".rt .a{stroke:currentColor;stroke-width:1;opacity:.55;fill:none}.rt .a:hover{opacity:1;stroke-width:2}.rt .e{stroke:#d64545;opacity:1}"
+    ".rt .p{opacity:.2}.rt .n{stroke-dasharray:3 2}"
     ".rt .j{stroke:#a8741a;stroke-dasharray:4 3}.rt .f{fill:#d64545;opacity:.14}.rt .x{fill:#d64545;stroke:#d64545;stroke-width:2}"
     ".rt .h{fill:#d64545;stroke:var(--g)}.rt .k{stroke:var(--g);stroke-width:1;fill:none}</style>"
 )
@@ -37,7 +42,17 @@ _STYLE = (
 
 @dataclass(frozen=True)
 class ProcessSpan:
-    """Lifetime of a process, in monotonic nanoseconds."""
+    """Lifetime of a process, in monotonic nanoseconds.
+
+    Args:
+        name: of the program.
+        role: of the program.
+        pid: of the process.
+        began: when it was started.
+        ended: when its end was noticed; None = it lives.
+        ending: how it ended, for a label.
+        stopped: whether the kernel has stopped it, whoever has sent the signal.
+    """
 
     name: str
     role: str
@@ -45,6 +60,7 @@ class ProcessSpan:
     began: int
     ended: int | None
     ending: str = ""
+    stopped: bool = False
 
 
 @dataclass(eq=False, repr=False)
@@ -84,6 +100,7 @@ def timeline(lives: Sequence[ProcessSpan], records: Sequence[dict[str, Any]], be
 class _Drawing:
     def __init__(self, lives: Sequence[ProcessSpan], records: Sequence[dict[str, Any]], began: int, ended: int):
         self._records = records
+        lives = [_died_when_killed(life, records) for life in lives]
         first = min([*(life.began for life in lives), *(record["ns"] for record in records)], default=began)
         self._began = max(began, first - 2_000_000)  # skip the empty time before the first process
         self._ended = max(ended, self._began + 1_000_000)
@@ -192,6 +209,8 @@ class _Drawing:
             else:
                 continue
             bars = _changed(bars, at, state, end)
+        if life.stopped and bars[-1].state != "frozen":  # by somebody else: at the latest after its last sign of life
+            bars = _changed(bars, max((r["ns"] for r in self._records if r.get("pid") == life.pid), default=bars[-1].began), "frozen", end)
         return [bar for bar in bars if bar.ended > bar.began]
 
     # --- events ---
@@ -207,20 +226,36 @@ class _Drawing:
             self._parts.append(f'<path class="k" d="{path}"><title>tokens of {escape(name)}</title></path>')
 
     def _arrows(self) -> int:
-        sent = {(r.get("correlation_id"), r["name"], r.get("method"), r.get("path")): r for r in self._records if r.get("record") == "request_out"}
+        sent: dict[_Key, list[dict[str, Any]]] = {}
+        for record in self._records:
+            if record.get("record") == "request_out" and record["name"] in self._lanes:
+                sent.setdefault(_key(record), []).append(record)
         answers = {(r["name"], r["pid"], r.get("n")): r for r in self._records if r.get("record") == "answered"}
         received = [r for r in self._records if r.get("record") == "request_in" and r["name"] in self._lanes]
-        drawn = received if len(received) <= _MOST_ARROWS else [r for r in received if r.get("path") not in _ROUTINE][:_MOST_ARROWS]
+        sources = {id(record): _source(record, sent.get(_key(record), [])) for record in received}
+        drawn = _worth_drawing(received, answers)
         for record in drawn:
-            source = next(
-                (r for name in self._lanes if (r := sent.get((record.get("correlation_id"), name, record.get("method"), record.get("path")))) is not None), None
-            )
-            answer = answers.get((record["name"], record["pid"], record.get("n")))
-            self._arrow(record, source, answer)
+            self._arrow(record, sources[id(record)], answers.get((record["name"], record["pid"], record.get("n"))))
+        arrived = {id(source) for source in sources.values()}
+        self._lost_requests([record for several in sent.values() for record in several if id(record) not in arrived])
         return len(received) - len(drawn)
 
+    def _lost_requests(self, sent: Sequence[dict[str, Any]]) -> None:
+        """Requests that no program of the run has received: refused, cut, or sent to an address where nobody listens."""
+        failures = {(r["pid"], r.get("n")): r for r in self._records if r.get("record") == "answer_in" and r.get("failure")}
+        ports = {str(r["port"]): r["name"] for r in self._records if r.get("record") == "bound" and r["name"] in self._lanes}
+        for record in sent[-_MOST_ARROWS:]:
+            failed = failures.get((record["pid"], record.get("n")))
+            if failed is None:
+                continue
+            target = ports.get(str(record.get("target")).rpartition(":")[2])
+            x1, y1 = self._x(record["ns"]), self._y(record["name"])
+            x2, y2 = self._x(failed["ns"]), self._y(target) if target is not None else y1 + _LANE // 2
+            title = f"{record['name']} -> {target or record.get('target')}: {record.get('method')} {record.get('path')} got no answer: {failed['failure']}"
+            self._parts.append(f'<path class="a e n" d="M{x1} {y1}L{x2} {y2}m-3 -3l6 6m0 -6l-6 6"><title>{escape(title)}</title></path>')
+
     def _arrow(self, record: dict[str, Any], source: dict[str, Any] | None, answer: dict[str, Any] | None) -> None:
-        origin = source["name"] if source is not None and source["name"] in self._lanes else "test"
+        origin = source["name"] if source is not None else "test"
         x1, y1 = self._x(source["ns"] if source is not None else record["ns"]), self._y(origin)
         x2, y2 = self._x(record["ns"]), self._y(record["name"])
         status = answer.get("status") if answer is not None else None
@@ -230,8 +265,8 @@ class _Drawing:
             self._label(2, str(status), *_sides(x2, y2 + (_ABOVE if y2 >= y1 else _BELOW)))
         tip = 4 if y2 >= y1 else -4
         y2 -= 2 * tip
-        broken = " e" if status is None or status >= 400 else ""
-        self._parts.append(f'<path class="a{broken}" d="M{x1} {y1}L{x2} {y2}m-3 {-tip}l3 {tip}l3 {-tip}"><title>{escape(title)}</title></path>')
+        kind = " e" if status is None or status >= 400 else " p" if is_probe(record) else ""
+        self._parts.append(f'<path class="a{kind}" d="M{x1} {y1}L{x2} {y2}m-3 {-tip}l3 {tip}l3 {-tip}"><title>{escape(title)}</title></path>')
 
     def _faults(self) -> None:
         for record in self._records:
@@ -259,6 +294,40 @@ class _Drawing:
                 y = self._y(record["name"])
                 title = f"fault {record.get('kind')} hits {record['name']}, number {record.get('hit')}"
                 self._parts.append(f'<circle class="h" cx="{x}" cy="{y}" r="4.5"><title>{escape(title)}</title></circle>')
+
+
+_Key = tuple[Any, Any, Any]
+
+
+def _key(record: dict[str, Any]) -> _Key:
+    return record.get("correlation_id"), record.get("method"), record.get("path")
+
+
+def _source(received: dict[str, Any], sent: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """The record of the attempt that a program received: the last one before it."""
+    before = [record for record in sent if record["ns"] <= received["ns"] and record["name"] != received["name"]]
+    return before[-1] if before else None
+
+
+def _worth_drawing(received: Sequence[dict[str, Any]], answers: dict[tuple[Any, Any, Any], dict[str, Any]]) -> Sequence[dict[str, Any]]:
+    """All requests, or of too many those that went wrong, the latest ones, and some of the others from all over the test."""
+    if len(received) <= _MOST_ARROWS:
+        return received
+    others = [record for record in received if record.get("path") not in _ROUTINE]
+    wrong = [r for r in others if (answers.get((r["name"], r["pid"], r.get("n"))) or {}).get("status", 500) >= 400][-_LATEST:]
+    kept = {id(record) for record in [*wrong, *others[-_LATEST:]]}
+    rest = [record for record in others if id(record) not in kept]
+    room = max(1, _MOST_ARROWS - len(kept))
+    kept |= {id(record) for record in rest[:: max(1, -(-len(rest) // room))]}
+    return [record for record in received if id(record) in kept]
+
+
+def _died_when_killed(life: ProcessSpan, records: Sequence[dict[str, Any]]) -> ProcessSpan:
+    """A killed process is dead at once, even if its parent notices that later."""
+    kills = [r["ns"] for r in records if r.get("record") == "signal_sent" and r.get("to_pid") == life.pid and r.get("signal") == "SIGKILL"]
+    if not kills or (life.ended is not None and life.ended < kills[0]):
+        return life
+    return replace(life, ended=kills[0], ending=life.ending or "was ended by SIGKILL")
 
 
 def _changed(bars: list[_Bar], at: int, state: str, end: int) -> list[_Bar]:

@@ -134,3 +134,71 @@ def test_twenty_processes_and_five_thousand_events_stay_small():
     assert "750 requests are not drawn" in html
     print(f"{len(html) / 1024:.0f} KiB in {took * 1000:.0f} ms")
     ET.fromstring(re.search(r"<svg.*</svg>", html, re.DOTALL)[0])
+
+
+def request(at: float, n: int, *, path: str = "/v1/inference", status: int = 200, caller: str = "fake-hive", correlation: str = "c") -> list[dict]:
+    common = {"name": "worker-1", "pid": 12, "n": n}
+    arrival = {"record": "request_in", "ns": int(at * MS), "method": "GET", "path": path, "correlation_id": correlation, "caller": caller, **common}
+    return [arrival, {"record": "answered", "ns": int((at + 0.1) * MS), "status": status, **common}]
+
+
+def sent(at: float, n: int, *, target: str = "127.0.0.1:8001", failure: str | None = None, correlation: str = "c") -> list[dict]:
+    common = {"name": "hive", "pid": 11, "n": n}
+    out = {"record": "request_out", "ns": int(at * MS), "method": "GET", "path": "/v1/inference", "target": target, "correlation_id": correlation, **common}
+    return [out, {"record": "answer_in", "ns": int((at + 0.2) * MS), "status": None if failure else 200, "failure": failure, **common}]
+
+
+def arrows(records: list[dict], lives: list[ProcessSpan] = LIVES) -> list[ET.Element]:
+    html = timeline(lives, sorted(records, key=lambda record: record["ns"]), 0, 100 * MS, is_open=False)
+    svg = ET.fromstring(re.search(r"<svg.*</svg>", html, re.DOTALL)[0])
+    return [element for element in svg.iter() if element.get("class", "").split(" ")[0] == "a"]
+
+
+def x_of(arrow: ET.Element) -> float:
+    return float(re.match(r"M([\d.]+)", arrow.get("d"))[1])
+
+
+def test_attempts_of_a_retry_are_drawn_each_at_its_time():
+    records = [record for number, at in enumerate((20, 40, 60)) for record in (*sent(at, number), *request(at + 1, 100 + number, status=503))]
+    places = [x_of(arrow) for arrow in arrows(records)]
+    assert places == sorted(set(places))
+    assert len(places) == 3
+
+
+def test_requests_that_nobody_received_are_drawn_to_where_they_went():
+    bound = {"record": "bound", "name": "worker-1", "pid": 12, "ns": 20 * MS, "port": 8001}
+    records = [bound, *sent(30, 1, failure="Connection refused"), *sent(40, 2, target="127.0.0.1:9", failure="no answer within 5 s", correlation="d")]
+    titles = [arrow[0].text for arrow in arrows(records)]
+    assert titles == [
+        "hive -> worker-1: GET /v1/inference got no answer: Connection refused",
+        "hive -> 127.0.0.1:9: GET /v1/inference got no answer: no answer within 5 s",
+    ]
+    assert all(arrow.get("class") == "a e n" for arrow in arrows(records))
+
+
+def test_of_too_many_requests_the_latest_and_the_failed_ones_are_drawn():
+    times = [10 + number * 0.08 for number in range(1000)]
+    records = [one for number, at in enumerate(times) for one in request(at, number, correlation=f"c{number}", status=500 if number in (5, 500) else 200)]
+    drawn_arrows = arrows(records)
+    assert len(drawn_arrows) <= 250
+    places = [x_of(arrow) for arrow in drawn_arrows]
+    assert len([arrow for arrow in drawn_arrows if arrow.get("class") == "a e"]) == 2
+    assert max(places) == x_of(arrows(records[-2:] + records[:2])[-1])
+    assert len([place for place in places if place < 300]) > 15
+
+
+def test_probes_of_the_library_are_faint():
+    found = arrows([*request(20, 1, caller="RbeeLibrary/0.1"), *request(30, 2, caller="fake-hive", correlation="d")])
+    assert [arrow.get("class") for arrow in found] == ["a p", "a"]
+
+
+def test_killed_process_is_dead_at_once_and_a_stopped_one_is_frozen_whoever_did_it():
+    lives = [ProcessSpan("worker-1", "worker", 12, 10 * MS, 90 * MS, "was ended by SIGKILL"), ProcessSpan("hive", "hive", 11, 10 * MS, None, stopped=True)]
+    records = [
+        state("worker-1", 12, 20, "starting", "busy"),
+        state("hive", 11, 30, "starting", "idle"),
+        {"record": "signal_sent", "name": "library", "pid": 1, "ns": 50 * MS, "to": "worker-1", "to_pid": 12, "signal": "SIGKILL"},
+    ]
+    html = timeline(lives, records, 0, 100 * MS, is_open=False)
+    assert "worker-1 (pid 12) busy, 0.030 s" in html
+    assert "hive (pid 11) frozen, 0.070 s" in html

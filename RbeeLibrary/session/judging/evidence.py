@@ -115,6 +115,7 @@ class EvidenceCollector:
                 int(process.started * 1e9),
                 int(process.ended * 1e9) if process.ended is not None else None,
                 str(ExitStatus(process.exit_code)) if process.exit_code is not None else "",
+                stopped=process.alive and process.frozen,
             )
             for process in self._run.supervisor.processes()
             if process.ended is None or process.ended * 1e9 >= began
