@@ -14,4 +14,5 @@ def log_stream(inference: Inference) -> None:
         return
     inference.logged = True
     tokens = [(token.text, token.at) for token in inference.tokens]
-    logger.info(stream_table(str(inference), inference.state.value, inference.why(), inference.started_at, tokens), html=True)
+    state = inference.unfinished or inference.state.value
+    logger.info(stream_table(str(inference), state, "" if inference.unfinished else inference.why(), inference.started_at, tokens), html=True)

@@ -86,6 +86,11 @@ def test_forty_kinds_of_failures_are_explained(all_tests):
     assert {name: pair for name, pair in said.items() if not re.fullmatch(pair[1], pair[0])} == {}
 
 
+def test_stream_that_had_not_ended_is_not_cancelled(all_tests):
+    shown = "".join(messages(all_tests["Merely Slow Worker"]))
+    assert re.search(r"inference req-\w+ of queen: streaming when the test ended, \d+ tokens", shown), shown[:800]
+
+
 def messages(test) -> list[str]:
     """What stands under a test, whole."""
     return [str(item.message) for item in test.body if item.type == item.MESSAGE]

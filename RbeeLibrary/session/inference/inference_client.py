@@ -48,6 +48,8 @@ class Inference:
         self.error_message = ""
         self.read = 0
         self.logged = False
+        self.unfinished = ""
+        """What it was doing when its test ended; empty if it ended before."""
         self.started_at = 0.0
         self._left = Event()
         self._http = http

@@ -110,6 +110,7 @@ class Inferences:
         """Disconnects the clients of running inferences, so that draining workers have nothing to wait for."""
         for inference in self._inferences:
             if inference.state not in OVER:
+                inference.unfinished = f"{inference.state.value} when the test ended"
                 inference.disconnect()
         for inference in self._inferences:
             inference.await_end(1.0)

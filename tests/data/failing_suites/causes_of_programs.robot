@@ -60,7 +60,7 @@ Frozen Worker Is Given Up By Its Hive
 Lost Callback
     Start Fleet
     Inject Fault    worker-1    lost callback
-    Start Worker    until=loading
+    Start Worker
     Get State    worker-1    ==    idle    seen_by=hive    within=300ms
 
 Exit On Request
@@ -71,7 +71,7 @@ Exit On Request
     Get State    worker-1    ==    idle    within=1s
 
 Robot Gives Up Waiting
-    [Timeout]    2 s
+    [Timeout]    5 s
     Start Fleet    workers=1
     Freeze    hive
     Get State    hive    ==    idle    within=1 min
