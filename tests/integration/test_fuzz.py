@@ -3,7 +3,7 @@
 import pytest
 from fuzz import fuzz
 
-CASES = {"worker": 150, "hive": 150, "queen": 200, "hub": 60}
+CASES = {"worker": 75, "hive": 75, "queen": 100, "hub": 30}
 
 
 @pytest.mark.parametrize("service", CASES)

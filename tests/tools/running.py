@@ -7,12 +7,15 @@ import os
 import subprocess
 import sys
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 from robot.api import ExecutionResult
 
+Item = TypeVar("Item")
 ROOT = Path(__file__).parent.parent.parent
 LIMIT = 240
 MARK_VARIABLE = "RBEE_TESTS"
@@ -35,6 +38,20 @@ class Run:
     def tests(self) -> dict[str, object]:
         """Tests by name."""
         return {test.name: test for test in self.result().suite.all_tests}
+
+
+def portion(items: Sequence[Item], parts: int, switch: str) -> Sequence[Item]:
+    """One of several portions of tests that take long, another one for each commit.
+
+    Args:
+        items: all of them.
+        parts: number of portions.
+        switch: environment variable; with `all` as its value it is all of them.
+    """
+    if os.environ.get(switch) == "all":
+        return items
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, timeout=10).stdout.strip()
+    return items[int(commit or "0", 16) % parts :: parts]
 
 
 def compile_package() -> None:

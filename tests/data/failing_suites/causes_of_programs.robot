@@ -61,7 +61,7 @@ Lost Callback
     Start Fleet
     Inject Fault    worker-1    lost callback
     Start Worker
-    Get State    worker-1    ==    idle    seen_by=hive    within=300ms
+    Get State    worker-1    ==    idle    seen_by=queen    within=300ms
 
 Exit On Request
     Start Fleet    workers=1
