@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from RbeeLibrary.report.cause import likely_cause, nearest_event
+from RbeeLibrary.report.cause import ends_its_program, likely_cause, nearest_event, open_ends
 from RbeeLibrary.report.failed_check import FailedCheck, Scene
 
 MS = 1_000_000
@@ -219,3 +219,47 @@ def test_program_is_known_by_its_port():
     scene = Scene(bound(), FailedCheck("", 100 * MS))
     assert scene.program_at("127.0.0.1:9200") == "hive"
     assert scene.program_at("127.0.0.1:9") == scene.program_at("localhost") == ""
+
+
+def test_death_during_the_request_is_its_cause_and_an_earlier_one_is_not():
+    hop = exchange("worker-1", 20, 40, 200)
+    assert cause([*hop, *killed("worker-1", 30)], "req-1 is broken") == "worker-1 was killed by SIGKILL by the test, 70.0 ms before the failure"
+    unended = exchange("worker-1", 20, None, 200)
+    assert cause([*unended, *killed("worker-1", 30)], "req-1 is broken") == "worker-1 was killed by SIGKILL by the test, 70.0 ms before the failure"
+
+
+def test_fault_at_the_very_moment_of_the_request_counts():
+    hits = [
+        at(10, "worker-1", "fault", kind="stall", fault="f", path="/v1/inference"),
+        at(40, "worker-1", "fault", kind="stall", fault="f", path="/v1/inference"),
+    ]
+    for hit in hits:
+        assert cause([*exchange("worker-1", 10, 40, 200), hit], "req-1 is broken").startswith("the fault stall of worker-1 acted on /v1/inference")
+
+
+def test_hive_that_a_queen_has_started_over_ssh_is_its_child():
+    started = at(5, "queen", "process_started", node="workstation", child=PIDS["hive"])
+    assert cause([started, *killed("hive", 50)], "number of workers of queen") == "hive was killed by SIGKILL by the test, 50.0 ms before the failure"
+
+
+@pytest.mark.parametrize(
+    ("record", "ends"),
+    [
+        ({"record": "fault", "kind": "kill"}, True),
+        ({"record": "fault", "kind": "exit-on-request"}, True),
+        ({"record": "fault", "kind": "stall"}, False),
+        ({"record": "fault_armed", "kind": "kill"}, False),
+    ],
+)
+def test_hit_of_a_fault_that_ends_its_program(record, ends):
+    assert ends_its_program(record) is ends
+
+
+def test_programs_that_are_bound_to_end_are_open_until_somebody_reports_it():
+    hit = at(50, "worker-1", "fault", kind="kill", fault="f")
+    end = at(60, "hive", "process_exited", worker_id="worker-1", child=31, signal=9)
+    removed = at(61, "hive", "worker_removed", worker_id="worker-1")
+    assert open_ends([hit]) == open_ends([hit, end]) == ["worker-1"]
+    assert open_ends([hit, end, removed]) == []
+    assert open_ends([*killed("hive", 50), at(60, "library", "process_exited", role="hive", child=20, signal=9)]) == []
+    assert open_ends([at(50, "worker-1", "fault", kind="stall", fault="f")]) == []

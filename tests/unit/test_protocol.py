@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from RbeeLibrary.protocol.error_codes import ERRORS, RbeeError, envelope_error
+from RbeeLibrary.protocol.error_codes import ERRORS, RbeeError, envelope_error, error_fields
 from RbeeLibrary.protocol.forms import split_durations
 from RbeeLibrary.protocol.model.model_reference import check_model_reference
 from RbeeLibrary.protocol.options import masked, parse, secret_environment, to_argv
@@ -269,3 +269,10 @@ def test_answer_is_its_tokens(text):
     assert "".join(tokens) == text
     assert all(token for token in tokens)
     assert all(" " not in token[1:] for token in tokens)
+
+
+def test_error_for_a_journal_record_has_code_and_message():
+    assert error_fields(RbeeError("NODE_NOT_FOUND", "no such node").envelope()) == {"code": "NODE_NOT_FOUND", "message": "no such node"}
+    assert error_fields({"error": {"code": "X"}}) == {"code": "X", "message": ""}
+    assert len(error_fields({"error": {"code": "X", "message": "y" * 1000}})["message"]) == 300
+    assert error_fields({"error": "text"}) == error_fields(b"stream") == error_fields(None) == {}
