@@ -172,7 +172,7 @@ def main() -> int:
     saving.add_argument("--count", type=int, default=150, help="how many, default 150")
     saving.set_defaults(run=_save)
     sampling = commands.add_parser("sample", help="tries the sample again")
-    sampling.add_argument("--at-least", type=float, default=90, help="per cent that have to be noticed, else the exit code is 1; default 90")
+    sampling.add_argument("--at-least", type=float, default=80, help="per cent that have to be noticed, else the exit code is 1; default 80")
     sampling.set_defaults(run=_sample)
     for command in (trying, sampling):
         command.add_argument("--at-once", type=int, default=3, help="mutants at the same time, default 3")
