@@ -219,10 +219,12 @@ class Judge:
     Args:
         tests_of: finds groups of tests for a mutant, each for one process.
         at_once: how many are tried at the same time.
+        confirms: whether a test that fails has to fail again, alone: one that fails now and then notices nothing.
     """
 
-    def __init__(self, tests_of: Callable[[Mutant], Iterable[list[KnownTest]]], at_once: int):
+    def __init__(self, tests_of: Callable[[Mutant], Iterable[list[KnownTest]]], at_once: int, *, confirms: bool = True):
         self._tests_of = tests_of
+        self._confirms = confirms
         self._at_once = at_once
         self._copies: queue.Queue[Copy] = queue.Queue()
         self.unreliable: set[str] = set()
@@ -265,10 +267,10 @@ class Judge:
         self._copies.put(copy)
 
     def _confirmed(self, copy: Copy, tests: list[KnownTest], mutant: Mutant, source: str) -> tuple[str, str, str]:
-        """Runs tests; the one that fails has to fail again, alone: a test that fails now and then notices nothing."""
+        """Runs tests until one fails, and fails again."""
         while tests := [test for test in tests if test.id not in self.unreliable]:
             found = copy.run(tests, mutant.file, source)
-            if found[0] != KILLED or not found[1] or copy.run([known_test(found[1], 10)], mutant.file, source)[0] != SURVIVED:
+            if found[0] != KILLED or not found[1] or not self._confirms or copy.run([known_test(found[1], 10)], mutant.file, source)[0] != SURVIVED:
                 return found
             self.unreliable.add(found[1])
         return SURVIVED, "", ""

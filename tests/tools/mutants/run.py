@@ -103,7 +103,7 @@ def _sample(arguments: argparse.Namespace) -> int:
     rows = {row["name"]: row for row in json.loads(SAMPLE.read_text())}
     there = [mutant for file in sorted({name.partition("::")[0] for name in rows}) for mutant in mutants_of(file) if mutant.name in rows]
     there = [mutant for mutant in there if (mutant.before, mutant.after) == (rows[mutant.name]["before"], rows[mutant.name]["after"])]
-    judge = Judge(lambda mutant: [[known_test(rows[mutant.name]["test"], 3)]], arguments.at_once)
+    judge = Judge(lambda mutant: [[known_test(rows[mutant.name]["test"], 3)]], arguments.at_once, confirms=False)
     with (arguments.verdicts.parent / "sample.jsonl").open("w") as file:
         found = _judged(judge, [mutant for mutant in there if rows[mutant.name]["test"]], file)
     survivors = [Verdict(mutant.name, mutant.place, mutant.before, mutant.after, SURVIVED) for mutant in there if not rows[mutant.name]["test"]]
