@@ -13,6 +13,7 @@ from ..journal.writer import Journal, without_secrets
 from ..protocol import sse
 from ..protocol.error_codes import error_fields
 from ..protocol.json_text import read_json
+from ..protocol.options import MASK
 from .causes import Causes
 from .http_parser import Head
 
@@ -175,7 +176,7 @@ class Incoming(_Exchange):
         stream = {} if self._ends is None else {"ends": self._ends, "gone": gone}
         if gone and self._events is not None:
             self._program.journal.record("client_gone", request_id=self.request_id or self.correlation_id)
-        error = _error_of(bytes(self._answer)) if self.status >= 400 else {}
+        error = _error_of(bytes(self._answer), self.headers.get("Authorization", "").rpartition(" ")[2]) if self.status >= 400 else {}
         self._program.journal.record("request_end", n=self.number, end=self._program.now(), **stream, **error)
         self._program.causes.ends(self)
         if self._program.role == "worker" and self.method == "GET" and self.path in _STATE_PATHS and self._answer:
@@ -263,11 +264,12 @@ class Outgoing(_Exchange):
             self._program.journal.record("answer_in", n=self.number, status=None, failure=reason, end=self._program.now())
 
 
-def _error_of(answer: bytes) -> dict[str, str]:
-    """What an error says, for a journal record: code and message, or a text, as real programs answer."""
+def _error_of(answer: bytes, key: str) -> dict[str, str]:
+    """What an error says, for a journal record: code and message, or a text, as real programs answer; without the key of the request."""
+    text = answer.decode("utf-8", "replace").strip()
+    text = text.replace(key, MASK) if key else text
     try:
-        fields = error_fields(read_json(answer))
+        fields = error_fields(read_json(text.encode()))
     except ValueError:
         fields = {}
-    text = answer.decode("utf-8", "replace").strip()
     return fields or ({"message": text[:_SHOWN]} if text else {})

@@ -100,7 +100,8 @@ def timeline(lives: Sequence[ProcessSpan], records: Sequence[dict[str, Any]], be
 class _Drawing:
     def __init__(self, lives: Sequence[ProcessSpan], records: Sequence[dict[str, Any]], began: int, ended: int):
         self._records = records
-        lives = [_died_when_killed(life, records) for life in lives]
+        kills = {r["to_pid"]: r["ns"] for r in reversed(records) if r.get("record") == "signal_sent" and r.get("signal") == "SIGKILL"}
+        lives = [_died_when_killed(life, kills.get(life.pid)) for life in lives]
         first = min([*(life.began for life in lives), *(record["ns"] for record in records)], default=began)
         self._began = max(began, first - 2_000_000)  # skip the empty time before the first process
         self._ended = max(ended, self._began + 1_000_000)
@@ -322,12 +323,11 @@ def _worth_drawing(received: Sequence[dict[str, Any]], answers: dict[tuple[Any, 
     return [record for record in received if id(record) in kept]
 
 
-def _died_when_killed(life: ProcessSpan, records: Sequence[dict[str, Any]]) -> ProcessSpan:
+def _died_when_killed(life: ProcessSpan, killed: int | None) -> ProcessSpan:
     """A killed process is dead at once, even if its parent notices that later."""
-    kills = [r["ns"] for r in records if r.get("record") == "signal_sent" and r.get("to_pid") == life.pid and r.get("signal") == "SIGKILL"]
-    if not kills or (life.ended is not None and life.ended < kills[0]):
+    if killed is None or (life.ended is not None and life.ended < killed):
         return life
-    return replace(life, ended=kills[0], ending=life.ending or "was ended by SIGKILL")
+    return replace(life, ended=killed, ending=life.ending or "was ended by SIGKILL")
 
 
 def _changed(bars: list[_Bar], at: int, state: str, end: int) -> list[_Bar]:

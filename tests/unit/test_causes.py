@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 from RbeeLibrary.recorder.causes import Causes
+from RbeeLibrary.recorder.exchange import _error_of
 
 
 class Request(SimpleNamespace):
@@ -97,3 +98,11 @@ def test_refusal_of_the_program_itself_moves_no_request_of_another_task():
     assert causes.of(one) == (task, True)
     one.status = 200
     assert causes.answers(other) == []
+
+
+def test_error_of_a_real_program_is_kept_without_the_key_of_its_request():
+    assert _error_of(b"invalid key: top-secret\n", "top-secret") == {"message": "invalid key: ***"}
+    envelope = b'{"error":{"code":"INVALID_API_KEY","message":"top-secret is wrong"}}'
+    assert _error_of(envelope, "top-secret") == {"code": "INVALID_API_KEY", "message": "*** is wrong"}
+    assert _error_of(b"", "top-secret") == _error_of(b"  ", "") == {}
+    assert len(_error_of(b"x" * 1000, "")["message"]) == 300

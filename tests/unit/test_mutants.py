@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import pytest
 from mutants.coverage_map import CoverageMap, KnownTest
 from mutants.generator import PACKAGE, Mutant, mutants_of, mutated_source
-from mutants.judge import stages
+from mutants.judge import KILLED, SURVIVED, Copy, known_test, stages
 from mutants.probes import Probes, instrument
-from mutants.run import EQUIVALENT, SAMPLE, selected
+from mutants.run import EQUIVALENT, SAMPLE, selected, stale
 
 SMALL = "protocol/sse.py"
 
@@ -93,19 +93,29 @@ def test_quick_and_near_tests_judge_first_and_none_beyond_the_budget():
 
 def test_equivalent_mutants_exist_and_have_a_reason():
     listed = json.loads(EQUIVALENT.read_text())
-    there = {mutant.name: mutant for file in {one["name"].partition("::")[0] for one in listed} for mutant in mutants_of(file)}
-    for one in listed:
-        assert len(one["reason"]) > 20, one["name"]
-        mutant = there.get(one["name"])
-        assert mutant is not None and (mutant.before, mutant.after) == (one["before"], one["after"]), f"{one['name']} has changed: look at it again"
+    assert [one["name"] for one in listed if len(one["reason"]) <= 20] == []
+    assert stale(listed) == [], "these have changed: look at them again"
+
+
+def test_listed_mutant_that_has_changed_is_stale():
+    mutant = mutants_of(SMALL)[0]
+    row = {"name": mutant.name, "before": mutant.before, "after": mutant.after}
+    gone = {**row, "name": f"{SMALL}::gone::number#0"}
+    assert stale([row]) == []
+    assert stale([row, {**row, "after": "something else"}, gone]) == [mutant.name, gone["name"]]
 
 
 def test_most_of_the_sample_is_still_there():
-    rows = {row["name"]: row for row in json.loads(SAMPLE.read_text())}
-    there = {mutant.name: mutant for file in {name.partition("::")[0] for name in rows} for mutant in mutants_of(file)}
-    gone = [name for name, row in rows.items() if (one := there.get(name)) is None or (one.before, one.after) != (row["before"], row["after"])]
+    rows = json.loads(SAMPLE.read_text())
     assert len(rows) >= 150
-    assert len(gone) <= 30, f"these functions have changed; fill the sample up with `run.py try --count 200` and `run.py save`: {gone}"
+    assert len(gone := stale(rows)) <= 30, f"these functions have changed; fill the sample up with `run.py try --count 200` and `run.py save`: {gone}"
+
+
+@pytest.mark.parametrize("test", ["tests/unit/test_sse.py::test_that_is_gone", "suites/lifecycle/ports.robot::Test That Is Gone"])
+def test_test_that_is_gone_notices_nothing(test, tmp_path):
+    copy = Copy(tmp_path)
+    assert copy.run([known_test(test, 5)], None, "")[0] == SURVIVED
+    assert copy.run([known_test("tests/unit/test_sse.py", 5)], "protocol/sse.py", "this is no Python")[0] == KILLED
 
 
 def test_share_of_a_machine_is_every_fourth_mutant():

@@ -133,6 +133,7 @@ Streams That Break
     [Template]    Stream Should Break
     cut
     half event
+    error event
     close
     reset
     break

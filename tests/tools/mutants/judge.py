@@ -25,6 +25,7 @@ from mutants.generator import PACKAGE, Mutant, mutated_source
 
 KILLED, SURVIVED, HUNG, NOT_RUN = "killed", "survived", "killed by its limit", "no test runs it"
 _QUICK = 0.3
+_NO_TESTS_OF_ROBOT, _NO_TESTS_OF_PYTEST = 252, 4
 _START = 1.0
 """Seconds that it takes to start pytest or robot."""
 _SLACK = 20.0
@@ -127,10 +128,10 @@ class Copy:
                 code = process.wait(limit)
             except subprocess.TimeoutExpired:
                 self.stop()
-                return HUNG, " ".join(sorted({test.where for test in tests})), f"no end after {limit:.0f} s"
-        if code == 0:
-            return SURVIVED, "", ""
+                return HUNG, tests[0].id if len(tests) == 1 else "", f"no end after {limit:.0f} s"
         text = output.read_text(errors="replace")
+        if code == 0 or _found_no_test(tests[0].kind, code, text):
+            return SURVIVED, "", ""
         if tests[0].kind == "robot" and written.exists():
             test, message = json.loads(written.read_text().splitlines()[0])
             return KILLED, test.removeprefix(f"{self._folder}/"), message
@@ -153,6 +154,13 @@ class Copy:
         for test in tests:
             words += ["--test", test.name if test.name == "*" else _literal(test.name)]
         return [*words, *sorted({test.where for test in tests})]
+
+
+def _found_no_test(kind: str, code: int, text: str) -> bool:
+    """Whether the tests have other names by now, which says nothing about the mutant; one that cannot be imported is noticed, though."""
+    if kind == "robot":
+        return code == _NO_TESTS_OF_ROBOT
+    return code == _NO_TESTS_OF_PYTEST and "not found: " in text and not any(word in text for word in ("ERROR collecting", "while loading conftest"))
 
 
 def _literal(name: str) -> str:

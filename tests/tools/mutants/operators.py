@@ -17,7 +17,7 @@ from mutmut.mutation import mutators
 
 Operator = Callable[[Any], Iterable[cst.CSTNode]]
 
-_SWAPPED_CALLS = {"min": "max", "max": "min", "any": "all", "all": "any", "sorted": "list", "popleft": "pop", "append": "appendleft"}
+_SWAPPED_CALLS = {"min": "max", "max": "min", "any": "all", "all": "any", "popleft": "pop"}
 
 
 def negated_condition(node: cst.If) -> Iterator[cst.CSTNode]:
@@ -41,13 +41,13 @@ def returned_nothing(node: cst.Return) -> Iterator[cst.CSTNode]:
 def swapped_call(node: cst.Call) -> Iterator[cst.CSTNode]:
     """The first becomes the last, the smallest the largest, what is in order comes in any order."""
     name = node.func if isinstance(node.func, cst.Name) else node.func.attr if isinstance(node.func, cst.Attribute) else None
-    if name is None or name.value not in _SWAPPED_CALLS:
+    if name is None:
         return
     if name.value == "append":
         yield node.with_changes(func=node.func.with_changes(attr=cst.Name("insert")), args=[cst.Arg(cst.Integer("0")), *node.args])
     elif name.value == "sorted":
         yield node.with_changes(func=cst.Name("list"), args=node.args[:1])
-    else:
+    elif name.value in _SWAPPED_CALLS:
         yield node.with_deep_changes(name, value=_SWAPPED_CALLS[name.value])
 
 

@@ -38,6 +38,13 @@ def equivalent() -> dict[str, str]:
     return {one["name"]: one["reason"] for one in json.loads(EQUIVALENT.read_text())}
 
 
+def stale(listed: list[dict[str, str]]) -> list[str]:
+    """Names of listed mutants that are not there, or have become another change."""
+    there = {mutant.name: mutant for file in {one["name"].partition("::")[0] for one in listed} for mutant in mutants_of(file)}
+    found = [(one, there.get(one["name"])) for one in listed]
+    return [one["name"] for one, mutant in found if mutant is None or (mutant.before, mutant.after) != (one["before"], one["after"])]
+
+
 def kept(path: Path) -> dict[str, Verdict]:
     """Verdicts of earlier runs by name; those of several machines are one file after the other."""
     if not path.exists():
