@@ -121,10 +121,11 @@ def _is_reported(records: Sequence[Record], name: str, at: int) -> bool:
 
 def _death(scene: Scene, suspect: Suspect) -> str | None:
     undone = {pid for record in scene.of("start_undone") for pid in record["pids"]}
+    since = suspect.since if suspect.hop is not None else _last_start(scene, suspect.name)
     deaths = [
         record
         for record in scene.of("process_exited", "signal_sent")
-        if subject_of(record) == suspect.name and (record["ns"] >= suspect.since or suspect.hop is None) and record.get("child") not in undone
+        if subject_of(record) == suspect.name and record["ns"] >= since and record.get("child") not in undone
         if (record.get("signal") == "SIGKILL" if record["record"] == "signal_sent" else record.get("signal") or record.get("exit_code"))
     ]
     if not deaths or (suspect.hop is not None and deaths[0]["ns"] > suspect.until):
@@ -138,6 +139,11 @@ def _death(scene: Scene, suspect: Suspect) -> str | None:
     then = f"; {removed['name']} removed it {_span(removed['ns'] - began)} later" if removed is not None else ""
     last_words = f": {scene.check.said[name]}" if scene.check.said.get(name) else ""
     return f"{name} {verb}, {_span(at - began)} before the failure{then}{last_words}"
+
+
+def _last_start(scene: Scene, name: str) -> int:
+    """When a program began to serve for the last time: what ended it before that has nothing to do with the one that was started again."""
+    return max((record["ns"] for record in scene.of("bound") if record["name"] == name), default=0)
 
 
 def _reason(scene: Scene, name: str, at: int) -> str:
@@ -159,7 +165,7 @@ def _frozen(scene: Scene, suspect: Suspect) -> str | None:
         if record.get("to") == suspect.name:
             since = record["ns"] if record.get("signal") == "SIGSTOP" else 0 if record.get("signal") in ("SIGCONT", "SIGKILL") else since
     if since:
-        return f"{suspect.name} is frozen since {_span(scene.check.at - since)} before the failure"
+        return f"{suspect.name} was frozen by the test {_span(scene.check.at - since)} before the failure, and still is"
     if suspect.name in scene.check.stopped:
         return f"{suspect.name} is stopped by a signal that nobody of this run sent"
     return None
@@ -192,7 +198,8 @@ def _download(scene: Scene, suspect: Suspect) -> str | None:
     failed = [record for record in scene.of("download_failed") if suspect.covers(record)]
     if not failed:
         return None
-    hubs = [hit for hit in scene.of("fault") if hit["name"] in {scene.program_at(str(one.get("target"))) for one in scene.of("request_out")}]
+    asked = {scene.program_at(str(one.get("target"))) for one in scene.of("request_out")}
+    hubs = [hit for hit in scene.of("fault") if hit["name"] in asked]
     by = f" (the fault {hubs[-1].get('kind')} of {hubs[-1]['name']} acted{_often(scene, hubs[-1])})" if hubs else ""
     tries = f"{len(failed)} attempts" if len(failed) > 1 else "an attempt"
     return f"{tries} of {suspect.name} to download {failed[-1].get('model_ref')} failed: {failed[-1].get('reason')}{by}"
@@ -278,7 +285,8 @@ def _removed(scene: Scene, suspect: Suspect) -> str | None:
 
 
 def _terminated(scene: Scene, suspect: Suspect) -> str | None:
-    sent = [one for one in scene.of("signal_sent") if one.get("to") == suspect.name and one.get("signal") in _DEADLY]
+    since = _last_start(scene, suspect.name)
+    sent = [one for one in scene.of("signal_sent") if one.get("to") == suspect.name and one.get("signal") in _DEADLY and one["ns"] >= since]
     if suspect.hop is not None or not sent:
         return None
     return f"{suspect.name} got {sent[-1]['signal']} from the test, {_span(scene.check.at - sent[-1]['ns'])} before the failure"

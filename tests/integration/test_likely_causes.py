@@ -13,7 +13,7 @@ CAUSES = {
     "Killed By A Fault": rf"worker-1 was killed by SIGKILL because of the fault kill, {BEFORE}; hive removed it {AGO} later",
     "Killed By The Test": rf"worker-1 was killed by SIGKILL by the test, {BEFORE}; hive removed it {AGO} later",
     "Exit While Loading": rf"worker-1 ended with exit code 3 because of the fault exit, {BEFORE}; hive removed it {AGO} later",
-    "Frozen Hive": rf"hive is frozen since {BEFORE}",
+    "Frozen Hive": rf"hive was frozen by the test {BEFORE}, and still is",
     "Error Of A Fault": rf"the fault status of queen acted on /v2/tasks {BEFORE}",
     "Busy Worker": rf"worker-1 answered POST /v1/inference with 503 ALL_SLOTS_BUSY \(all 1 slots are busy\), {BEFORE}",
     "Worker That Ignored Its Shutdown": r"worker-1 was killed by SIGKILL because of the fault ignore-shutdown, .*",
@@ -22,7 +22,7 @@ CAUSES = {
     "Hive Of Another Version": rf"queen answered POST /v2/tasks with 409 VERSION_MISMATCH \(keeper is v\S+, hive is v0\.2\.0: .*\), {BEFORE}",
 }
 OF_REQUESTS = {
-    "Frozen Worker On The Way": rf"worker-1 is frozen since {BEFORE}",
+    "Frozen Worker On The Way": rf"worker-1 was frozen by the test {BEFORE}, and still is",
     "Merely Slow Worker": rf"worker-1 is still answering POST /v1/inference: it has sent \d+ tokens, one every {AGO}, the last one {BEFORE}",
     "Stalled Stream": rf"the fault stall of worker-1 acted on /v1/inference {BEFORE}",
     "Token That Was Left Out": rf"the fault skip-token of worker-1 acted on /v1/inference {BEFORE}",
@@ -53,7 +53,7 @@ OF_PROGRAMS = {
     r"worker-1 was killed by SIGKILL by hive \(unhealthy\), .*",
     "Lost Callback": rf"the fault lost-callback of worker-1 acted {BEFORE}, 2 times so far",
     "Exit On Request": rf"worker-1 ended with exit code 4 because of the fault exit-on-request, {BEFORE}; hive removed it {AGO} later",
-    "Robot Gives Up Waiting": rf"hive is frozen since {BEFORE}",
+    "Robot Gives Up Waiting": rf"hive was frozen by the test {BEFORE}, and still is",
     "Keeper Without A Queen": rf"keeper ended with exit code 1, {BEFORE}: ERROR: CONNECTION_TIMEOUT: 127\.0\.0\.1:9 could not be reached, .*",
     "Keeper That Does Not Know The Node": rf"keeper ended with exit code 1, {BEFORE}: ERROR: NODE_NOT_FOUND: node 'atlantis' is not in the registry; .*",
     "Worker That Could Not Start": rf"worker-1 was killed by SIGKILL because of the fault kill-at-start, {BEFORE}; hive removed it {AGO} later",

@@ -85,7 +85,7 @@ def test_frozen_by_the_test_or_by_somebody_else():
     freeze = at(60, "library", "signal_sent", to="hive", to_pid=20, signal="SIGSTOP")
     resume = at(70, "library", "signal_sent", to="hive", to_pid=20, signal="SIGCONT")
     nothing = "not in the evidence: nothing there is wrong with hive"
-    assert cause([freeze], "state of hive is frozen") == "hive is frozen since 40.0 ms before the failure"
+    assert cause([freeze], "state of hive is frozen") == "hive was frozen by the test 40.0 ms before the failure, and still is"
     assert cause([freeze, resume], "state of hive is idle") == nothing
     assert cause([], "state of hive is unreachable", stopped=frozenset({"hive"})) == "hive is stopped by a signal that nobody of this run sent"
     assert cause([], "state of hive is unreachable", stopped=frozenset({"queen"})) == nothing
@@ -263,3 +263,11 @@ def test_programs_that_are_bound_to_end_are_open_until_somebody_reports_it():
     assert open_ends([hit, end, removed]) == []
     assert open_ends([*killed("hive", 50), at(60, "library", "process_exited", role="hive", child=20, signal=9)]) == []
     assert open_ends([at(50, "worker-1", "fault", kind="stall", fault="f")]) == []
+
+
+@pytest.mark.parametrize("signal", ["SIGKILL", "SIGTERM"])
+def test_end_of_a_program_that_was_started_again_is_no_cause(signal):
+    sent_to = at(50, "library", "signal_sent", to="hive", to_pid=20, signal=signal)
+    again = at(60, "hive", "bound", port=9200)
+    assert cause([sent_to, again], "state of hive is idle") == "not in the evidence: nothing there is wrong with hive"
+    assert "by the test" in cause([sent_to], "state of hive is idle") or "from the test" in cause([sent_to], "state of hive is idle")
