@@ -10,6 +10,7 @@
     ├── NotAtRest             the clock cannot be moved: somebody did not come to rest
     ├── RunIsOver             the run that a process belongs to has ended
     │   └── RunIsFull         the run takes no more connections
+    ├── InternalError         the library met an error of its own
     ├── HttpFailure           an HTTP exchange brought no answer
     │   ├── NotConnected      nothing was sent
     │   └── NoAnswer          the request was sent, no complete answer came
@@ -24,7 +25,13 @@ Failed checks are `AssertionError`, as Robot Framework and pytest expect. Except
 from __future__ import annotations
 
 import difflib
+import traceback
 from collections.abc import Collection
+from pathlib import Path
+
+_PACKAGE = Path(__file__).parent
+UNEXPECTED = (TypeError, AttributeError, LookupError, NameError, ArithmeticError)
+"""What no code of this package raises on purpose."""
 
 
 class RbeeLibraryError(Exception):
@@ -69,6 +76,10 @@ class RunIsFull(RunIsOver):
     """The run that this process belongs to takes no more connections."""
 
 
+class InternalError(RbeeLibraryError):
+    """The library met an error of its own, which is a bug; the message says where."""
+
+
 class HttpFailure(RbeeLibraryError):
     """An HTTP exchange that brought no answer."""
 
@@ -87,6 +98,13 @@ class BadModel(RbeeLibraryError, ValueError):
 
 class BadConfig(RbeeLibraryError):
     """A config file that cannot be read; the message has path and line."""
+
+
+def with_place(error: BaseException) -> str:
+    """Kind and place of an error of this package's own, such as `KeyError in clock/clock.py, line 172`; without its text, which may be secret."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).is_relative_to(_PACKAGE)]
+    where = f" in {Path(frames[-1].filename).relative_to(_PACKAGE)}, line {frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{where}"
 
 
 def check_known(name: str, known: Collection[str], what: str) -> None:

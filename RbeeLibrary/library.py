@@ -12,40 +12,47 @@ from robot.api import SkipExecution, logger
 from robot.api.deco import library
 from robot.libraries.BuiltIn import BuiltIn, RobotNotRunningError
 from robot.running.context import EXECUTION_CONTEXTS
+from robot.utils import printable_name
 
 from . import __version__
-from .errors import CannotJudge, UsageError
+from .errors import UNEXPECTED, CannotJudge, InternalError, UsageError, with_place
 from .keywords.argument_types import CONVERTERS, with_plain_defaults
 from .keywords.behaviour import BehaviourKeywords
 from .keywords.chaos import ChaosKeywords
 from .keywords.contract import ContractKeywords
+from .keywords.examples import with_example
 from .keywords.faults import FaultKeywords
 from .keywords.inference import InferenceKeywords
 from .keywords.infrastructure import InfrastructureKeywords
 from .keywords.journal import JournalKeywords
 from .keywords.keeper import KeeperKeywords
 from .keywords.lifecycle import LifecycleKeywords
+from .keywords.load import LoadKeywords
+from .keywords.network import NetworkKeywords
 from .keywords.ports import PortKeywords
 from .keywords.processes import ProcessKeywords
 from .keywords.settings import SettingsKeywords
 from .keywords.state import StateKeywords
 from .keywords.stores import StoreKeywords
 from .keywords.time_control import TimeKeywords
+from .listener.history_recorder import HistoryRecorder
 from .listener.known_differences import KnownDifferences
 from .listener.test_listener import TestListener
 from .run.interruption import interrupted_in_waits
 from .run.platform import require_supported
 from .session.scoped_settings import ScopedSettings, Settings
 from .session.session import Session
-from .session.types import AutoStop, OnLeak, OnUnusedFault
+from .session.types import AutoStop, OnLeak, OnUnusedFault, TraceOf
 
 KEYWORD_GROUPS = (
     LifecycleKeywords,
     InfrastructureKeywords,
+    NetworkKeywords,
     StoreKeywords,
     KeeperKeywords,
     StateKeywords,
     InferenceKeywords,
+    LoadKeywords,
     FaultKeywords,
     JournalKeywords,
     BehaviourKeywords,
@@ -113,6 +120,8 @@ class RbeeLibrary:
         worker: str = "",
         keeper: str = "",
         differences: str = "",
+        trace: TraceOf = TraceOf.FAILED,
+        history: Path | None = None,
     ):
         """Imports the library.
 
@@ -130,6 +139,8 @@ class RbeeLibrary:
             worker: Path of a real worker, likewise.
             keeper: Path of a real keeper, likewise.
             differences: Path of a file with known differences, such as `rbee/differences.txt` of an earlier run: only new differences then fail the run.
+            trace: Tests that get a trace page, `trace.html` in their folder, with the same as Chrome trace events and as OTLP JSON: `FAILED`, `ALL` or `NONE`.
+            history: SQLite file that gets a line for each test; `rbee/history.html` then shows which tests were flaky or slow over all runs.
         """
         require_supported()
         self._artifacts = artifacts
@@ -141,7 +152,15 @@ class RbeeLibrary:
                 raise UsageError(f"{role}={path[:200]} is no program: expected the path of a real {role}, or nothing for the fake")
         self._session.launcher.real.judged.update(real)
         known = KnownDifferences(Path(differences) if differences else None)
-        self._listener = TestListener(self._session, console=console, min_fault_coverage=min_fault_coverage, judged=real, known=known)
+        self._listener = TestListener(
+            self._session,
+            console=console,
+            min_fault_coverage=min_fault_coverage,
+            judged=real,
+            known=known,
+            trace=trace,
+            history=HistoryRecorder(history),
+        )
         for group in KEYWORD_GROUPS:
             self._take_keywords_of(group(self._session))
         self._take_keywords_of(PortKeywords(self._session.ports))
@@ -151,12 +170,17 @@ class RbeeLibrary:
             self._session.run.warm_up()
 
     def _take_keywords_of(self, group: object) -> None:
+        """Each keyword gets the name of its group as its tag, and its example."""
+        topic = type(group).__name__.removesuffix("Keywords").lower()
         for name, method in inspect.getmembers(group, inspect.ismethod):
             if hasattr(method, "robot_name"):
-                setattr(self, name, with_plain_defaults(interrupted_in_waits(self._skipping(method))))
+                taken: Any = with_plain_defaults(interrupted_in_waits(self._guarded(method)))
+                taken.robot_tags = (*taken.robot_tags, topic)
+                taken.__doc__ = with_example(printable_name(name, code_style=True), taken.__doc__ or "")
+                setattr(self, name, taken)
 
-    def _skipping(self, method: Callable[..., Any]) -> Callable[..., Any]:
-        """The keyword, which skips the test where a real program that is judged cannot serve it."""
+    def _guarded(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        """The keyword, which skips the test where a real program that is judged cannot serve it, and says where the library itself is wrong."""
 
         @functools.wraps(method)
         def keyword(*args: Any, **named: Any) -> Any:
@@ -166,6 +190,8 @@ class RbeeLibrary:
                 if self._session.launcher.real.judged:
                     raise SkipExecution(str(error)) from None
                 raise
+            except UNEXPECTED as error:
+                raise InternalError(f"the library failed: {with_place(error)}: {error}") from error
 
         keyword.__signature__ = inspect.signature(method)  # type: ignore[attr-defined]
         return keyword
@@ -194,7 +220,7 @@ class RbeeLibrary:
 
     def end_body_item(self, data: Any, result: Any) -> None:
         """Collects evidence when the first keyword fails."""
-        self._listener.guarded("end of a keyword", lambda: self._listener.end_keyword(result))
+        self._listener.guarded("end of a keyword", lambda: self._listener.end_keyword(data, result))
 
     def end_test(self, data: Any, result: Any) -> None:
         """Logs the evidence of a failed test, then stops the programs that the test started."""

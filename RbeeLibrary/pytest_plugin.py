@@ -81,18 +81,21 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     report = yield
     rbee = item.stash.get(_KEY, None)
     if report.failed and call.when == "call" and rbee is not None and rbee.session.run.is_running:
-        report.sections.append(("rbee evidence", _evidence(rbee, str(call.excinfo.value) if call.excinfo else "")))
+        report.sections.append(("rbee evidence", _evidence(rbee, item.name, str(call.excinfo.value) if call.excinfo else "")))
     return report
 
 
-def _evidence(rbee: Rbee, message: str) -> str:
+def _evidence(rbee: Rbee, test: str, message: str) -> str:
     from .report.page import page
+    from .report.trace.timeline import TestSpan
     from .session.artifacts import write_private
 
-    evidence = rbee.session.evidence
+    session, failed_at = rbee.session, time.monotonic_ns()
+    evidence = session.evidence
     snapshot = evidence.snapshot("the test")
-    verdict, tables = evidence.verdict(message, time.monotonic_ns())
-    timeline, _ = evidence.timeline(is_open=True)
-    path = Path(rbee.session.run.outputs()) / _EVIDENCE
-    write_private(path, page("Evidence of a failed test", verdict.as_html() + snapshot + "".join(tables) + timeline))
+    verdict, tables = evidence.verdict(message, failed_at)
+    trace = session.trace.take(TestSpan(session.run.scene_began, failed_at, failed_at))
+    path = trace.folder / _EVIDENCE
+    explore = f"<p><a href='{trace.write(test, 'FAIL', verdict.as_text(), '').name}'>Explore the trace</a></p>" if trace.records else ""
+    write_private(path, page("Evidence of a failed test", verdict.as_html() + explore + snapshot + "".join(tables) + trace.as_timeline(is_open=True)))
     return "\n".join([verdict.as_text(), *evidence.as_text(), f"page: {path}"])

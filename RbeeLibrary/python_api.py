@@ -26,7 +26,7 @@ from .errors import check_known
 from .faults.registry import KINDS
 from .journal.reader import RequestRecord, WantedRequest
 from .protocol.program_options import HiveOptions, HubOptions, QueenOptions, RelayOptions, WorkerOptions
-from .report.fleet_rules import FleetRule
+from .report.rules.fleet_rules import FleetRule
 from .session.assertions import repeat_until
 from .session.inference.inference_client import Inference
 from .session.inference.inferences import await_end, tokens_so_far
@@ -97,7 +97,15 @@ class Rbee:
     # --- starting ---
 
     def start_fleet(
-        self, *, hives: int = 1, workers: int = 0, slots: int | None = None, prefix: str = "", timeout: Time | None = None, **options: Any
+        self,
+        *,
+        hives: int = 1,
+        workers: int = 0,
+        slots: int | None = None,
+        prefix: str = "",
+        timeout: Time | None = None,
+        queen: str | None = None,
+        **options: Any,
     ) -> StartedFleet:
         """Starts `queen`, `hive` (or `hive-1`, `hive-2`) and `worker-1`, `worker-2`, and waits until all are idle.
 
@@ -107,14 +115,25 @@ class Rbee:
             slots: requests at the same time of each worker.
             prefix: put before every name.
             timeout: limit in real time; default: that of this object.
+            queen: path of a real queen instead of the fake one.
             options: options of workers and hives by field name, such as `token_delay="50ms"`.
         """
         given = checked_options(options, WorkerOptions, HiveOptions)
-        return self.session.start.fleet(hives=hives, workers=workers, slots=slots, prefix=prefix, timeout=_optional(timeout), **given)
+        return self.session.start.fleet(hives=hives, workers=workers, slots=slots, prefix=prefix, timeout=_optional(timeout), queen=queen, **given)
 
-    def start_queen(self, name: str = "queen", *, timeout: Time | None = None, env: dict[str, str] | None = None, **options: Any) -> Daemon:
-        """Starts a queen and waits until it serves."""
-        return self.session.start.queen(name, timeout=_optional(timeout), env=env, **checked_options(options, QueenOptions))
+    def start_queen(
+        self,
+        name: str = "queen",
+        *,
+        timeout: Time | None = None,
+        env: dict[str, str] | None = None,
+        program: str | None = None,
+        profile: str | None = None,
+        **options: Any,
+    ) -> Daemon:
+        """Starts a queen and waits until it serves; `program` is the path of a real one, `profile` what it needs (default: by its file name)."""
+        given = checked_options(options, QueenOptions)
+        return self.session.start.queen(name, timeout=_optional(timeout), env=env, program=program, profile=profile, **given)
 
     def start_hive(
         self,
@@ -124,11 +143,13 @@ class Rbee:
         hub: str | None = "hub",
         timeout: Time | None = None,
         env: dict[str, str] | None = None,
+        program: str | None = None,
+        profile: str | None = None,
         **options: Any,
     ) -> Daemon:
-        """Starts a hive and waits until it serves; options of workers are for all its workers."""
+        """Starts a hive and waits until it serves; options of workers are for all its workers, `program` and `profile` are those of `start_queen`."""
         given = checked_options(options, HiveOptions, WorkerOptions)
-        return self.session.start.hive(name, queen=queen, hub=hub, timeout=_optional(timeout), env=env, **given)
+        return self.session.start.hive(name, queen=queen, hub=hub, timeout=_optional(timeout), env=env, program=program, profile=profile, **given)
 
     def start_worker(
         self,
@@ -138,11 +159,14 @@ class Rbee:
         until: str = "idle",
         timeout: Time | None = None,
         env: dict[str, str] | None = None,
+        program: str | None = None,
+        profile: str | None = None,
         **options: Any,
     ) -> Daemon:
-        """Starts a worker, by way of a hive or alone (`hive=None`), and waits until it is in a state."""
+        """Starts a worker, by way of a hive or alone (`hive=None`), and waits until it is in a state; for a real one see `start_queen`."""
         given = checked_options(options, WorkerOptions)
-        return self.session.start.worker(name, hive=hive, until=State(until), timeout=_optional(timeout), env=env, **given)
+        limit = _optional(timeout)
+        return self.session.start.worker(name, hive=hive, until=State(until), timeout=limit, env=env, program=program, profile=profile, **given)
 
     def start_hub(self, name: str = "hub", *, timeout: Time | None = None, **options: Any) -> Daemon:
         """Starts a model hub and waits until it serves."""
@@ -155,13 +179,21 @@ class Rbee:
         deadline = self.session.start.deadline(_optional(timeout))
         return self.session.start.daemon(name, "relay", deadline=deadline, **checked_options(options, RelayOptions), to=target)
 
-    def run_keeper(self, *arguments: str, timeout: Time = _KEEPER_LIMIT, api_key: str | None = None, env: dict[str, str] | None = None) -> KeeperResult:
-        """Runs a keeper to its end and returns its exit code and output.
+    def run_keeper(
+        self,
+        *arguments: str,
+        timeout: Time = _KEEPER_LIMIT,
+        api_key: str | None = None,
+        env: dict[str, str] | None = None,
+        program: str | None = None,
+        profile: str | None = None,
+    ) -> KeeperResult:
+        """Runs a keeper to its end and returns its exit code and output; for a real one see `start_queen`.
 
         Raises:
             AssertionError: it did not end within `timeout`, and was killed.
         """
-        return self.session.start.run_keeper(list(arguments), seconds(timeout), api_key=api_key, env=env)
+        return self.session.start.run_keeper(list(arguments), seconds(timeout), api_key=api_key, env=env, program=program, profile=profile)
 
     # --- ending, freezing ---
 

@@ -5,6 +5,8 @@ from typing import Any
 
 from robot.api.deco import keyword, library
 
+_MISSING = object()
+
 
 class _Fields(dict):
     """Fields of one record for `str.format_map`; a missing field is `-`."""
@@ -17,9 +19,12 @@ class _Fields(dict):
 
 
 def _field(record: Any, name: str, *default: Any) -> Any:
-    if isinstance(record, dict):
-        return record.get(name, *default) if default else record[name]
-    return getattr(record, name, *default)
+    otherwise = default[0] if default else _MISSING
+    value = record.get(name, otherwise) if isinstance(record, dict) else getattr(record, name, otherwise)
+    if value is _MISSING:
+        known = record if isinstance(record, dict) else vars(record)
+        raise AssertionError(f"a record has no field {name!r}, it has {', '.join(map(str, known))}")
+    return value
 
 
 @library(scope="GLOBAL")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parent / folder) for folder in ("tools", "benchmarks")]
 
+from browsing import browser  # noqa: E402, F401
 from running import compile_package  # noqa: E402
 
 LONG = (

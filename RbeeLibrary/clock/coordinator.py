@@ -12,9 +12,8 @@ import os
 import select
 import socket
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from enum import Enum
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from ..errors import NotAtRest
@@ -22,28 +21,17 @@ from ..run.interruption import interruptible
 from ..run.json_channel import JsonChannel
 from .activity import Activity, ParkedJob
 from .clock import Clock, ClockPage
-from .in_flight import in_flight
 from .member import SOCKET_NAME
 from .member_state import MemberState, firing_order
 from .report import Report, TimerState
+from .rest_check import ProcessLook, RestCheck
 
 _LOOK = 0.005  # seconds between two looks at the process table
 _DESCRIBE_LIMIT = 0.3
-_BIRTH_LIMIT = 3.0
 _UPCOMING_LIMIT = 0.05
 _BACKLOG = 4096
 _ROUNDING = 4e-7
 """Seconds by which sums of times may differ through rounding."""
-_KILL = 9
-_HANDLED_SIGNALS = (2, 15)
-
-
-class ProcessLook(Enum):
-    """State of a process in the process table."""
-
-    alive = 1
-    frozen = 2
-    gone = 3
 
 
 @dataclass(frozen=True)
@@ -82,11 +70,10 @@ class Coordinator:
         """The run's clock, for timestamps."""
         self._own = own
         self._look = look
-        self._signals = signals
         self._note = note
         self._members: dict[int, MemberState] = {}
         self._gone: dict[int, int] = {}
-        self._births: dict[int, float] = {}
+        self._rest = RestCheck(self._members, own, self._gone, look, signals)
         self._number = 0
         self._watch: dict[str, Any] | None = None
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -130,31 +117,58 @@ class Coordinator:
         Raises:
             NotAtRest: a process did not come to rest.
         """
+        with self._moving(by) as (start, target, fired):
+            deadline, stood_at = time.monotonic() + limit, -1.0
+            while True:
+                self._await_rest(deadline)
+                due = self._next_due(target)
+                if due is None:
+                    break
+                member, timer = due
+                if timer.due > stood_at:
+                    deadline, stood_at = time.monotonic() + limit, timer.due
+                self._page.set(max(timer.due, self._page.now()), 0)
+                fired.append(self._fire(member, timer, max(timer.due - start, 0)))
+            self._page.set(target, 0)
+        return fired
+
+    def jump(self, by: float, limit: float) -> list[FiredTimer]:
+        """Moves the clock at once, as a machine that has slept: all timers that became due meanwhile fire together, at the moment of the end.
+
+        Args:
+            by: seconds of the clock.
+            limit: seconds of real time that all processes have to come to rest.
+
+        Raises:
+            NotAtRest: a process did not come to rest.
+        """
         deadline = time.monotonic() + limit
-        stood_at = -1.0
+        with self._moving(by) as (_, target, fired):
+            self._await_rest(deadline)
+            self._page.set(target, 0)
+            while due := self._all_due(target):
+                fired += [self._fire(member, timer, by) for member, timer in due]
+                self._await_rest(deadline)
+        return fired
+
+    @contextlib.contextmanager
+    def _moving(self, by: float) -> Iterator[tuple[float, float, list[FiredTimer]]]:
+        """Stops the clock while it is moved by hand, and notes the step; gives its start, its end, and a list for the timers that fire."""
+        began = time.monotonic_ns()
         old = self.set_rate(0)
         start = self._page.now()
-        target = start + by
         fired: list[FiredTimer] = []
         try:
-            with self._watching():
-                while True:
-                    self._await_rest(deadline)
-                    due = self._next_due(target)
-                    if due is None:
-                        break
-                    member, timer = due
-                    if timer.due > stood_at:
-                        deadline, stood_at = time.monotonic() + limit, timer.due
-                    self._page.set(max(timer.due, self._page.now()), 0)
-                    self._send_to(member, {"op": "fire", "timer": timer.number})
-                    fired.append(FiredTimer(member.name, timer.name, round(max(timer.due - start, 0), 6)))
-                    self._note("timer_fired", program_fired=member.name, timer=timer.name, due=round(timer.due, 6))
-            self._page.set(target, 0)
-            self._note("clock_step", by=by, start=round(start, 6), end=round(target, 6), fired=len(fired))
+            with self.watching():
+                yield start, start + by, fired
+            self._note("clock_step", began_ns=began, by=by, start=round(start, 6), end=round(start + by, 6), fired=len(fired))
         finally:
             self.set_rate(old)
-        return fired
+
+    def _fire(self, member: MemberState, timer: TimerState, at: float) -> FiredTimer:
+        self._send_to(member, {"op": "fire", "timer": timer.number})
+        self._note("timer_fired", program_fired=member.name, timer=timer.name, due=round(timer.due, 6))
+        return FiredTimer(member.name, timer.name, round(at, 6))
 
     def await_timer(self, program: str, timer: str, limit: float) -> float | None:
         """Waits until a program has armed a timer; returns the seconds of the clock until it is due, or None if it was not armed in time.
@@ -165,7 +179,7 @@ class Coordinator:
             limit: seconds of real time.
         """
         deadline = time.monotonic() + limit
-        with self._watching(eager=True):
+        with self.watching(eager=True):
             while True:
                 for member in self._members.values():
                     # A report from before this wait may be out of date, and its program dead.
@@ -189,7 +203,7 @@ class Coordinator:
             count: how many at most.
         """
         deadline = time.monotonic() + _UPCOMING_LIMIT
-        with self._watching(eager=True):
+        with self.watching(eager=True):
             while any(not one.frozen and (one.report is None or one.report.handled < one.sent) for one in self._members.values()):
                 if (left := deadline - time.monotonic()) <= 0:
                     break
@@ -222,7 +236,7 @@ class Coordinator:
         try:
             self._receive(0)
             look_again = time.monotonic() + _LOOK
-            while (why := self._why_not_at_rest()) is not None:
+            while (why := self._in_the_way()) is not None:
                 left = deadline - time.monotonic()
                 if left <= 0:
                     raise NotAtRest(f"{why}{self._describe_busy()}")
@@ -234,54 +248,9 @@ class Coordinator:
             with self._own.mutex:
                 rest.end_locked()
 
-    def _why_not_at_rest(self) -> str | None:
+    def _in_the_way(self) -> str | None:
         self._accept()  # a process that was started by a finished job has connected before that job was reported as finished
-        for member in self._members.values():
-            if not member.frozen and member.is_behind:
-                return f"{member.name} is at work"
-        with self._own.mutex:
-            if self._own.at_work:
-                return "a client of this library is at work"
-            own = [link if link.ended else replace(link) for link in self._own.links()]
-        reports = {member.name: member.report for member in self._members.values() if member.report is not None and not member.frozen}
-        ports: dict[int, list[bool]] = {}
-        for member in self._members.values():
-            ports.setdefault(member.port, []).append(member.frozen)
-        return in_flight(reports, own, ports, set(self._gone.values())) or self._child_in_flight()
-
-    def _child_in_flight(self) -> str | None:
-        by_pid = {member.pid: member for member in self._members.values()}
-        for member in self._members.values():
-            if why := self._signal_in_flight(member, self._signals(member.pid)):
-                return why
-            if member.frozen or member.report is None:
-                continue
-            for child in member.report.children:
-                joined = by_pid.get(child.pid)
-                if child.joins:
-                    if joined is None and self._may_still_join(child.pid):
-                        return f"process {child.pid}, which {member.name} has started, has not joined the run yet"
-                elif joined is None:
-                    look = ProcessLook.gone if child.pid in self._gone else self._look(child.pid)
-                    if look is ProcessLook.gone or (look is ProcessLook.alive and (child.awaited or _KILL in child.signals)):
-                        return f"{member.name} has not noticed that its child {child.pid} started or ended"
-                elif child.awaited and joined.report is not None and joined.report.served and not joined.frozen:
-                    return f"{member.name} has not read the ready line of {joined.name}"
-                elif why := self._signal_in_flight(joined, child.signals):
-                    return why
-        return None
-
-    def _may_still_join(self, pid: int) -> bool:
-        # Limited, because a real program never joins and must not hold up time for ever.
-        began = self._births.setdefault(pid, time.monotonic())
-        return pid not in self._gone and time.monotonic() - began < _BIRTH_LIMIT and self._look(pid) is ProcessLook.alive
-
-    def _signal_in_flight(self, member: MemberState, signals: dict[int, int]) -> str | None:
-        for number, sent in signals.items():
-            handled = 0 if member.report is None else member.report.taken.get(number, 0)
-            if number == _KILL or (number in _HANDLED_SIGNALS and not member.frozen and handled < sent):
-                return f"{member.name} has not handled signal {number}"
-        return None
+        return self._rest.why_not()
 
     def _next_due(self, target: float) -> tuple[MemberState, TimerState] | None:
         due = [
@@ -297,6 +266,13 @@ class Coordinator:
                 return member, timer
         return None
 
+    def _all_due(self, target: float) -> list[tuple[MemberState, TimerState]]:
+        living = [member for member in self._members.values() if member.report is not None]
+        for member in living:
+            self._look_at(member)
+        due = [(member, timer) for member in living if member.report and not member.frozen for timer in member.report.timers if timer.due <= target + _ROUNDING]
+        return sorted(due, key=lambda pair: firing_order(*pair))
+
     def _describe_busy(self) -> str:
         late = [member for member in self._members.values() if not member.frozen and member.is_behind]
         for member in late:
@@ -311,7 +287,15 @@ class Coordinator:
     # --- messages ---
 
     @contextlib.contextmanager
-    def _watching(self, *, eager: bool = False) -> Any:
+    def watching(self, *, eager: bool = False) -> Iterator[None]:
+        """Members report whenever they come to rest. Around several moves of the clock it spares them from being told anew for each: inside, it does nothing.
+
+        Args:
+            eager: they report each timer that they arm as well.
+        """
+        if self._watch is not None:
+            yield
+            return
         self._receive(0)
         self._look_at_all()
         self._watch = {"op": "watch", "on": True, "eager": eager}

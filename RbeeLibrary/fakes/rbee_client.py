@@ -95,13 +95,16 @@ class RbeeClient:
             wanted: model, backend and device.
             takes_requests: whether the worker with an id may be used, for a client that knows more than the hive.
         """
+        return self.find_running_worker(hive_url, wanted, takes_requests) or self._start_worker(hive_url, wanted)
+
+    def find_running_worker(self, hive_url: str, wanted: Wanted, takes_requests: Callable[[str], bool]) -> FoundWorker | None:
+        """The same, but None where a new one would have to be started."""
         rows = self.object("GET", f"{hive_url}/v1/workers/list", limit=self._limits.hive).get("workers")
         if not isinstance(rows, list):
             raise RbeeError("HIVE_ERROR", "the hive's list has no field workers")
-        rows = [row for row in rows if isinstance(row, dict) and takes_requests(_id_of(row))]
-        row = best_row(rows, wanted)
+        row = best_row([row for row in rows if isinstance(row, dict) and takes_requests(_id_of(row))], wanted)
         if row is None:
-            return self._start_worker(hive_url, wanted)
+            return None
         found = FoundWorker(_id_of(row), str(row.get("url")))
         if row.get("state") == "loading":
             self._await_loaded(hive_url, found)

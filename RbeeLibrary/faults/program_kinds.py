@@ -67,7 +67,7 @@ class LostCallback(Fault):
     name, point, help = "lost-callback", "program", "ready callbacks are not sent"
     roles = ("worker",)
     chaos = ChaosUse("worker")
-    states = ("loading", "idle")
+    states = ("idle",)
 
 
 class DoubleCallback(Fault):
@@ -76,7 +76,7 @@ class DoubleCallback(Fault):
     name, point, help = "double-callback", "program", "ready callbacks are sent twice"
     roles = ("worker",)
     chaos = ChaosUse("worker")
-    states = ("loading", "idle")
+    states = ("idle",)
 
 
 class LateCallback(Fault):
@@ -85,7 +85,7 @@ class LateCallback(Fault):
     name, point, help = "late-callback", "program", "ready callbacks are sent `delay` later (1 s)"
     needs_delay = True
     roles = ("worker",)
-    states = ("loading", "idle")
+    states = ("idle",)
 
 
 class LostHeartbeat(Fault):
@@ -123,6 +123,7 @@ class SlowEnd(Fault):
 
     name, point, help = "slow-end", "program", "the end takes `delay` (1 s) after a shutdown request or SIGTERM"
     needs_delay = True
+    states = ("draining",)
 
 
 class HastyEnd(Fault):
@@ -162,6 +163,14 @@ class SwallowCancel(Fault):
 
     name, point, help = "swallow-cancel", "program", "the queen answers a cancellation and does not pass it on"
     roles = ("queen",)
+    states = ("idle",)
+
+
+class SilentRemoval(Fault):
+    """The hive keeps the ends of its workers to itself."""
+
+    name, point, help = "silent-removal", "program", "the hive does not tell the queen of workers that have ended"
+    roles = ("hive",)
     states = ("idle",)
 
 

@@ -12,6 +12,8 @@ from .base import ChaosUse, Cut, Fault, FaultContext
 _END = b"data: [DONE]\n\n"
 _WHILE_STREAMING = ("idle", "busy", "draining")
 """States in which a program streams: a queen or hub does so while it is idle."""
+_OF_WORKERS = ("busy", "draining")
+"""States in which a worker streams."""
 
 
 class End(Exception):
@@ -22,7 +24,7 @@ class StreamFault(Fault):
     """Acts once per stream, when `after_tokens` tokens or `after_bytes` bytes have been sent."""
 
     point = "stream"
-    states = _WHILE_STREAMING
+    states: ClassVar[tuple[str, ...]] = _WHILE_STREAMING
     from_outside = True
     needs_token: ClassVar[bool] = False
     """Whether it changes the next token; otherwise it acts as soon as the token before has been sent."""
@@ -195,6 +197,7 @@ class DuplicateToken(StreamFault):
 
     name, needs_token, help = "duplicate-token", True, "a token is sent twice"
     roles = ("worker",)
+    states = _OF_WORKERS
 
     def instead(self, token: bytes, rest: Iterator[bytes], context: FaultContext) -> Iterator[bytes]:
         yield token
@@ -206,6 +209,7 @@ class SkipToken(StreamFault):
 
     name, needs_token, help = "skip-token", True, "a token is left out"
     roles = ("worker",)
+    states = _OF_WORKERS
 
     def instead(self, token: bytes, rest: Iterator[bytes], context: FaultContext) -> Iterator[bytes]:
         return iter(())
@@ -217,7 +221,7 @@ class SwapTokens(Fault):
     name, point, help = "swap-tokens", "stream", "a token is sent after its successor"
     from_outside = True
     roles = ("worker",)
-    states = _WHILE_STREAMING
+    states = _OF_WORKERS
 
     def events(self, events: Iterator[bytes], context: FaultContext) -> Iterator[bytes]:
         tokens = 0
@@ -272,7 +276,7 @@ class MendStream(Fault):
 
     name, point, help = "mend-stream", "stream", "the queen adds an end marker to a stream that broke off, as if it were whole"
     roles = ("queen",)
-    states = _WHILE_STREAMING
+    states = ("idle", "draining")
 
     def events(self, events: Iterator[bytes], context: FaultContext) -> Iterator[bytes]:
         try:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import select
 import signal
 import sys
 import time
 from collections.abc import Iterable
+from pathlib import Path
 
 from ..run import environment
 from ..run.interruption import interruptible
@@ -91,6 +93,28 @@ def descendants(pid: int) -> list[int]:
         found += below
         queue += below
     return found
+
+
+def listens(pid: int, port: int) -> bool:
+    """Whether a process, or one that it has started, listens on a TCP port; true where that cannot be seen."""
+    tables = [table for table in map(Path, ("/proc/net/tcp", "/proc/net/tcp6")) if table.exists()]
+    row = re.compile(rb": [0-9A-F]+:%04X \S+ 0A(?: \S+){3} +\d+ +\d+ (\d+)" % port)
+    try:
+        for table in tables:
+            sockets = {f"socket:[{inode.decode()}]" for inode in row.findall(table.read_bytes())}
+            if sockets and (_has_one(pid, sockets) or any(_has_one(child, sockets) for child in descendants(pid))):
+                return True
+    except OSError:
+        return True
+    return not tables
+
+
+def _has_one(pid: int, files: set[str]) -> bool:
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):  # it has been closed meanwhile
+            if os.readlink(f"/proc/{pid}/fd/{fd}") in files:
+                return True
+    return False
 
 
 def marked(address: str) -> list[int]:

@@ -47,6 +47,7 @@ class ProgramSpec:
         cwd: working folder.
         stop_signal: signal on which it ends gracefully.
         is_real: whether it is none of this package, and so takes no orders.
+        has_way_out: whether it inherits a second listening socket, on any port of the loopback address.
     """
 
     name: str
@@ -62,6 +63,7 @@ class ProgramSpec:
     cwd: str | None = None
     stop_signal: int = signal.SIGTERM
     is_real: bool = False
+    has_way_out: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Dictionary for the message to the nursery."""

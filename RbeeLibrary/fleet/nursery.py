@@ -19,10 +19,12 @@ import signal
 import socket
 from typing import Any
 
+from ..run import environment
 from ..run.json_channel import JsonChannel
 from ..run.lifeline import FULL
 from ..run.platform import portable
 from ..run.proctitle import set_proctitle
+from ..run.tcp_ports import listen
 from .kernel import become_subreaper, end_children
 from .launch import ProgramSpec, fork, of_descriptors, prepare
 
@@ -132,13 +134,19 @@ class Nursery:
 
     def _start(self, message: dict[str, Any]) -> None:
         listener: socket.socket | None = None
-        port: int | None = None
+        way_out: socket.socket | None = None
+        port = out = None
         pipe: tuple[int, ...] = ()
         try:
             program = ProgramSpec(**message["program"])
             listener, pipe = prepare(program), os.pipe()
             read, write = pipe
-            pid = fork(program, listener, write, keep=set(), before=lambda: None, die_with=self._pid)
+            if program.has_way_out:
+                way_out = listen("127.0.0.1", 0)
+                way_out.set_inheritable(True)
+                program.env[environment.WAY_OUT_FD] = str(way_out.fileno())
+            kept = {way_out.fileno()} if way_out else set()
+            pid = fork(program, listener, write, keep=kept, before=lambda: None, die_with=self._pid)
         except (OSError, OverflowError) as error:
             for fd in pipe:
                 os.close(fd)
@@ -148,11 +156,14 @@ class Nursery:
             if listener is not None:
                 port = listener.getsockname()[1]
                 listener.close()
+            if way_out is not None:
+                out = way_out.getsockname()[1]
+                way_out.close()
         os.close(write)
         os.set_blocking(read, False)
         self._ready[read] = (pid, b"")
         self._poll.register(read, select.POLLIN)
-        self._report(reply=message["id"], pid=pid, port=port)
+        self._report(reply=message["id"], pid=pid, port=port, way_out=out)
 
     def _receive_ready(self, fd: int) -> None:
         pid, line = self._ready[fd]

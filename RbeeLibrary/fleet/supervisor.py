@@ -35,6 +35,7 @@ class Process:
         program: that it was started from, None if another process started it.
         mark: distinguishes it from a later process with the same pid.
         port: TCP port on which it serves.
+        way_out: second port of a recorder, for what its program sends.
         exit_code: negative for a signal; None while it runs.
         ready: its ready line.
         started: when it was registered (monotonic seconds).
@@ -49,6 +50,7 @@ class Process:
     program: ProgramSpec | None
     mark: str | None
     port: int | None = None
+    way_out: int | None = None
     exit_code: int | None = None
     ready: str | None = None
     started: float = 0.0
@@ -369,7 +371,7 @@ class Supervisor:
                 self._abandoned.discard(message["reply"])
                 kernel.kill(message["pid"])  # nobody waits for it any more, and its name may be used again
                 return
-            self._register(message["pid"], program.name, role, self._warden.pid, program, message["port"])
+            self._register(message["pid"], program.name, role, self._warden.pid, program, message["port"]).way_out = message["way_out"]
         if message["reply"] in self._replies:
             self._replies[message["reply"]] = message
 

@@ -17,7 +17,7 @@ class RequestRecord:
     """A request that a program received: `${r.method}`, `${r.path}`, `${r.status}`, `${r.caller}`, `${r.body}`, `${r.start}`, `${r.end}`.
 
     `start` and `end` are seconds of the run's clock; `ns` is the time of arrival on the machine's clock (monotonic nanoseconds). Status and end are None
-    while the request is not answered.
+    while the request is not answered. The caller is the User-Agent of the sender, empty if it sent none, as real programs do.
     """
 
     program: str
@@ -26,7 +26,7 @@ class RequestRecord:
     path: str
     query: str = ""
     status: int | None = None
-    caller: str | None = None
+    caller: str = ""
     correlation_id: str | None = None
     request_id: str | None = None
     body: dict[str, Any] = field(default_factory=dict)

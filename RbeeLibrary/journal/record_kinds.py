@@ -23,13 +23,17 @@ RECORD_KINDS: dict[str, str] = {
     "fault_armed": "a fault was armed",
     "force_kill": "a hive sends SIGKILL",
     "graceful_exit": "a worker ended as it was asked to",
+    "healed": "the test ended all partitions",
     "health_miss": "a health check was missed",
     "health_ok": "a health check was answered",
+    "held_back": "a connection is held back by a partition",
     "inference_ended": "a slot is free again",
     "inference_started": "a slot was taken",
     "journal_lost": "the journal could not be written any further; this is its last record",
     "model_unloaded": "a worker unloaded its model",
+    "node": "the test set up a machine that ssh reaches",
     "off_contract": "a fake noticed that it violated the contract",
+    "partition": "the test parted programs: they cannot reach each other",
     "process_exited": "a child ended",
     "process_started": "a child was started",
     "recorded": "a recorder stands in front of this real program",
@@ -54,6 +58,9 @@ RECORD_KINDS: dict[str, str] = {
 }
 """Kind -> what it says."""
 SEEN_FROM_OUTSIDE = frozenset(
-    ["answer_in", "answered", "bound", "cause", "client_gone", "fault", "fault_armed", "recorded", "request_end", "request_in", "request_out", "state", "token"]
+    [
+        *("answer_in", "answered", "bound", "cause", "client_gone", "fault", "fault_armed", "held_back", "recorded"),
+        *("request_end", "request_in", "request_out", "state", "token"),
+    ]
 )
 """Kinds that a recorder writes for a real program."""

@@ -17,11 +17,14 @@ from robot.utils import timestr_to_secs
 from ..protocol.options import base_type, is_secret, limits_of, read_value
 from ..protocol.schema.routes import SERVICES, Route
 from ..protocol.units import ByteSize, Duration
+from ..session.assertions import Operator
 from ..session.inference.inference_client import Inference
+from ..session.inference.locust_load import LocustLoad
+from ..session.inference.steady_load import SteadyLoad
 from ..session.types import ArmedFault, Mark, ProgramName
 
 Text = str | Secret
-CONVERTERS: dict[type, Callable[..., Any]] = {ProgramName: ProgramName.convert}
+CONVERTERS: dict[type, Callable[..., Any]] = {ProgramName: ProgramName.convert, Operator: Operator.convert}
 """Argument type -> converter, for the library."""
 
 
@@ -53,8 +56,22 @@ def with_plain_defaults(method: Callable[..., Any]) -> Callable[..., Any]:
     return keyword
 
 
+class _Converter:
+    # Robot Framework inspects all converters at every call of a keyword. That is faster for objects that know their signature.
+    # There is no docstring, because Libdoc would show it in place of the type's, and no type hint, because Robot Framework would convert to that first.
+
+    __signature__ = inspect.Signature([inspect.Parameter("value", inspect.Parameter.POSITIONAL_OR_KEYWORD)])
+    __annotations__ = {}
+
+    def __init__(self, convert: Callable[[Any], Any]) -> None:
+        self._convert = convert
+
+    def __call__(self, value):  # type: ignore[no-untyped-def]
+        return self._convert(value)
+
+
 def _register(kind: type, convert: Callable[..., Any]) -> None:
-    CONVERTERS[kind] = lambda value: convert(value)  # without a type hint: Robot Framework would convert to that first
+    CONVERTERS[kind] = _Converter(convert)
 
 
 def _converted(convert: Callable[..., Any]) -> Callable[[type], Any]:
@@ -114,6 +131,24 @@ class Span(timedelta):
     """Time string such as `500ms`, `2s` or `5 min`; not negative."""
 
 
+@_converted(lambda value: _rate(value))
+class Rate(float):
+    """How often in a time, such as `20/s`, `30/min` or `1/5s`; `0/s` is never."""
+
+
+def _rate(value: Any) -> float:
+    count, slash, time = str(value).partition("/")
+    time = time.strip()
+    try:
+        number = float(count)
+        per = timestr_to_secs(f"1 {time}" if time[:1].isalpha() else time) if slash else 1.0
+    except ValueError:
+        number = per = -1.0
+    if not 0 <= number < math.inf or per <= 0:
+        raise ValueError("expected a rate such as 20/s or 30/min")
+    return number / per
+
+
 @_converted(lambda value: _share(value))
 class Share(float):
     """Number from 0 to 1."""
@@ -158,6 +193,8 @@ def _must_be(kind: type, source: str) -> None:
 
 
 _must_be(Inference, "an inference from Submit Inference")
+_must_be(SteadyLoad, "a load from Keep Submitting")
+_must_be(LocustLoad, "a load from Start Load")
 _must_be(ArmedFault, "a fault from Inject Fault")
 _must_be(Mark, "a mark from Mark Journal")
 
@@ -173,11 +210,17 @@ def option_type(field: Any, kind: Any) -> Any:
     return list[element] | element if base == list[str] else element  # type: ignore[valid-type]
 
 
+_WHOLE_NUMBERS: dict[tuple[float | None, float | None], type] = {(0, None): Count, (1, None): PositiveCount, (0, 65535): PortNumber}
+"""Limits -> type."""
+
+
 @functools.cache
 def _limited(base: Any, low: float | None, high: float | None, form: str) -> type:
     """A type with limits; one for all options that have the same ones."""
     if base is str and not form:
         return str
+    if base is int and (low, high) in _WHOLE_NUMBERS:
+        return _WHOLE_NUMBERS[low, high]
     if base is Duration:
         return Span if not low else _made(f"SpanFrom{low * 1000:g}ms", f"Time string of at least {low:g} s.", lambda value: _seconds(value, low))
     if base is ByteSize and not low:
@@ -185,7 +228,7 @@ def _limited(base: Any, low: float | None, high: float | None, form: str) -> typ
     if base is str:
         name, doc = re.sub(r"\W+", "", form.title()), f"Text of the form {form}."
     else:
-        limits = f"from {low:g} to {high:g}" if high is not None else f"from {low:g} on" if low is not None else ""
+        limits = f"from {low:.10g} to {high:.10g}" if high is not None else f"from {low:g} on" if low is not None else ""
         kind = {int: "Whole number", float: "Number", ByteSize: "Size"}[base]
         name, doc = re.sub(r"\W+", "", f"{kind} {limits}".title()), f"{kind} {limits}.".replace(" .", ".")
 

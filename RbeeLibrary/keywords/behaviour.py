@@ -3,7 +3,7 @@
 from robot.api import logger
 from robot.api.deco import keyword
 
-from ..report.fleet_rules import FleetRule
+from ..report.rules.fleet_rules import FleetRule
 from ..session.session import Session
 from ..session.types import Mark, TokenTexts
 from .argument_types import Span
@@ -31,6 +31,7 @@ class BehaviourKeywords:
         | `outlived its hive` | a worker is alive after its hive has ended gracefully (16) |
         | `cancel not passed on` | the queen receives a cancellation and the worker goes on (7.3) |
         | `retried too soon` | a queen or keeper retries at a busy worker before its `Retry-After` has passed (7.1) |
+        | `registration` | a minute of the clock after the last disturbance, a list has a worker that is gone, or lacks one that sends heartbeats (4.2) |
 
         Consequences of a kill or freeze by the test itself are not reported.
 

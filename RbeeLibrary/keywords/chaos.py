@@ -40,9 +40,10 @@ class ChaosKeywords:
         names of the programs only: the same seed gives the same schedule. After the last step, faults are cleared, frozen programs are resumed, and six minutes
         pass. Then the checks of `Fleet Should Have Behaved` and `Tokens Should Add Up` have to pass, and all responses have to match the contract.
 
-        If they do not, parts of the schedule are run in fresh fleets until no step can be left out or the limit `shrink` is over (delta debugging).
-        The message contains the seed and the remaining steps, log.html shows them as a test to paste into a .robot file, and the timeline shows their
-        last run.
+        If they do not, parts of the schedule are run in fresh fleets until no step can be left out or the limit `shrink` is over (delta debugging); a line on
+        the console tells the progress. Faults that the test has armed before are armed in fresh fleets as well. The message contains the seed and the
+        remaining steps, and says whether they failed again. log.html shows them as a test to paste into a .robot file; evidence, timeline and trace are those
+        of the last run that failed.
 
         Start the fleet with `Start Fleet` in the same test, with a `token_delay`, so that faults can hit streams in the middle. The delay costs no real time.
 
@@ -64,17 +65,23 @@ class ChaosKeywords:
         Raises:
             AssertionError: the fleet broke a rule or the contract, or its tokens do not add up.
         """
-        result = ChaosRun(self._session, logger.info, _run_keyword).unleash(
+        result = ChaosRun(self._session, logger.info, _run_keyword, _tell).unleash(
             seed, [kind.value for kind in faults], duration.total_seconds(), steps, shrink.total_seconds()
         )
         if result.findings:
             path = self._session.run.folder / f"chaos-seed-{seed}.robot"
             write_private(path, result.robot_file)
             shown = html.escape(result.robot_file)
-            logger.info(f"<p>The remaining steps as a test ({html.escape(str(path))}):</p><pre>{shown}</pre>", html=True)
-            first = f"chaos with seed {seed} broke the fleet; {len(result.drawn)} steps were drawn, these remain:"
-            raise AssertionError("\n".join([first, *map(str, result.steps), *result.findings]))
+            logger.info(f"<p>These steps as a test ({html.escape(str(path))}):</p><pre>{shown}</pre>", html=True)
+            first = f"chaos with seed {seed} broke the fleet; {len(result.drawn)} steps were drawn, {result.certainty}"
+            seen = ["in the last run that failed, with times since its start:"] if result.steps else []
+            raise AssertionError("\n".join([first, *map(str, result.steps), *seen, *result.findings]))
         return [str(step) for step in result.drawn]
+
+
+def _tell(progress: str) -> None:
+    """On a line of its own: the console already has the name of the test."""
+    logger.console(f"\n{progress}")
 
 
 def _run_keyword(name: str, *args: Any) -> Any:

@@ -10,11 +10,11 @@ from robot.api.types import Secret
 
 from ..listener.stream_log import log_stream
 from ..session.assertions import Check, Hopeless, Value, shown
-from ..session.inference.inference_client import OVER, Inference
+from ..session.inference.inference_client import OVER, Inference, Reading
 from ..session.inference.inferences import await_end, next_token, token_gap, tokens_so_far
 from ..session.session import Session
 from ..session.types import CancelBy, Daemon, InferenceState, Statistic
-from .argument_types import Count, Default, Span, TokenCount
+from .argument_types import Count, Default, Rate, Span, TokenCount
 from .option_arguments import asserting
 
 _ONE: Any = Default(1)
@@ -43,6 +43,10 @@ class InferenceKeywords:
         api_key: str | Secret | None = None,
         request_id: str | None = None,
         timeout: Span = None,
+        read_rate: Rate | None = None,
+        leave_after: Count = None,
+        half_close: bool = False,
+        last_event_id: str | None = None,
     ) -> Inference:
         """Submits an inference and returns at once; the answer is read in the background.
 
@@ -61,6 +65,10 @@ class InferenceKeywords:
             api_key: API key, as text or Secret; default: the key that the program was started with. An empty text sends none.
             request_id: Id of the request; default: generated.
             timeout: Silence in real time after which the stream counts as stalled; default: the library's `timeout`.
+            read_rate: Tokens that the client reads per second of real time; it really reads no more, so the rest waits at the server. `0/s` is none.
+            leave_after: Number of tokens after which the client closes the connection.
+            half_close: Whether the client closes its own direction once the request is sent, as `nc -N` does.
+            last_event_id: Value of the header `Last-Event-ID`, of a client that connects again.
 
         Returns:
             The inference with `id`, `tokens`, `text`, `state`, `status`, `headers`.
@@ -80,9 +88,28 @@ class InferenceKeywords:
             max_tokens=max_tokens,
             temperature=temperature,
             seed=seed,
+            reading=Reading(read_rate, leave_after, half_close, last_event_id),
         )
         logger.info(f"POST {inference.url} {inference.id}")
         return inference
+
+    @keyword
+    def pause_reading(self, inference: Inference) -> None:
+        """Makes the client of an inference read nothing more, with the connection open. Use `read_rate` as well, or much has been read in advance.
+
+        Args:
+            inference: Inference from `Submit Inference`.
+        """
+        inference.pause()
+
+    @keyword
+    def resume_reading(self, inference: Inference) -> None:
+        """Makes the client of an inference read on.
+
+        Args:
+            inference: Inference from `Submit Inference`.
+        """
+        inference.resume()
 
     @keyword
     def wait_for_tokens(

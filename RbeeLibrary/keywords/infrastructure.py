@@ -1,4 +1,4 @@
-"""The group Lifecycle: infrastructure of a fleet: model hub, nodes reached by ssh, relays between programs."""
+"""The group Lifecycle: infrastructure of a fleet: model hub, nodes reached by ssh."""
 
 from datetime import timedelta
 from typing import Any
@@ -7,13 +7,12 @@ from robot.api import logger
 from robot.api.deco import keyword
 from robot.api.types import Secret
 
-from ..errors import ControlFailed, UsageError
-from ..protocol.program_options import HiveOptions, HubOptions, RelayOptions, WorkerOptions
+from ..protocol.program_options import HiveOptions, HubOptions, WorkerOptions
 from ..session.assertions import Check
 from ..session.programs.nodes import SshCall
 from ..session.session import Session
 from ..session.types import Daemon, Node, ProgramName, SshOutcome, SshServer
-from .argument_types import Default, HubFile, SizeText, Span
+from .argument_types import Default, HubFile, Span
 from .option_arguments import asserting, option_values, takes_options
 
 _OF_A_NODE = ("fault", "journal", "die_with_parent", "addr", "node_name", "host", "port", "queen_url", "callback_url", "worker_id", "api_key", "models_db")
@@ -21,7 +20,7 @@ _AT_ONCE: Any = Default(timedelta(0))
 
 
 class InfrastructureKeywords:
-    """Keywords of the group Lifecycle for hub, nodes and relays."""
+    """Keywords of the group Lifecycle for hub and nodes."""
 
     def __init__(self, session: Session):
         self._session = session
@@ -139,85 +138,6 @@ class InfrastructureKeywords:
         """
         nodes = self._session.nodes
         return nodes.calls(None if node is None else nodes.host_of(str(node)))
-
-    # --- relays ---
-
-    @keyword
-    @takes_options(RelayOptions, skip=("to", "journal", "die_with_parent", "api_key", "report_version", "keep_alive"))
-    def start_relay(
-        self,
-        name: ProgramName = "line",  # type: ignore[assignment]
-        *,
-        to: str | Daemon,
-        timeout: Span = None,
-        **options: Any,
-    ) -> Daemon:
-        """Starts a TCP relay ("line") in front of a program: connections to its `url` are forwarded to the program. Contract 19.
-
-        `Cut Line`, `Stall Line`, `Mend Line` and `Limit Line` simulate network problems on it.
-
-        Args:
-            name: Name of the program in other keywords.
-            to: Target: name or object of a program, or `HOST:PORT`.
-            timeout: Time limit in real time; default: the library's `timeout`.
-
-        Returns:
-            The relay with `url`, `port`, `pid`, `name`, `role`.
-
-        Raises:
-            AssertionError: the program did not start; the message has its exit code and last output.
-        """
-        target = str(to) if ":" in str(to) else self._session.programs.find(to).url.removeprefix("http://")
-        daemon = self._session.start.daemon(name, "relay", deadline=self._deadline(timeout), **option_values(options), to=target)
-        logger.info(f"started {daemon}, pid {daemon.pid}, {daemon.url} -> {target}")
-        return daemon
-
-    @keyword
-    def cut_line(self, name: str | Daemon = "line") -> None:
-        """Cuts a line: closes all its connections and refuses new ones until `Mend Line`.
-
-        Args:
-            name: Name or object of a relay.
-        """
-        self._order(name, {"op": "cut"})
-
-    @keyword
-    def stall_line(self, name: str | Daemon = "line") -> None:
-        """Stalls a line: its connections stay open but transfer nothing until `Mend Line`.
-
-        Args:
-            name: Name or object of a relay.
-        """
-        self._order(name, {"op": "stall"})
-
-    @keyword
-    def mend_line(self, name: str | Daemon = "line") -> None:
-        """Mends a line that was cut or stalled: it transfers held-back data and accepts new connections.
-
-        Args:
-            name: Name or object of a relay.
-        """
-        self._order(name, {"op": "mend"})
-
-    @keyword
-    def limit_line(self, rate: SizeText, name: str | Daemon = "line") -> None:
-        """Limits the transfer rate of a line in each direction, on the run's clock.
-
-        Args:
-            rate: Size per second, such as `100KB`; `0` = unlimited.
-            name: Name or object of a relay.
-        """
-        self._order(name, {"op": "rate", "rate": rate})
-
-    def _order(self, name: str | Daemon, order: dict[str, Any]) -> None:
-        daemon = self._session.programs.find(name)
-        if daemon.role != "relay":
-            raise UsageError(f"{daemon} is a {daemon.role}, not a line: start one with Start Relay")
-        try:
-            self._session.run.supervisor.control(self._session.programs.process(daemon), order)
-        except ControlFailed as error:
-            raise UsageError(str(error)) from None
-        logger.info(f"{daemon}: {order['op']}{' ' + order['rate'] if 'rate' in order else ''}")
 
     def _deadline(self, timeout: Span | None) -> float:
         return self._session.start.deadline(None if timeout is None else timeout.total_seconds())

@@ -158,15 +158,11 @@ class JournalKeywords:
         pause = self._session.run.supervisor.await_news
         received = repeat_until(lambda: self._session.journals.requests(wanted, since), bool, during.total_seconds(), pause)
         if received:
-            raise AssertionError(f"{received[0]} came from {received[0].caller}, expected none")
+            raise AssertionError(f"{received[0]} came from {received[0].caller or 'a client without a name'}, expected none")
 
     @keyword
     def get_records(self, name: str | Daemon | None, *kinds: str, since: Mark = None, **fields: Any) -> list[DotDict]:
         """Reads journal records of any kind, in order of time. Contract 18.
-
-        ```robotframework
-        ${ends} =    Get Records    hive    process_exited    worker_id=worker-1
-        ```
 
         Args:
             name: Name or object of a program, `library` for actions of the test (clock steps, signals), or `${None}` for all.

@@ -21,6 +21,7 @@ _IDENTITY = ("worker_id", "callback_url", "journal", "die_with_parent", "addr", 
 _HIVE = ("journal", "die_with_parent", "addr", "worker_id", "callback_url", "advertise_host")
 _QUEEN = ("journal", "die_with_parent", "config", "api_key")
 _WORKER_OF_A_FLEET = (*_IDENTITY, "port", "queen_url", "host", "api_key", "report_version", "max_lifetime", "keep_alive", "slots")
+_RESTARTED = (*_WORKER_OF_A_FLEET, "database", "models_db", "models_dir")
 _ONE: Any = Default(1)
 _NONE: Any = Default(0)
 
@@ -131,7 +132,7 @@ class LifecycleKeywords:
         Args:
             name: Name of the program in other keywords.
             queen: Name of the queen that it reports to; `None`, or the name of a queen that does not run, for a hive without queen.
-            hub: Name of the model hub that it provisions from; if no such hub runs, provisioning is off and any model reference is accepted.
+            hub: Name of the model hub that it provisions from; names after a `,` are mirrors. Without a hub that runs, any model reference is accepted.
             node_name: Name of its node at the queen; default: `workstation` for the hive called `hive`, else the name of the hive.
             api_key: API key that it and its workers require, as text or Secret. Contract 14.
             until: State to wait for.
@@ -276,23 +277,49 @@ class LifecycleKeywords:
             name: Name or object of a program.
         """
         self._send(name, signal.SIGCONT)
+        self._session.partitions.follow()  # it could not be told while it was frozen
 
     @keyword
-    def restart(self, name: str | Daemon, *, timeout: Span = None) -> Daemon:
-        """Stops a program if it is running, and starts it again on the same port, with the same options and files.
+    @takes_options(QueenOptions, HiveOptions, WorkerOptions, skip=_RESTARTED)
+    def restart(self, name: str | Daemon, *, slots: PositiveCount = None, api_key: str | Secret | None = None, timeout: Span = None, **options: Any) -> Daemon:
+        """Stops a program if it is running, and starts it again on the same port, with the same files, and the same options but those that are given.
 
-        A worker of a hive is spawned by that hive again.
+        A worker of a hive is spawned by that hive again. Options of workers that are given for a hive concern the workers that it starts from then on.
 
         Args:
             name: Name or object of a program.
+            slots: Number of concurrent requests of a worker. Contract 6.1.
+            api_key: API key that it requires from now on, as text or Secret; of a worker, its hive decides. Contract 14.
             timeout: Time limit for each of stop and start, in real time; default: the library's `timeout`.
 
         Returns:
             The new daemon, with another `pid`.
+
+        Raises:
+            UsageError: the program has no such option, or this library did not start it.
         """
-        daemon = self._session.start.restart(str(name), _seconds(timeout))
+        given = option_values({key: value for key, value in {**options, "slots": slots, "api_key": api_key}.items() if value is not None})
+        daemon = self._session.start.restart(str(name), _seconds(timeout), **given)
         logger.info(f"restarted {daemon}, pid {daemon.pid}, {daemon.url}")
         return daemon
+
+    @keyword
+    def rotate_api_key(self, name: str | Daemon, api_key: str | Secret) -> None:
+        """Changes the API key of a fake while it runs. Contract 14.
+
+        It requires the new key from then on, and sends it with its own requests. Answers that have begun go on to their end. Keywords of this library use the
+        new key, too. A hive and its workers have a key each: change both.
+
+        Args:
+            name: Name or object of a program.
+            api_key: The new key, as text or Secret.
+
+        Raises:
+            CannotJudge: it is a real program.
+        """
+        key = str(option_values({"api_key": api_key})["api_key"])
+        self._session.start.rotate_key(str(name), key)
+        logger.info(f"the API key of {name} was changed")
 
     @keyword
     def stop_all(self, *, timeout: Span = None) -> None:

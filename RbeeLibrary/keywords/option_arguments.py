@@ -55,7 +55,7 @@ def asserting(expected: Any, description: str) -> Callable[[Callable[..., Any]],
         description: noun phrase for the value, used in the documentation of `expected`.
     """
     added = {
-        "operator": (Operator | None, "Comparison operator, such as `==`; without it, the value is only returned."),
+        "operator": (Operator, "Comparison operator, such as `==`; without it, the value is only returned."),
         "expected": (expected, f"Expected {description}."),
         "within": (Span, "How long to retry, in real time; default: the library's `within`."),
         "message": (str | None, "Failure message; may contain `{value}` and `{expected}`."),

@@ -5,7 +5,7 @@ from typing import Any
 from robot.api import logger
 from robot.api.deco import keyword
 
-from ..session.occupied_ports import OccupiedPorts
+from ..session.network.occupied_ports import OccupiedPorts
 from ..session.types import PortMode
 from .argument_types import Default, PortNumber
 

@@ -10,7 +10,7 @@ from robot.api import logger
 from robot.libraries.BuiltIn import BuiltIn
 
 from ..faults.registry import KINDS
-from ..report.fault_coverage import FaultCoverage
+from ..report.fault_coverage import FaultCoverage, TestLink
 from ..session.artifacts import write_private
 
 _TITLE = "State x fault coverage"
@@ -33,9 +33,9 @@ class CoverageRecorder:
         """Called when the outermost suite starts; `tests` is the number of its tests."""
         self._left = tests
 
-    def add(self, records: list[dict[str, Any]]) -> str | None:
+    def add(self, records: list[dict[str, Any]], test: TestLink) -> str | None:
         """Adds the records of a test; after the last test, returns an error message if the coverage is below the minimum."""
-        self._coverage.add(records)
+        self._coverage.add(records, test)
         self._left -= 1
         if self._left == 0 and self._coverage.share < self._minimum:
             return f"{_TITLE} is {self._coverage.share:.0f} %, demanded were {self._minimum} %; {_PAGE} says how to reach the rest"

@@ -21,6 +21,7 @@ from ..errors import HttpFailure, NoAnswer, NotConnected
 from ..journal.writer import Journal
 from ..protocol.json_text import read_json
 from .counted_socket import CountedSocket
+from .reach import Reach
 
 correlation: contextvars.ContextVar[str | None] = contextvars.ContextVar("correlation", default=None)
 CONNECT_LIMIT = 10.0
@@ -56,6 +57,10 @@ class Answer:
         except ValueError:
             return {}
         return value if isinstance(value, dict) else {}
+
+
+_SMALL_PIECE = 64
+"""Bytes: about an event of a stream."""
 
 
 class Stream:
@@ -96,6 +101,11 @@ class Stream:
         """Ends the connection; may be called from any thread, and ends a waiting read immediately."""
         self._connection.cut()
 
+    def half_close(self) -> None:
+        """Tells the server that nothing more will be sent; the answer can still be read."""
+        with contextlib.suppress(OSError):
+            self._connection.shutdown(socket.SHUT_WR)
+
     def close(self) -> None:
         """Closes the connection."""
         self._response.close()
@@ -111,15 +121,36 @@ class HttpClient:
         journal: gets the records `request_out` and `answer_in` of every request.
         headers: sent with every request.
         real: second clock for the time limits, whichever ends first: for requests while the run's clock stands still.
+        reach: which addresses can be reached; None = all.
     """
 
-    def __init__(self, clock: Clock, agent: str, journal: Journal | None = None, headers: dict[str, str] | None = None, real: Clock | None = None):
+    def __init__(
+        self,
+        clock: Clock,
+        agent: str,
+        journal: Journal | None = None,
+        headers: dict[str, str] | None = None,
+        real: Clock | None = None,
+        reach: Reach | None = None,
+    ):
         self._clock = clock
         self._real = real
         self._agent = agent
         self._journal = journal
         self._headers = headers or {}
+        self._reach = reach
         self._cancelled: Event | None = None
+        self._receive_buffer = 0
+
+    def reading_little(self, receive_buffer: int) -> HttpClient:
+        """The same client, but the system takes few bytes in advance for it, and it reads them in small pieces: what it does not read waits at the server.
+
+        Args:
+            receive_buffer: bytes that the system takes.
+        """
+        client = copy.copy(self)
+        client._receive_buffer = receive_buffer
+        return client
 
     def cancelled_by(self, event: Event) -> HttpClient:
         """The same client, but its requests under way end with `NoAnswer` as soon as the event is set."""
@@ -270,7 +301,10 @@ class HttpClient:
         except OSError as error:
             raise NotConnected(f"host {host} is not known: {reason(error)}") from error
         for family, kind, protocol, _, address in addresses:
-            connection = CountedSocket(self._clock.activity, family, kind, protocol)
+            connection = CountedSocket(self._clock.activity, family, kind, protocol, reach=self._reach)
+            if self._receive_buffer:  # before connecting, because it is part of the handshake
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._receive_buffer)
+                connection.most_at_once = _SMALL_PIECE
             with self._limit(limit, connection.cut, "connect") as late:
                 try:
                     connection.connect(address)

@@ -93,6 +93,10 @@ class TcpServer:
         waiting.register(self._listener, select.POLLIN)
         return (not self._closed and bool(waiting.poll(0))) or any(map(_has_unread, self._ends()))
 
+    def undelivered(self) -> bool:
+        """Whether bytes that were sent have not arrived at the other end yet."""
+        return not all(end.is_delivered() for end in self._ends())
+
     def _ends(self) -> list[CountedSocket]:
         with self._lock:
             return list(self._open)

@@ -46,6 +46,9 @@ examples:
     callback_timeout: Duration = option(Duration(10), "time limit of a ready callback", "15", low=0)
     callback_delays: str = option("1s,2s,4s", "pauses before repeated ready callbacks", "15", form="list of durations")
     callback_required: bool = option(False, "exit with 1 when the last callback has failed", "6.4")
+    send_buffer: ByteSize = option(
+        ByteSize(0), "bytes of an answer that its client has not read and that the worker writes nevertheless; 0 = what system and server take", "6.5", low=0
+    )
     drain: Duration = option(Duration(30), "time that running requests may take after SIGTERM", "6.8", low=0)
     heartbeat: Duration = option(Duration(0), "interval of heartbeats to the queen; 0 = off", "6.1", low=0)
     hive_heartbeat: Duration = option(Duration(0), "interval of heartbeats to the hive; 0 = off", "6.1", low=0)
@@ -80,6 +83,7 @@ examples:
     models_db: str = option("~/.rbee/models.db", "SQLite file of the model catalog", "10.2")
     models_dir: str = option("~/.local/share/rbee/models", "folder of the model files", "5.1", env=("RBEE_MODEL_BASE_DIR",))
     hub_url: str = option("http://127.0.0.1:9300", "URL of the model hub", "5.1", env=("HF_ENDPOINT",), form="URL")
+    mirror: list[str] = option([], "URL of a hub that takes over when the first one fails, repeatable", "9.3", form="URL")
     hf_token: str | None = option(None, "bearer token for the hub", "5.1", env=("HF_TOKEN",), secret=True)
     ram: ByteSize | None = option(None, "free RAM; without it, as reported by the system", "5.5", low=0)
     vram: ByteSize | None = option(None, "free VRAM; without it, not checked", "5.5", low=0)
@@ -132,6 +136,7 @@ examples:
     ssh_program: str = option("ssh", "ssh program, a path or a name on PATH", "4.1")
     ssh_attempts: int = option(1, "number of ssh probes when a node is added", "4.1", low=1)
     ssh_connect_timeout: Duration = option(Duration(10), "ConnectTimeout of ssh", "8.1", low=1, real_time=True)
+    ssh_host_key_checking: Literal["no", "accept-new", "yes"] = option("no", "StrictHostKeyChecking of ssh: `no` takes any host key, also a changed one", "8.1")
     ssh_timeout: Duration = option(Duration(15), "time limit of an ssh call", "8.4", low=0, real_time=True)
     install_timeout: Duration = option(Duration(1800), "time limit of an installation on a node", "8.5", low=0, real_time=True)
     probe_timeout: Duration = option(Duration(1), "time limit of the probe whether a hive is running", "3.1", low=0)
@@ -187,6 +192,10 @@ examples:
   fake-relay --port 8081 --to 127.0.0.1:8080"""
     to: str = option("", "target as HOST:PORT", "19", required=True, form="HOST:PORT")
     rate: ByteSize = option(ByteSize(0), "bytes per second in each direction; 0 = unlimited", "19", low=0)
+    latency: Duration = option(Duration(0), "time that bytes are under way, in each direction", "19", low=0)
+    loss: float = option(0.0, "share of packets that are lost and sent again, from 0 to 0.9", "19", low=0, high=0.9)
+    seed: int = option(0, "seed of the draws for --loss", "19", low=0)
+    kernel: bool = option(False, "packets really cross a network namespace, with tc netem for --latency and --loss, in real time; needs root on Linux", "19")
 
 
 @dataclasses.dataclass(eq=False, repr=False)

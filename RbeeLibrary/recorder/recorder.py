@@ -16,6 +16,7 @@ from ..faults.base import Cut, FaultSet, FaultSpec
 from ..faults.registry import KINDS
 from ..protocol.forms import host_and_port
 from ..protocol.program_options import RecorderOptions
+from ..run import environment
 from ..run.tcp_ports import is_loopback, listen
 from .exchange import Observed
 from .faulty import Faulty
@@ -41,8 +42,8 @@ class Recorder(Service):
         self.observed.look_whether_bound = self.look_whether_bound
         self._routes: dict[str, str] = {}
         self._known = threading.Event()
-        self._way_out = listen("127.0.0.1", 0)
-        self._outgoing = OutgoingProxy(self, self._way_out, self._route)
+        fd = os.environ.pop(environment.WAY_OUT_FD, None)
+        self._outgoing = OutgoingProxy(self, listen("127.0.0.1", 0) if fd is None else socket.socket(fileno=int(fd)), self._route)
 
     def make_server(self) -> IncomingProxy:
         self._incoming = IncomingProxy(self, self.listener, host_and_port(self.options.to))
@@ -54,8 +55,7 @@ class Recorder(Service):
         if self.control is None:
             self._known.set()
         else:
-            self.control.on("proxy", lambda _: self._way_out.getsockname()[1])
-            self.control.on("busy", lambda _: self._is_busy())
+            self.control.on("busy", lambda _: self._is_busy(), is_job=False)
             self.control.on("routes", lambda order: self._routes.update(order["routes"]))
             self.control.on("program", self._take_program)
             self.control.on("arm-fault-out", lambda order: self.faults_out.arm(FaultSpec(**order["spec"])))
@@ -94,8 +94,9 @@ class Recorder(Service):
             self.journal.record("bound", port=self.port)
 
     def _is_busy(self) -> bool:
-        """Whether something that the program has sent is not passed on yet. The order that asks is a job itself."""
-        return self._incoming.unread() or self._outgoing.unread() or self.clock.activity.at_work > 1
+        """Whether something that the program has sent is not passed on yet, or something that was passed on has not arrived."""
+        proxies = (self._incoming, self._outgoing)
+        return self.clock.activity.at_work > 0 or any(proxy.unread() or proxy.undelivered() for proxy in proxies)
 
     def _kill_program(self) -> None:
         with contextlib.suppress(ProcessLookupError):

@@ -4,31 +4,38 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from .failed_check import FailedCheck, Record, Scene, Suspect, subject_of
+from .history import Exchange, groups_of, role_of
+from .wording import LIBRARY, ending_of, is_probe, request_line, span
 
-LIBRARY = "RbeeLibrary"
-"""Name of the caller in requests of the library itself."""
+NO_CAUSE = "no cause found"
 _DEADLY = ("SIGKILL", "SIGTERM", "SIGINT")
 _ENDING_FAULTS = ("kill", "exit")
+_STREAMS = ("/v1/inference", "/v2/tasks")
 _SLOW = 100_000_000
 """Nanoseconds between two tokens that a person notices."""
+_LONGEST = 60
+"""Characters of an argument that are shown."""
 
 
 def likely_cause(records: Sequence[Record], check: FailedCheck) -> str:
     """The likely cause in one sentence, or a sentence that says that it is not in the records.
 
     It begins with what the check is about, and follows what is causally before it: the programs on the way of a request, those that a program has asked,
-    its parent, its children. What is only near in time is no cause.
+    its parent, its children. What is only near in time is no cause, and a program that has ended is no cause of what another one did wrong.
 
     Args:
         records: journal records of all programs of the test and of the library, in order of time; each has the `name` of its program.
         check: that failed.
     """
+    if check.is_own_failure:
+        return "a bug of RbeeLibrary, not of the programs: please report it with this message and the trace"
     ordered = _ordered_ends([record for record in records if record["ns"] <= check.at])
     scene = Scene([record for record in records if record["ns"] <= check.at or _reports_end(record, ordered)], check)
     for group in scene.suspects():
+        if check.has_findings and (chain := _chain(scene, group)):
+            return chain
         for rule in _RULES:
             for suspect in _latest_first(scene, group) if rule is _fault else group:
                 if (not suspect.is_needed or rule in _RULES_OF_NEEDED) and (sentence := rule(scene, suspect)):
@@ -36,51 +43,9 @@ def likely_cause(records: Sequence[Record], check: FailedCheck) -> str:
     return _trouble(scene) or _nothing(scene)
 
 
-def nearest_event(records: Sequence[Record], check: FailedCheck) -> str | None:
-    """The last event before a failure at a program that the check is about, in one sentence; None if there is none.
-
-    Args:
-        records: as for `likely_cause`.
-        check: that failed.
-    """
-    requests = {(record["pid"], record.get("n")): record for record in records if record.get("record") == "request_in"}
-    names = check.mentioned({subject_of(record) for record in records})
-    candidates = [record for record in records if record["ns"] <= check.at and subject_of(record) in names]
-    events = [(record, sentence) for record in candidates if (sentence := _event(record, requests)) is not None]
-    return f"{events[-1][1]}, {_span(check.at - events[-1][0]['ns'])} before the failure" if events else None
-
-
-def _event(record: Record, requests: dict[tuple[int, Any], Record]) -> str | None:
-    kind, name = record.get("record"), record["name"]
-    if kind == "state":
-        return f"{name} became {record.get('to')}"
-    if kind == "process_exited":
-        return f"{subject_of(record)} ended with {_ending(record)}"
-    if kind == "fault":
-        return f"the fault {record.get('kind')} of {name} acted"
-    if kind == "signal_sent":
-        return f"the test sent {record.get('signal')} to {record.get('to')}"
-    if kind == "health_miss":
-        return f"{record.get('worker_id')} missed a health check of {name}"
-    request = requests.get((record["pid"], record.get("n"))) if kind == "answered" else None
-    if request is not None and not is_probe(request):
-        return f"{name} answered {_line(request)} with {record.get('status')}"
-    return None
-
-
 def ends_its_program(record: Record) -> bool:
     """Whether the record is the hit of a fault that ends its own program."""
     return record.get("record") == "fault" and str(record.get("kind")).startswith(_ENDING_FAULTS)
-
-
-def is_probe(request: Record) -> bool:
-    """Whether the request is a GET of the library itself, which changes nothing."""
-    return request.get("method") == "GET" and str(request.get("caller")).startswith(LIBRARY)
-
-
-def _ending(record: Record) -> str:
-    number = record.get("signal")
-    return signal.Signals(number).name if number else f"exit code {record.get('exit_code')}"
 
 
 def open_ends(records: Sequence[Record]) -> list[str]:
@@ -133,12 +98,12 @@ def _death(scene: Scene, suspect: Suspect) -> str | None:
     name, death, at = suspect.name, deaths[-1], scene.check.at
     began = death["ns"] if death["ns"] <= at else _ordered_ends(scene.records)[name]
     by_test = death["record"] == "signal_sent"
-    how, why = ("SIGKILL", " by the test") if by_test else (_ending(death), _reason(scene, name, death["ns"]))
+    how, why = ("SIGKILL", " by the test") if by_test else (ending_of(death), _reason(scene, name, death["ns"]))
     verb = f"was killed by {how}{why}" if death.get("signal") else f"ended with {how}{why}"
     removed = next((one for one in scene.of("worker_removed") if one.get("worker_id") == name and one["ns"] >= began), None)
-    then = f"; {removed['name']} removed it {_span(removed['ns'] - began)} later" if removed is not None else ""
+    then = f"; {removed['name']} removed it {span(removed['ns'] - began)} later" if removed is not None else ""
     last_words = f": {scene.check.said[name]}" if scene.check.said.get(name) else ""
-    return f"{name} {verb}, {_span(at - began)} before the failure{then}{last_words}"
+    return f"{name} {verb}, {span(at - began)} before the failure{then}{last_words}"
 
 
 def _last_start(scene: Scene, name: str) -> int:
@@ -149,14 +114,19 @@ def _last_start(scene: Scene, name: str) -> int:
 def _reason(scene: Scene, name: str, at: int) -> str:
     hit = next((one for one in reversed(scene.of("fault")) if one["name"] == name and one["ns"] <= at), None)
     if hit is not None:
-        return f" because of the fault {hit.get('kind')}"
+        return f" because of the injected fault {hit.get('kind')}"
     lost = next((one for one in scene.of("journal_lost") if one["name"] == name), None)
     if lost is not None:
         return f" because its journal could not be written ({lost.get('reason')})"
     if any(one.get("to") == name and one.get("signal") in _DEADLY for one in scene.of("signal_sent")):
         return " by the test"
     forced = next((one for one in reversed(scene.of("force_kill")) if one.get("worker_id") == name), None)
-    return f" by {forced['name']} ({forced.get('reason')})" if forced is not None else ""
+    if forced is not None:
+        signals = [one.get("signal") for one in scene.of("signal_sent") if one.get("to") == name and one["ns"] <= at]
+        frozen = " after the test had frozen it" if signals[-1:] == ["SIGSTOP"] else ""
+        return f" by {forced['name']} ({forced.get('reason')}){frozen}"
+    number = next((one.get("signal") for one in reversed(scene.of("process_exited")) if subject_of(one) == name and one["ns"] <= at), None)
+    return ", which no keyword and no program of this run sent" if number and signal.Signals(number).name in _DEADLY else ""
 
 
 def _frozen(scene: Scene, suspect: Suspect) -> str | None:
@@ -165,10 +135,37 @@ def _frozen(scene: Scene, suspect: Suspect) -> str | None:
         if record.get("to") == suspect.name:
             since = record["ns"] if record.get("signal") == "SIGSTOP" else 0 if record.get("signal") in ("SIGCONT", "SIGKILL") else since
     if since:
-        return f"{suspect.name} was frozen by the test {_span(scene.check.at - since)} before the failure, and still is"
+        return f"{suspect.name} was frozen by the test {span(scene.check.at - since)} before the failure, and still is"
     if suspect.name in scene.check.stopped:
-        return f"{suspect.name} is stopped by a signal that nobody of this run sent"
+        return f"{suspect.name} is stopped by a signal that was not sent through this library"
     return None
+
+
+def _parted(scene: Scene, suspect: Suspect) -> str | None:
+    """Its connection to a program of another group is held back, and was when the check failed, or when its request was answered."""
+    held = [one for one in scene.of("held_back") if suspect.name in (one["name"], scene.program_at(str(one.get("target")))) and one["ns"] >= suspect.since]
+    parted = [one for one in scene.of("partition") if held and one["ns"] <= held[-1]["ns"]]
+    if not parted or held[-1]["ns"] > suspect.until:
+        return None
+    who, whom = held[-1]["name"], scene.program_at(str(held[-1].get("target"))) or held[-1].get("target")
+    named = [one for one in parted if {who, whom} & {name for group in one.get("groups") or [] for name in group}]
+    last = (named or parted)[-1]
+    since = span(scene.check.at - last["ns"])
+    healed = any(one["ns"] > held[-1]["ns"] for one in scene.of("healed"))
+    verb, then = ("could not", ", and healed it since") if healed else ("cannot", "")
+    return f"{who} {verb} reach {whom}: the test parted {groups_of(last)}, {since} before the failure{then}"
+
+
+def _chain(scene: Scene, group: Sequence[Suspect]) -> str:
+    """The injected faults of programs on the way, in order of time, and what the test ended there: each may have its part in a broken rule."""
+    found = {}
+    for suspect in group:
+        if (hits := _hits(scene, suspect)) and not ends_its_program(hits[-1]):
+            found[hits[-1]["ns"]] = str(_fault(scene, suspect))
+    if found:
+        ends = _ordered_ends(scene.records)
+        found.update({ends[one.name]: death for one in group if one.name in ends and (death := _death(scene, one))})
+    return "; then ".join(found[at] for at in sorted(found))
 
 
 def _latest_first(scene: Scene, group: Sequence[Suspect]) -> list[Suspect]:
@@ -185,12 +182,13 @@ def _fault(scene: Scene, suspect: Suspect) -> str | None:
     if not hits:
         return None
     last = hits[-1]
-    where = f" on {last['path']}" if last.get("path") else ""
-    return f"the fault {last.get('kind')} of {suspect.name} acted{where} {_span(scene.check.at - last['ns'])} before the failure{_often(scene, last)}"
+    paths = list(dict.fromkeys(str(hit["path"]) for hit in hits if hit.get("path") and hit.get("fault") == last.get("fault")))
+    where = f" on {_and(paths)}" if paths else ""
+    return f"the injected fault {last.get('kind')} of {suspect.name} acted{where} {span(scene.check.at - last['ns'])} before the failure{_often(scene, last)}"
 
 
 def _often(scene: Scene, hit: Record) -> str:
-    times = sum(1 for one in scene.of("fault") if one["name"] == hit["name"] and one.get("fault") == hit.get("fault"))
+    times = sum(1 for one in scene.of("fault") if one["name"] == hit["name"] and one.get("fault") == hit.get("fault") and one["ns"] <= hit["ns"])
     return f", {times} times so far" if times > 1 else ""
 
 
@@ -200,7 +198,7 @@ def _download(scene: Scene, suspect: Suspect) -> str | None:
         return None
     asked = {scene.program_at(str(one.get("target"))) for one in scene.of("request_out")}
     hubs = [hit for hit in scene.of("fault") if hit["name"] in asked]
-    by = f" (the fault {hubs[-1].get('kind')} of {hubs[-1]['name']} acted{_often(scene, hubs[-1])})" if hubs else ""
+    by = f" (the injected fault {hubs[-1].get('kind')} of {hubs[-1]['name']} acted{_often(scene, hubs[-1])})" if hubs else ""
     tries = f"{len(failed)} attempts" if len(failed) > 1 else "an attempt"
     return f"{tries} of {suspect.name} to download {failed[-1].get('model_ref')} failed: {failed[-1].get('reason')}{by}"
 
@@ -215,9 +213,29 @@ def _refusal(scene: Scene, suspect: Suspect) -> str | None:
             code, message = (exchange.answered.get(name) or end.get(name) for name in ("code", "message"))
             said = f" {code}" if code else ""
             said += f" ({message})" if message else ""
-            ago = _span(scene.check.at - exchange.answered["ns"])
-            return f"{suspect.name} answered {_line(exchange.arrival)} with {exchange.status}{said}, {ago} before the failure"
+            ago = span(scene.check.at - exchange.answered["ns"])
+            answered = f"{suspect.name} answered {request_line(exchange.arrival)} with {exchange.status}{said}, {ago} before the failure"
+            return f"{answered}{_held_by(scene, exchange)}{_ssh(scene, suspect)}"
     return None
+
+
+def _held_by(scene: Scene, refused: Exchange) -> str:
+    """The inferences that a worker was answering when it refused another one."""
+    at = refused.answered["ns"]
+    others = [one for one in scene.history.inferences() if one.pid == refused.pid and one.status == 200 and one.answered["ns"] <= at]
+    running = [str(one.request_id) for one in others if one.end is None or one.end["ns"] > at]
+    return f"; it was answering {_and(running)} then" if running and refused.arrival["path"] == "/v1/inference" else ""
+
+
+def _ssh(scene: Scene, suspect: Suspect) -> str:
+    """What became of ssh, if it failed while the request was answered, and whether the test had chosen that."""
+    failed = [one for one in scene.of("ssh") if suspect.hop is not None and suspect.covers(one) and one.get("exit_code")]
+    if not failed:
+        return ""
+    words = [str(word) for word in failed[-1].get("argv") or []]
+    nodes = [node for node in scene.of("node") if any(str(node.get("host")) in word for word in words)]
+    chosen = f", as the test chose for node {nodes[-1].get('node')} (ssh={nodes[-1].get('ssh')})" if nodes and nodes[-1].get("ssh") != "ok" else ""
+    return f"; ssh ended with exit code {failed[-1]['exit_code']}{chosen}"
 
 
 def _unanswered(scene: Scene, suspect: Suspect) -> str | None:
@@ -241,11 +259,31 @@ def _no_answer(scene: Scene, suspect: Suspect, *, known: bool) -> str | None:
     request, answer = failed[-1]
     tries = sum(1 for other, _ in failed if (other["target"], other["path"]) == (request["target"], request["path"]))
     whom = scene.program_at(str(request["target"])) or "nobody of this run"
-    asked = Suspect(whom, 0, scene.check.at)
-    end = _death(scene, asked) or _frozen(scene, asked) or _fault(scene, asked)
-    because = f"; {end}" if end else f", {_span(scene.check.at - answer['ns'])} before the failure"
+    because = _because(scene, whom) or f", {span(scene.check.at - answer['ns'])} before the failure"
     often = f"{tries} requests" if tries > 1 else "a request"
-    return f"{often} of {suspect.name}, {_line(request)}, got no answer from {whom} at {request['target']}: {answer['failure']}{because}"
+    what = f"{often} of {suspect.name}, {request_line(request)},"
+    if answer["failure"] == "Connection refused":
+        return f"{what} {'were' if tries > 1 else 'was'} refused by {whom} at {request['target']}{because}"
+    return f"{what} got no answer from {whom} at {request['target']}: {answer['failure']}{_on_the_clock(request, answer)}{because}"
+
+
+def _lasted(step: Record, at: int) -> bool:
+    began: int = step["began_ns"] if "began_ns" in step else step["ns"]
+    return began <= at <= int(step["ns"])
+
+
+def _because(scene: Scene, name: str, until: int | None = None) -> str:
+    """What keeps a program from answering, up to a moment; an empty text if nothing does."""
+    asked = Suspect(name, 0, scene.check.at if until is None else until)
+    found = _death(scene, asked) or _frozen(scene, asked) or _parted(scene, asked) or _fault(scene, asked)
+    return f"; {found}" if found else ""
+
+
+def _on_the_clock(before: Record, after: Record) -> str:
+    """Says that time was the run's clock's, if that went faster between two records."""
+    real = after["ns"] - before["ns"]
+    virtual = (after.get("clock", 0) - before.get("clock", 0)) * 1e9
+    return f" of the run's clock, {span(real)} of real time" if virtual > 2 * real + _SLOW else ""
 
 
 def _callback(scene: Scene, suspect: Suspect) -> str | None:
@@ -267,13 +305,14 @@ def _slow(scene: Scene, suspect: Suspect) -> str | None:
         return None
     tokens = [record["ns"] for record in scene.of("token") if record["pid"] == suspect.hop.pid and record.get("request_id") == suspect.hop.request_id]
     if not tokens:
-        return f"{suspect.name} has begun to answer {_line(suspect.hop.arrival)}, but has sent no token yet"
+        missing = "has sent no token yet" if suspect.hop.arrival["path"] in _STREAMS and suspect.hop.arrival["method"] == "POST" else "is not done"
+        return f"{suspect.name} has begun to answer {request_line(suspect.hop.arrival)}, but {missing}"
     gap = (tokens[-1] - tokens[0]) // max(1, len(tokens) - 1)
     silent = scene.check.at - tokens[-1]
     if max(gap, silent) < _SLOW:
         return None
-    sent = f"it has sent {len(tokens)} tokens" + (f", one every {_span(gap)}" if len(tokens) > 1 else "")
-    return f"{suspect.name} is still answering {_line(suspect.hop.arrival)}: {sent}, the last one {_span(silent)} before the failure"
+    sent = f"it has sent {len(tokens)} tokens" + (f", one every {span(gap)}" if len(tokens) > 1 else "")
+    return f"{suspect.name} is still answering {request_line(suspect.hop.arrival)}: {sent}, the last one {span(silent)} before the failure"
 
 
 def _removed(scene: Scene, suspect: Suspect) -> str | None:
@@ -281,7 +320,10 @@ def _removed(scene: Scene, suspect: Suspect) -> str | None:
     if not removals:
         return None
     last = removals[-1]
-    return f"{last['name']} removed {last.get('worker_id')} ({last.get('reason')}), {_span(scene.check.at - last['ns'])} before the failure"
+    because = _because(scene, str(last.get("worker_id")), last["ns"]).removeprefix("; ")
+    moved = next((f", while the test moved the clock by {step.get('by'):g} s" for step in scene.of("clock_step") if _lasted(step, last["ns"])), "")
+    removed = f"{last['name']} removed {last.get('worker_id')} ({last.get('reason')}){moved}, {span(scene.check.at - last['ns'])} before the failure"
+    return f"{because}; then {removed}" if because else removed
 
 
 def _terminated(scene: Scene, suspect: Suspect) -> str | None:
@@ -289,20 +331,29 @@ def _terminated(scene: Scene, suspect: Suspect) -> str | None:
     sent = [one for one in scene.of("signal_sent") if one.get("to") == suspect.name and one.get("signal") in _DEADLY and one["ns"] >= since]
     if suspect.hop is not None or not sent:
         return None
-    return f"{suspect.name} got {sent[-1]['signal']} from the test, {_span(scene.check.at - sent[-1]['ns'])} before the failure"
+    return f"{suspect.name} got {sent[-1]['signal']} from the test, {span(scene.check.at - sent[-1]['ns'])} before the failure"
 
 
 def _cancelled(scene: Scene, suspect: Suspect) -> str | None:
     cancels = [record for record in scene.of("cancelled", "client_gone") if suspect.hop is not None and suspect.covers(record)]
     if not cancels:
         return None
-    how = "its client left" if cancels[-1]["record"] == "client_gone" else "it was cancelled"
-    return f"{suspect.name} stopped answering the request because {how}, {_span(scene.check.at - cancels[-1]['ns'])} before the failure"
+    how = "its client left" if cancels[-1]["record"] == "client_gone" else f"it was cancelled{_canceller(scene, suspect)}"
+    return f"{suspect.name} stopped answering the request because {how}, {span(scene.check.at - cancels[-1]['ns'])} before the failure"
+
+
+def _canceller(scene: Scene, suspect: Suspect) -> str:
+    path = f"/v1/inference/{suspect.hop.request_id}" if suspect.hop is not None else ""
+    asked = [one for one in scene.history.exchanges if one.arrival["name"] == suspect.name and (one.arrival["method"], one.arrival["path"]) == ("DELETE", path)]
+    if not asked:
+        return ""
+    caller = str(asked[-1].arrival.get("caller"))
+    return f" by a DELETE of {'the test' if caller.startswith(LIBRARY) else scene.history.sender(asked[-1])[1]}"
 
 
 _Rule = Callable[[Scene, Suspect], str | None]
 _RULES: tuple[_Rule, ...] = (
-    *(_death, _frozen, _download, _fault, _unanswered, _refusal, _unreachable),
+    *(_death, _frozen, _parted, _download, _fault, _unanswered, _refusal, _unreachable),
     *(_callback, _missed, _terminated, _removed, _cancelled, _slow),
 )
 """In the order in which they are tried."""
@@ -326,14 +377,19 @@ def _trouble(scene: Scene) -> str | None:
 
 def _nothing(scene: Scene) -> str:
     names = scene.check.mentioned([*scene.requests, *scene.names])
-    about = f"nothing there is wrong with {' and '.join(names)}" if names else "the message names no program and no request"
-    return f"not in the evidence: {about}"
+    if not names:
+        keyword = scene.check.keyword
+        where = (
+            f"{keyword.line}: {'    '.join([keyword.name, *(argument[:_LONGEST] for argument in keyword.arguments)])}"
+            if keyword.line
+            else "the line of the test that failed"
+        )
+        return f"{NO_CAUSE}: the message names no program and no request; look at {where}"
+    workers = {record["name"] for record in scene.of("bound") if role_of(record) == "worker"}
+    idle = [name for name in names if name in workers and not any(one.arrival["name"] == name for one in scene.history.inferences())]
+    asked = f"; {_and(idle)} received no inference" if idle else ""
+    return f"{NO_CAUSE}: nothing in the evidence is wrong with {_and(names)}{asked}"
 
 
-def _line(request: Record) -> str:
-    return f"{request.get('method')} {request.get('path')}"
-
-
-def _span(nanoseconds: int) -> str:
-    milliseconds = nanoseconds / 1e6
-    return f"{milliseconds:.1f} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.1f} s"
+def _and(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

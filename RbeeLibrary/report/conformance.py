@@ -14,7 +14,7 @@ _TITLE = "Conformance of real programs"
 KNOWN = "KNOWN"
 """Status of a test that failed, and is known to."""
 _VERDICTS = {"PASS": HOLDS, "FAIL": DIFFERS, KNOWN: DIFFERS}
-_COLOURS = {HOLDS: "#2e7d32", DIFFERS: "#c62828", CANNOT_BE_JUDGED: "#757575"}
+_COLOURS = {HOLDS: "light-dark(#2e7d32,#81c784)", DIFFERS: "light-dark(#c62828,#ff8a80)", CANNOT_BE_JUDGED: "light-dark(#666666,#b0b0b0)"}
 
 
 @dataclass(frozen=True)
@@ -77,5 +77,8 @@ def conformance_page(rows: list[ConformanceRow], programs: Mapping[str, str], lo
         f"<td>{' '.join(row.scenarios)}</td><td><pre>{escape(row.message)}</pre></td></tr>"
         for row in rows
     )
-    style = "<style>table{border-collapse:collapse}th,td{border:1px solid #888;padding:3px 8px;text-align:left;vertical-align:top}pre{margin:0}</style>"
+    style = (
+        "<style>table{border-collapse:collapse}th,td{border:1px solid #888;padding:3px 8px;text-align:left;vertical-align:top;overflow-wrap:anywhere}"
+        "th{position:sticky;top:0;background:Canvas}pre{margin:0}@media(max-width:700px){body{margin:.5em}th,td{padding:2px 3px;font-size:12px}}</style>"
+    )
     return page(_TITLE, f"{style}<p>{judged}</p><p>{summary(rows)}</p><table>{head}{body}</table>")

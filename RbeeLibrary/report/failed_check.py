@@ -13,25 +13,53 @@ Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
+class FailedKeyword:
+    """The keyword that failed.
+
+    Args:
+        name: of the keyword.
+        arguments: with values instead of variables.
+        line: where it is called: `smoke.robot, line 12`; empty if that is not known.
+    """
+
+    name: str = "the test"
+    arguments: tuple[str, ...] = ()
+    line: str = ""
+
+
+@dataclass(frozen=True)
 class FailedCheck:
     """A check that failed.
 
     Args:
-        text: its message, and the arguments of its keyword.
+        message: of the failure.
         at: when it failed, in monotonic nanoseconds.
+        keyword: that failed.
         stopped: names of programs that the kernel had stopped (state T) at that moment.
         said: name of a command -> the last line of its standard error.
     """
 
-    text: str
+    message: str
     at: int
+    keyword: FailedKeyword = FailedKeyword()
     stopped: frozenset[str] = frozenset()
     said: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def has_findings(self) -> bool:
+        """Whether it says that programs broke rules, which an injected fault makes them do, but not the end of another program."""
+        return "the fleet misbehaved" in self.message or "broke the fleet" in self.message
+
+    @property
+    def is_own_failure(self) -> bool:
+        """Whether the library itself met an error."""
+        return re.search("^the library failed", self.message, re.MULTILINE) is not None
+
     def mentioned(self, names: Iterable[str]) -> list[str]:
-        """Those of some names that the text has as whole words, in the order of the text: `worker-12` does not mention `worker-1`."""
-        inside = [name for name in names if name and name in self.text]
-        found = {name: match.start() for name in inside if (match := re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", self.text))}
+        """Those of some names that message and arguments have as whole words, in the order of the text: `worker-12` does not mention `worker-1`."""
+        text = " ".join([self.message, *self.keyword.arguments])
+        inside = [name for name in names if name and name in text]
+        found = {name: match.start() for name in inside if (match := re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", text))}
         return sorted(found, key=lambda name: found[name])
 
 

@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from ..faults.registry import KINDS
+from .fault_recipes import recipe
 
 _INFERENCE = "/v1/inference"
 STATES = ("starting", "loading", "idle", "busy", "draining")
 
-_MOMENTS = {
-    "starting": "before {start}",
-    "loading": "after {start}    load_time=1h    until=loading",
-    "idle": "while {program} is idle",
-    "busy": "while {program} answers: Start Fleet    workers=1    token_delay=1s, Submit Inference    hello",
-    "draining": "after Terminate    {program}    during an inference",
-}
-_PROGRAMS = {"worker": "worker-1", "hive": "hive", "queen": "queen", "hub": "hub"}
-_STARTS = {"worker-1": "Start Worker", "hive": "Start Hive", "queen": "Start Queen", "hub": "Start Model Hub"}
+_MOST_LINKS = 12
+_STYLE = (
+    ":root{color-scheme:light dark}body{font:14px sans-serif;margin:1.5em}table{border-collapse:collapse}"
+    "th,td{border:1px solid #888;padding:3px 8px;text-align:left;vertical-align:top}thead th{position:sticky;top:0;background:Canvas}"
+    ".hit{background:#2e7d32;color:#fff;print-color-adjust:exact}"
+    ".hit a{color:#fff}.no{opacity:.6}pre{margin:0;font-size:12px;white-space:pre;user-select:all;overflow-x:auto;max-width:40vw}"
+    "tbody th{position:sticky;left:0;background:Canvas}@media(max-width:700px){body{margin:.5em}th,td{padding:2px 3px;font-size:12px}}"
+)
+
+
+@dataclass(frozen=True)
+class TestLink:
+    """A test on the page: its name, and a link to it in the log, or an empty text."""
+
+    __test__ = False
+
+    name: str
+    target: str
 
 
 class _ProgramState:
@@ -61,13 +71,15 @@ class FaultCoverage:
     def __init__(self, kinds: Mapping[str, Sequence[str]]):
         self._kinds = kinds
         self._hits: dict[tuple[str, str], int] = {}
+        self._hit_by: dict[tuple[str, str], list[TestLink]] = {}
         self.tests = 0
 
-    def add(self, records: Iterable[dict[str, Any]]) -> None:
+    def add(self, records: Iterable[dict[str, Any]], test: TestLink | None = None) -> None:
         """Counts the hits of a test.
 
         Args:
             records: journal records of all programs of the test, in order of time.
+            test: for a link on the page.
         """
         self.tests += 1
         programs: dict[int, _ProgramState] = {}
@@ -77,6 +89,9 @@ class FaultCoverage:
             if record.get("record") == "fault":
                 cell = program.state, str(record.get("kind"))
                 self._hits[cell] = self._hits.get(cell, 0) + 1
+                tests = self._hit_by.setdefault(cell, [])
+                if test is not None and test not in tests:
+                    tests.append(test)
 
     @property
     def possible(self) -> list[tuple[str, str]]:
@@ -94,46 +109,39 @@ class FaultCoverage:
         return 100 * len(self.reached) / max(1, len(self.possible))
 
     def as_metadata(self, page: str, alone: bool) -> str:
-        """A short table in Robot Framework's markup, with a link to the full page.
+        """One line in Robot Framework's markup, with a link to the full page.
 
         Args:
             page: link to the full page.
             alone: whether this is the only robot process of the run (no pabot).
         """
-        rows = ["| =State= | =Reached= | =Faults that were not tried there= |"]
-        for state in STATES:
-            kinds = [kind for where, kind in self.possible if where == state]
-            missed = [kind for kind in kinds if (state, kind) not in self._hits]
-            rows.append(f"| {state} | {len(kinds) - len(missed)} of {len(kinds)} | {', '.join(missed) or 'none'} |")
-        scope = "" if alone else " This run is one of several that pabot started; the other ones have tables of their own."
-        first = f"{len(self.reached)} of {len(self.possible)} cells ({self.share:.0f} %) in {self.tests} tests of one robot process.{scope} [{page}|All cells]"
-        return "\n".join([first, "", *rows])
+        scope = "" if alone else " of one robot process among those of pabot"
+        return f"{len(self.reached)} of {len(self.possible)} cells ({self.share:.0f} %) in {self.tests} tests{scope}: [{page}|all cells]"
 
     def as_page(self) -> str:
-        """The full table as an HTML page; an empty cell shows how to reach it."""
-        head = "".join(f"<th>{state}</th>" for state in STATES)
-        rows = "".join(f"<tr><th>{kind}</th>{''.join(self._cell(state, kind) for state in STATES)}</tr>" for kind in self._kinds)
+        """The full table as an HTML page; a cell that was not reached has the body of a test that reaches it."""
+        head = "".join(f"<th scope='col'>{state}</th>" for state in STATES)
+        rows = "".join(f"<tr><th scope='row'>{kind}</th>{''.join(self._cell(state, kind) for state in STATES)}</tr>" for kind in self._kinds)
         return (
-            "<!DOCTYPE html><html><head><meta charset='utf-8'><title>State x fault coverage</title><style>"
-            ":root{color-scheme:light dark}body{font:14px sans-serif;margin:2em}table{border-collapse:collapse}"
-            "th,td{border:1px solid #888;padding:3px 8px;text-align:left;vertical-align:top}"
-            ".hit{background:#2e7d32;color:#fff}.no{opacity:.5}code{font-size:12px}"
-            "</style></head><body><h1>State x fault coverage</h1>"
+            "<!DOCTYPE html><html lang='en'><head><meta charset='utf-8'><title>State x fault coverage</title><style>"
+            f"{_STYLE}</style></head><body><h1>State x fault coverage</h1>"
             f"<p>{len(self.reached)} of {len(self.possible)} cells, {self.share:.0f} %, in {self.tests} tests. "
-            "The line in an empty cell arms the fault; it hits when the program receives a request, streams, calls back or ends in that state.</p>"
-            f"<table><tr><th>fault</th>{head}</tr>{rows}</table></body></html>"
+            "A number says how often the fault has hit a program in that state, and by which tests. "
+            "What is folded in a cell that was not reached is the body of a test that reaches it, ready to be copied.</p>"
+            f"<table><thead><tr><th scope='col'>fault</th>{head}</tr></thead><tbody>{rows}</tbody></table></body></html>"
         )
 
     def _cell(self, state: str, kind: str) -> str:
         if (state, kind) in self._hits:
-            return f"<td class='hit'>{self._hits[state, kind]}</td>"
+            tests = self._hit_by[state, kind]
+            links = "".join(f"<li>{_link(test)}</li>" for test in tests[:_MOST_LINKS])
+            more = f"<li>and {len(tests) - _MOST_LINKS} more</li>" if len(tests) > _MOST_LINKS else ""
+            listed = f"<details><summary>{self._hits[state, kind]}</summary><ul>{links}{more}</ul></details>" if tests else str(self._hits[state, kind])
+            return f"<td class='hit'>{listed}</td>"
         if state not in self._kinds[kind]:
-            return "<td class='no'>cannot be</td>"
-        return f"<td><code>{escape(how_to_reach(state, kind))}</code></td>"
+            return "<td class='no'>impossible</td>"
+        return f"<td><details><summary>not reached</summary><pre>{escape(chr(10).join(recipe(state, kind)))}</pre></details></td>"
 
 
-def how_to_reach(state: str, kind: str) -> str:
-    """The keyword call that reaches a cell, with a comment on when to call it."""
-    program = _PROGRAMS[KINDS[kind].roles[0]]
-    moment = _MOMENTS[state].format(program=program, start=_STARTS[program])
-    return f"Inject Fault    {program}    {kind.replace('-', ' ')}    # {moment}"
+def _link(test: TestLink) -> str:
+    return f"<a href='{escape(test.target)}'>{escape(test.name)}</a>" if test.target else escape(test.name)

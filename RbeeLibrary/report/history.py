@@ -113,6 +113,10 @@ class History:
         """Requests that programs of a role received, in order; arguments as for `Exchange.is_for`."""
         return [exchange for exchange in self.exchanges if exchange.is_for(role, method, path)]
 
+    def exchange(self, pid: int, number: int) -> Exchange | None:
+        """A request that a process received, by the number that it gave it; None if it has not received it."""
+        return self._exchanges.get((pid, number))
+
     def sent(self, exchange: Exchange) -> Record | None:
         """The record of a real program's request by which this exchange began: it came over the same connection. None for requests of others."""
         arrival = exchange.arrival
@@ -154,6 +158,11 @@ class History:
             name = str(reported.get("worker_id") or reported.get("role"))
             return EndOfProcess(name, reported["ns"], -reported["signal"] if reported.get("signal") else reported["exit_code"])
         return None
+
+
+def groups_of(record: Record) -> str:
+    """The groups of a partition, as a test writes them; an empty text for other records."""
+    return " | ".join(", ".join(group) for group in record.get("groups") or [])
 
 
 def role_of(record: Record) -> str:

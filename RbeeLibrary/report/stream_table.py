@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from html import escape
 
+from .wording import counted
+
 _MOST_ROWS = 2000
 
 
@@ -27,6 +29,6 @@ def stream_table(name: str, state: str, why: str, started: float, tokens: list[t
     first = f", first after {(tokens[0][1] - started) * 1000:.1f} ms" if tokens else ""
     head = "<tr><th>token</th><th>text</th><th>ms since request</th><th>ms since last</th></tr>"
     return (
-        f"<details><summary>{escape(name)}: {escape(state)}, {len(tokens)} tokens{first}{escape(why)}</summary>"
-        f'<table border="1" style="border-collapse:collapse">{head}{"".join(rows)}</table>{left}</details>'
+        f"<details><summary>{escape(name)}: {escape(state)}, {counted(len(tokens), 'token')}{first}{escape(why)}</summary>"
+        f'<table border="1" cellpadding="4" style="border-collapse:collapse">{head}{"".join(rows)}</table>{left}</details>'
     )

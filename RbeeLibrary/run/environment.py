@@ -12,6 +12,8 @@ READY_FD = "RBEE_READY_FD"
 """Descriptor to which this process writes its ready line."""
 LISTEN_FD = "RBEE_LISTEN_FD"
 """Descriptor of an inherited listening socket."""
+WAY_OUT_FD = "RBEE_WAY_OUT_FD"
+"""Descriptor of a second inherited listening socket: a recorder takes there what its program sends."""
 FORKED = "RBEE_FORKED"
 """Set in a process that was forked from the nursery: it may fork children itself, and its argv area has room for their titles."""
 OUTPUTS = "RBEE_OUTPUTS"
@@ -24,8 +26,10 @@ API_KEY = "RBEE_API_KEY"
 """Bearer key of a program."""
 WORKER_HOST = "RBEE_WORKER_HOST"
 """Address on which a hive's workers listen and that they advertise."""
+UNREACHABLE = "RBEE_UNREACHABLE"
+"""Addresses, as `HOST:PORT` with commas between them, that a program cannot reach."""
 
-OF_ONE_PROCESS = (FORKED, READY_FD, LISTEN_FD, NAME)
+OF_ONE_PROCESS = (FORKED, READY_FD, LISTEN_FD, WAY_OUT_FD, NAME, UNREACHABLE)
 """Variables that describe one process and must not reach its children."""
 
 _PROXIES = ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")

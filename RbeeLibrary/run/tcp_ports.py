@@ -73,20 +73,6 @@ def address_of(url: str) -> str:
     return url.partition("//")[2].partition("/")[0]
 
 
-def listens(pid: int, port: int) -> bool:
-    """Whether a process, or one that it has started, listens on a port; true where that cannot be seen."""
-    import psutil
-
-    def listening(process: psutil.Process) -> bool:
-        return any(one.status == psutil.CONN_LISTEN and one.laddr.port == port for one in process.net_connections("tcp"))
-
-    try:
-        process = psutil.Process(pid)
-        return listening(process) or any(map(listening, process.children(recursive=True)))  # looking for children takes ten times as long
-    except psutil.Error:
-        return True
-
-
 def closed(listener: socket.socket) -> socket.socket:
     """Makes a port refuse connections but keeps it bound; `listen` on the returned socket opens it again.
 
@@ -112,9 +98,10 @@ def free_range(count: int, low: int = 20000, high: int = 30000) -> int:
     Raises:
         OSError: there are none in the range.
     """
-    starts = list(range(low, high - count, count))
-    random.shuffle(starts)
-    for first in starts:
+    starts = range(low, high - count, count)
+    chosen = random.randrange(len(starts))
+    for number in range(len(starts)):
+        first = starts[(chosen + number) % len(starts)]
         try:
             held = [listen("127.0.0.1", port) for port in range(first, first + count)]
         except OSError:

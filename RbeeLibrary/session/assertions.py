@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
+
+from ..errors import UsageError
 
 Value = TypeVar("Value")
-Operator = Literal["==", "!=", "<", "<=", ">", ">=", "contains", "not contains", "starts", "ends", "matches", "not matches"]
 
 _CHECKS: dict[str, Callable[[Any, Any], bool]] = {
     "==": lambda value, expected: bool(value == expected),
@@ -26,6 +27,24 @@ _CHECKS: dict[str, Callable[[Any, Any], bool]] = {
     "matches": lambda value, expected: re.search(expected, value) is not None,
     "not matches": lambda value, expected: re.search(expected, value) is None,
 }
+
+
+class Operator(str):
+    """How a value is compared."""
+
+    @classmethod
+    def convert(cls, text: str) -> Operator:
+        """How a value is compared.
+
+        `==`, `!=`, `<`, `<=`, `>` and `>=` for values of any type; for texts also `contains`, `not contains`, `starts`, `ends`, and, with a regular expression
+        that may match anywhere in the text, `matches` and `not matches`.
+        """
+        plain = " ".join(str(text).lower().split())
+        if plain not in _CHECKS:
+            raise ValueError(f"expected one of {', '.join(_CHECKS)}")
+        return cls(plain)
+
+
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.05
 
 
@@ -50,7 +69,7 @@ class Check:
         message: replaces the text of a failure; `{value}` and `{expected}` are filled in.
     """
 
-    operator: Operator | None = None
+    operator: str | None = None
     expected: Any = None
     within: timedelta | None = None
     message: str | None = None
@@ -118,7 +137,7 @@ class Verifier:
             raise AssertionError(check.message.replace("{value}", shown(value)).replace("{expected}", shown(check.expected)))
         raise AssertionError(f"{what} {problem}{_after(waited, always=True)}{self._hint() if waited else ''}")
 
-    def _look(self, read: Callable[[], Value], operator: Operator | None, expected: Any) -> tuple[Value | None, str | None]:
+    def _look(self, read: Callable[[], Value], operator: str | None, expected: Any) -> tuple[Value | None, str | None]:
         try:
             value = read()
         except NotYet as reason:
@@ -129,6 +148,8 @@ class Verifier:
             fits = _CHECKS[operator](value, expected)
         except (TypeError, AttributeError):
             raise AssertionError(f"{what_type(value)} cannot be compared by {operator} with {what_type(expected)}") from None
+        except re.error as error:
+            raise UsageError(f"{expected!r} is no regular expression: {error}") from None
         return value, None if fits else f"is {shown(value)}, expected {operator} {shown(expected)}"
 
 

@@ -75,7 +75,7 @@ class FaultInjector:
         else:
             self._pending.add(name, spec)
             self._tell_hives(name)
-        fault = ArmedFault(name, kind, spec.id)
+        fault = ArmedFault(name, kind, spec.id, spec, direction)
         self.armed.append(fault)
         return fault, spec, is_now
 

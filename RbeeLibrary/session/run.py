@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from ..clock.clock import Clock
-from ..clock.coordinator import Coordinator, ProcessLook
+from ..clock.coordinator import Coordinator
+from ..clock.rest_check import ProcessLook
 from ..errors import NoRun
 from ..fleet import kernel
 from ..fleet.launch import of_descriptors
@@ -41,6 +42,7 @@ class Run:
     Attributes:
         http: client for the session's own requests; its limits are real time.
         scene_began: start of the present scene, monotonic nanoseconds.
+        scene_clock: the same on the run's clock, in seconds.
         lost: why the session's own journal of this scene has gaps; None if it has none.
     """
 
@@ -48,6 +50,7 @@ class Run:
         self.real_clock = Clock()
         self.http = HttpClient(self.real_clock, "RbeeLibrary")
         self.scene_began = time.monotonic_ns()
+        self.scene_clock = 0.0
         self.lost: str | None = None
         self._artifacts = artifacts
         self._claimed: ArtifactFolder | None = None
@@ -127,6 +130,7 @@ class Run:
         self._scenes += 1
         self.lost = None
         self.scene_began = time.monotonic_ns()
+        self.scene_clock = self.coordinator.clock.now() if self.is_running else 0.0
         slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40]
         self._scene = f"{self._scenes:03d}-{slug}"
 

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 
 from ..fleet.supervisor import Process
-from .occupied_ports import OccupiedPorts
+from .network.occupied_ports import OccupiedPorts
 from .programs.nodes import NodeDirectory
 from .programs.outputs import Outputs
 from .programs.programs import Programs

@@ -13,7 +13,9 @@ from .inference.inferences import Inferences
 from .journals import Journals
 from .judging.evidence import EvidenceCollector
 from .judging.judge import Judge
-from .occupied_ports import OccupiedPorts
+from .judging.test_trace import TraceTaker
+from .network.occupied_ports import OccupiedPorts
+from .network.partitions import Partitions
 from .pending_faults import PendingFaults
 from .programs.launcher import Launcher
 from .programs.node_builder import NodeBuilder
@@ -55,10 +57,12 @@ class Session:
         journals: what programs recorded.
         inferences: what was submitted.
         faults: what was broken.
+        partitions: programs that cannot reach each other.
         ports: ports that are held.
         scopes: what ends with a suite or test.
         judge: rules, tokens, contract.
         evidence: of failures.
+        trace: takes what happened in a test.
         verify: reads values and checks them.
     """
 
@@ -66,7 +70,7 @@ class Session:
         self.settings = settings
         self.run = run = Run(artifacts)
         self.programs = Programs(run)
-        self.outputs = Outputs(run, lambda: self.programs.keys.values())
+        self.outputs = Outputs(run, lambda: [*self.programs.keys.values(), *self.programs.old_keys])
         self.table = ProcessTable(run)
         self.states = StateReader(run, self.programs)
         self.journals = Journals(run, self.programs, self.outputs)
@@ -75,15 +79,17 @@ class Session:
         self.stopper = Stopper(run)
         pending = PendingFaults()
         self.real_time = RealTime(run, self.programs)
-        self.launcher = Launcher(run, self.programs, self.states, self.outputs, self.nodes, pending, warn, self.real_time)
+        self.partitions = Partitions(run, self.programs, self.journals)
+        self.launcher = Launcher(run, self.programs, self.states, self.outputs, self.nodes, pending, warn, self.real_time, self.partitions)
         self.start = Starter(run, self.programs, self.launcher, self.stopper, self.outputs, self.nodes, pending, settings)
         self.node_builder = NodeBuilder(run, self.programs, self.nodes, self.launcher, pending, self.start)
         self.stores = StoreFiles(self.launcher.stores)
         self.inferences = Inferences(run, self.programs)
         self.faults = FaultInjector(run, self.programs, self.journals, pending)
         self.scopes = Scopes(run, self.programs, self.stopper, self.ports, self.nodes, self.launcher.stores, self.outputs)
-        self.judge = Judge(run, self.journals, self.inferences)
+        self.judge = Judge(run, self.journals, self.inferences, self.programs, self.states)
         self.evidence = EvidenceCollector(run, self.programs, self.journals, self.outputs, self.states, self.table)
+        self.trace = TraceTaker(run, self.journals, self.outputs)
         self.verify = Verifier(lambda: settings.now.within, lambda limit: run.supervisor.await_news(limit), log, run.held_clock)
 
     def open_scope(self, name: str) -> None:
@@ -96,11 +102,13 @@ class Session:
         """Ends it: settings, ports, nodes and the rate of the clock are as before."""
         self.scopes.close()
         self.settings.close()
+        self.real_time.forget_ended()
 
     def close(self) -> None:
         """Ends the run and everything in it."""
         self.run.close()
         self.programs.clear()
+        self.real_time.forget_ended()
         self.ports.release_all_but(set())
 
     def set_rate(self, rate: float) -> float:
@@ -119,9 +127,19 @@ class Session:
         Raises:
             AssertionError: somebody did not come to rest; the message says who, and what it was doing.
         """
+        return self._moved(self.real_time.advance, by, limit)
+
+    def jump(self, by: float, limit: float) -> list[FiredTimer]:
+        """Moves the run's clock at once; everything that became due meanwhile happens together. Arguments and errors as for `advance`."""
+        fired = self._moved(self.run.coordinator.jump, by, limit)
+        self.real_time.follow()
+        return fired
+
+    @staticmethod
+    def _moved(move: Callable[[float, float], list[FiredTimer]], by: float, limit: float) -> list[FiredTimer]:
         if by < 0:
             raise UsageError(f"time goes forward only, not by {by:g} s")
         try:
-            return self.real_time.advance(by, limit)
+            return move(by, limit)
         except NotAtRest as error:
             raise AssertionError(f"time did not move by {by:g} s: not everybody came to rest within {limit:g} s: {error}") from None

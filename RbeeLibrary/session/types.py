@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
+from ..faults.base import FaultSpec
 from ..faults.registry import KINDS
 from ..protocol.profiles import PROFILES, Profile
 from ..protocol.schema.fields import ID_PATTERN
@@ -102,7 +104,8 @@ class SshOutcome(Enum):
     """How ssh to a node ends. Contract 8.6.
 
     ok = the command is really run on this machine; timeout, refused, denied (key not accepted), bad-key (key with bad permissions), unresolved = ssh fails
-    with exit code 255; missing = every command ends with 127, not found.
+    with exit code 255; missing = every command ends with 127, not found; host-key-changed = 255 unless any key is taken; hangs = after the login the command
+    never ends; lost = the connection is lost in the middle of the command, 255.
     """
 
     ok = "ok"
@@ -112,6 +115,9 @@ class SshOutcome(Enum):
     bad_key = "bad-key"
     unresolved = "unresolved"
     missing = "missing"
+    host_key_changed = "host-key-changed"
+    hangs = "hangs"
+    lost = "lost"
 
 
 class SshServer(Enum):
@@ -119,6 +125,24 @@ class SshServer(Enum):
 
     scripted = "scripted"
     real = "real"
+
+
+class LoadStatistic(Enum):
+    """Statistic of a load. requests = all that were sent; done = complete answers; failures = refused, broken or stalled;
+    running = not ended yet; retries = sent again where all slots were busy, by Locust only."""
+
+    requests = "requests"
+    done = "done"
+    failures = "failures"
+    running = "running"
+    retries = "retries"
+    tokens = "tokens"
+    median_first_token = "median first token"
+    p95_first_token = "p95 first token"
+    max_first_token = "max first token"
+    median_duration = "median duration"
+    p95_duration = "p95 duration"
+    max_duration = "max duration"
 
 
 class Quantization(Enum):
@@ -176,6 +200,14 @@ class OnLeak(Enum):
     ignore = "IGNORE"
 
 
+class TraceOf(Enum):
+    """Which tests get a trace page."""
+
+    FAILED = "FAILED"
+    ALL = "ALL"
+    NONE = "NONE"
+
+
 class OnUnusedFault(Enum):
     """What a fault that was never hit does to the test."""
 
@@ -206,7 +238,7 @@ class Daemon:
     """A running program: `${w.url}`, `${w.port}`, `${w.pid}`, `${w.name}`, `${w.role}`.
 
     `${w.owner}` of a worker is the name of its hive, `${h.node}` of a hive its node. Of a real program, `url` and `port` are those of the recorder in
-    front of it.
+    front of it. `leads_to` is the `HOST:PORT` behind a relay.
     """
 
     name: str
@@ -219,6 +251,7 @@ class Daemon:
     profile: Profile | None = field(default=None, repr=False)
     worker_id: str | None = field(default=None, repr=False)
     direct: str | None = field(default=None, repr=False)
+    leads_to: str | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
         return self.name
@@ -321,6 +354,13 @@ class ArmedFault:
     name: str
     kind: str
     id: str
+    spec: FaultSpec = field(compare=False, repr=False)
+    direction: Direction = Direction.incoming
 
     def __str__(self) -> str:
         return f"fault {self.kind} of {self.name}"
+
+    def arguments(self) -> dict[str, Any]:
+        """Arguments of `Inject Fault` besides program and kind that differ from their defaults."""
+        plain = FaultSpec(self.kind)
+        return {name: value for name, value in vars(self.spec).items() if name not in ("kind", "id") and value != getattr(plain, name)}

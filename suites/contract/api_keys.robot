@@ -64,8 +64,38 @@ Health Needs No Key
     END
 
 Key Is Shown Nowhere
+    [Tags]    U20
     FOR    ${name}    IN    queen    hive    worker-1
         Get Command Line    ${name}    not contains    right-key
         Get Output    ${name}    not contains    right-key
     END
     Get Command Line    worker-1    contains    --api-key ***
+
+Rotated Key Is Asked For At Once
+    [Documentation]    The old key gets 401. A stream that began with it goes on to its end.
+    [Tags]    U05
+    Start Worker    worker-2    hive=None    api_key=old-key-1    token_delay=20ms
+    ${answer} =    Submit Inference    began with the old key    to=worker-2    max_tokens=20
+    Wait For Tokens    ${answer}    1
+    Rotate Api Key    worker-2    new-key-2
+    ${refused} =    Submit Inference    came with the old key    to=worker-2    api_key=old-key-1
+    Wait Until Inference Ends    ${refused}
+    Get Inference Error    ${refused}    ==    INVALID_API_KEY
+    Wait Until Inference Ends    ${answer}
+    Get Inference State    ${answer}    ==    done
+    Get Token Count    ${answer}    ==    20
+    ${next} =    Submit Inference    comes with the new key    to=worker-2
+    Wait Until Inference Ends    ${next}
+    Get Inference State    ${next}    ==    done
+
+Rotated Key Opens The Whole Way
+    [Documentation]    Queen, hive and worker get the new key one after the other. Then a task passes all of them.
+    FOR    ${name}    IN    worker-1    hive    queen
+        Rotate Api Key    ${name}    new-key-2
+    END
+    ${answer} =    Submit Inference    with the new key
+    Wait Until Inference Ends    ${answer}
+    Get Inference State    ${answer}    ==    done
+    ${refused} =    Submit Inference    with the old key    api_key=right-key
+    Wait Until Inference Ends    ${refused}
+    Get Inference Error    ${refused}    ==    INVALID_API_KEY

@@ -68,6 +68,7 @@ Gaps Between Requests Are Measured
 Whole Life Of A Worker Is In The Journal
     [Documentation]    Start, states, signal and end of a worker, in this order, from the journals of three processes.
     Stop    worker-1
+    Get Worker Count    hive    ==    0
     ${mark} =    Mark Journal
     Start Worker    worker-2
     Stop    worker-2

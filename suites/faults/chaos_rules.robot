@@ -47,6 +47,10 @@ Stream That Never Ends Is Noticed
 Chaos Wants Some Time
     Run Keyword And Expect Error    steps=20 and duration=0s are no schedule*    Unleash Chaos    duration=0s
 
+One Step Is Chaos Enough
+    @{steps} =    Unleash Chaos    seed=1    steps=1    duration=5s
+    Length Should Be    ${steps}    1
+
 
 *** Keywords ***
 Tokens Should Not Add Up

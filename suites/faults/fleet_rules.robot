@@ -193,6 +193,23 @@ Cancellation Reaches The Worker
     Get Inference State    ${answer}    ==    cancelled
     Fleet Should Have Behaved
 
+Silent Removal
+    [Documentation]    The hive keeps the end of its worker to itself, and the queen lists it for minutes.
+    Start Fleet    workers=1
+    ${fault} =    Inject Fault    hive    silent removal
+    Kill    worker-1
+    Get Worker Count    hive    ==    0
+    Get Fault Hits    ${fault}    ==    1
+    Advance Time    61 s
+    Fleet Should Break    registration    queen lists worker-1, which has been gone for 61 s
+
+End Of A Worker Is Told
+    Start Fleet    workers=1
+    Kill    worker-1
+    Get Worker Count    hive    ==    0
+    Advance Time    61 s
+    Fleet Should Have Behaved
+
 Keeper Asks Again Too Soon
     [Documentation]    A busy worker answers with `Retry-After: 1`. The keeper repeats its request after a tenth of a second.
     Start Busy Worker And Keeper    --busy-delays    100ms,100ms,100ms

@@ -72,6 +72,44 @@ Long Request Does Not Hold Time Up
     Advance Time    1 min
     Get Inference State    ${answer}    ==    done    within=0s
 
+Distant Worker Answers Later
+    [Documentation]    Every byte is under way for 100 ms: the request, and each token of the answer. Nothing is slower than that.
+    Delay Line    100 ms
+    Set Time Rate    0
+    ${answer} =    Submit Inference    hello    to=line    max_tokens=20
+    Advance Time    199 ms
+    Get Inference State    ${answer}    ==    connecting    within=0s
+    Advance Time    100 ms
+    Get Token Count    ${answer}    ==    1    within=0s
+    Advance Time    1900 ms
+    Get Token Count    ${answer}    ==    20    within=0s
+    Get Inference State    ${answer}    ==    done    within=0s
+
+Lost Packets Are Sent Again
+    [Documentation]    Without losses all would be there after 2.2 s. They come late, but all of them come.
+    Delay Line    10 ms    loss=0.5
+    Set Time Rate    0
+    ${answer} =    Submit Inference    hello    to=line    max_tokens=20
+    Advance Time    2200 ms
+    Get Inference State    ${answer}    !=    done    within=0s
+    Advance Time    5 min
+    Get Inference State    ${answer}    ==    done    within=0s
+    Get Token Count    ${answer}    ==    20    within=0s
+
+Line Of The Kernel
+    [Documentation]    Packets really cross a network namespace; a stalled line is a device that is down. Skipped without root.
+    [Setup]    Start Worker    hive=None    token_delay=5ms
+    Start Relay    to=worker-1    kernel=True
+    ${answer} =    Submit Inference    hello    to=line    max_tokens=60
+    Wait For Tokens    ${answer}    3
+    Stall Line
+    ${seen} =    Get Token Count    ${answer}
+    Get State    worker-1    ==    idle    within=10s
+    Get Token Count    ${answer}    <=    ${seen + 2}    within=0s
+    Mend Line
+    Wait Until Inference Ends    ${answer}
+    Get Token Count    ${answer}    ==    60
+
 Two Slots Behind One Line
     [Documentation]    Both streams are cut together.
     [Setup]    Start Worker Behind A Line    slots=2

@@ -170,6 +170,20 @@ Ignore Sigterm
     Get Fault Hits    ${silent}    ==    1
     Get Fault Hits    ${deaf}    ==    1
 
+Ignore Sigterm While Draining
+    [Documentation]    A second SIGTERM ends a worker that drains. With the fault it lets its stream finish.
+    Start Worker    token_delay=20ms
+    ${answer} =    Submit Inference    hello    to=worker-1    max_tokens=20
+    Wait For Tokens    ${answer}    1
+    Terminate    worker-1
+    Get State    worker-1    ==    draining
+    ${deaf} =    Inject Fault    worker-1    ignore sigterm
+    Terminate    worker-1
+    Get Fault Hits    ${deaf}    ==    1
+    Wait Until Inference Ends    ${answer}
+    Get Inference State    ${answer}    ==    done
+    Get Exit Code    worker-1    ==    0
+
 Ignore Shutdown
     [Documentation]    The worker answers the request, but does not end. It is killed after 30 s.
     [Tags]    L016    L031

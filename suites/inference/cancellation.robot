@@ -82,6 +82,27 @@ Client Of The Queen That Leaves Frees The Worker
     Cancel Inference    ${answer}    by=disconnect
     Get State    worker-1    ==    idle    within=1s
 
+Cancellation After The Last Token Changes Nothing
+    [Documentation]    The answer is whole already.
+    [Tags]    U15
+    Start Worker    hive=None
+    ${answer} =    Submit Inference    quick    to=worker-1
+    Wait Until Inference Ends    ${answer}
+    Cancel Inference    ${answer}
+    Get Inference State    ${answer}    ==    done
+    Get State    worker-1    ==    idle
+
+Cancellation Before The First Token Frees The Slot
+    [Tags]    U15
+    Start Worker    hive=None    first_token_delay=1h
+    ${answer} =    Submit Inference    slow to begin    to=worker-1
+    Get State    worker-1    ==    busy
+    Cancel Inference    ${answer}
+    Wait Until Inference Ends    ${answer}
+    Get Inference State    ${answer}    ==    cancelled
+    Get Token Count    ${answer}    ==    0
+    Get State    worker-1    ==    idle
+
 Client That Leaves Before The Answer Begins Is Noticed
     [Documentation]    The worker would send its headers in an hour.
     [Tags]    L035

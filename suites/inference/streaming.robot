@@ -102,3 +102,26 @@ Tokens Come Through The Queen One By One
     Get Token Gap    ${answer}    median    >=    10 ms
     Should Be Equal    ${answer.headers}[x-worker-id]    worker-1
     Get State    worker-1    ==    idle    seen_by=queen
+
+Any Text Comes Through
+    [Documentation]    Long texts, right-to-left letters, emoji and a NUL are a prompt like any other; the answer depends on
+    ...    each of them.
+    [Tags]    U14
+    [Template]    Prompt Is Answered
+    ${{ 'x' * 32768 }}
+    \u05e9\u05dc\u05d5\u05dd \u0645\u0631\u062d\u0628\u0627
+    \U0001f41d\U0001f469\u200d\U0001f680
+    before\x00after
+
+
+*** Keywords ***
+Prompt Is Answered
+    [Documentation]    The answer to this prompt is complete, and another one than to an empty-looking prompt.
+    [Arguments]    ${prompt}
+    Start Worker    hive=None
+    ${answer} =    Submit Inference    ${prompt}    to=worker-1    max_tokens=8
+    Wait Until Inference Ends    ${answer}
+    Get Inference State    ${answer}    ==    done
+    Get Token Count    ${answer}    ==    8
+    Tokens Should Add Up
+    Stop    worker-1

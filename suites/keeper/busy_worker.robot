@@ -61,3 +61,23 @@ Retry Succeeds When The Slot Is Free
     Get Exit Code    keeper    ==    0
     ${text} =    Keeper Output
     Should Match Regexp    ${text}    ^\\w+ \\w+ \\w+\\n$
+
+Crowd At Two Workers Is Served As Far As Retries Reach
+    [Documentation]    Twenty keepers want two slots, each for 0.8 s, and try again after 1, 2 and 4 s. Two are served at 0,
+    ...    1, 3 and 7 s, and nobody twice.
+    [Tags]    U09
+    Start Fleet    workers=2    token_delay=200ms
+    Set Time Rate    0
+    FOR    ${number}    IN RANGE    20
+        Start Keeper    @{ASK}    --max-tokens    5    name=keeper-${number}
+    END
+    Advance Time    1 min
+    VAR    ${served}    ${0}
+    FOR    ${number}    IN RANGE    20
+        ${code} =    Get Exit Code    keeper-${number}
+        VAR    ${served}    ${served + (1 if ${code} == 0 else 0)}
+    END
+    Should Be Equal As Integers    ${served}    8
+    ${first} =    Get Request Count    worker-1    POST    /v1/inference    status=200
+    ${second} =    Get Request Count    worker-2    POST    /v1/inference    status=200
+    Should Be Equal As Integers    ${first + ${second}}    8

@@ -244,6 +244,7 @@ Queen That Is Not There Is Explained
     ${port} =    Occupy Port    mode=refuse
     ${result} =    Keeper Should Fail    workers    list    --queen-url    http://127.0.0.1:${port}
     Should Have Parts    ${result.stderr}    Attempt 1/3    Attempt 3/3    CONNECTION_TIMEOUT    127.0.0.1:${port}
+    Should Contain    ${result.stderr}    queen-rbee is running at 127.0.0.1:${port}
 
 
 *** Keywords ***

@@ -111,6 +111,33 @@ Steps Of The Clock Are In The Journal
     Length Should Be    ${steps}    1
     Should Be Equal As Numbers    ${steps}[0][by]    60
 
+Jump Of The Clock Makes Everything Due At Once
+    [Documentation]    A machine that slept for ten minutes: the hive looks once at its worker, not twenty times.
+    Start Fleet    workers=1    idle_timeout=0
+    ${mark} =    Mark Journal
+    Jump Time    10 min
+    Get Request Count    worker-1    GET    /v1/health    ==    1    since=${mark}    within=0s
+    Advance Time    1 min
+    Get Request Count    worker-1    GET    /v1/health    ==    3    since=${mark}    within=0s
+
+Busy Worker Is Not Ended As Idle After A Sleep
+    [Documentation]    Ten tokens and the idle limit are due at the same moment when the machine wakes up.
+    [Tags]    U16
+    Start Fleet    workers=1    token_delay=1min
+    ${answer} =    Submit Inference    goodnight    to=worker-1    max_tokens=12
+    Wait For Tokens    ${answer}    1
+    Jump Time    10 min
+    Get State    worker-1    ==    busy    within=0s
+    Get Token Count    ${answer}    ==    11    within=0s
+    No Request Should Come    worker-1    POST    /v1/admin/shutdown
+    Advance Time    1 min
+    Get Inference State    ${answer}    ==    done
+
+Idle Worker Is Ended After A Sleep
+    Start Fleet    workers=1
+    Jump Time    10 min
+    Get Exit Code    worker-1    ==    0
+
 
 *** Keywords ***
 Get Last Activity

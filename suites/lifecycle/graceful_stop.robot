@@ -277,6 +277,17 @@ Several Hung Workers Are Killed Together
         Forced End Should Be Documented    ${worker}    shutdown
     END
 
+Queen That Ends While A Worker Loads Tells Its Client
+    [Documentation]    The client gets a status, not a connection that drops.
+    [Tags]    U17
+    Start Fleet    hives=1    load_time=1h
+    ${answer} =    Submit Inference    is it ready yet
+    Get Worker Count    hive    ==    1    state=loading
+    Stop    queen
+    Wait Until Inference Ends    ${answer}
+    Get Inference State    ${answer}    ==    refused
+    Get Inference Error    ${answer}    ==    SHUTTING_DOWN
+
 
 *** Keywords ***
 Break Every

@@ -82,6 +82,44 @@ Restarted Worker Keeps Name And Port
     Should Be Equal    ${after.url}    ${before.url}
     Get State    worker-1    ==    idle    seen_by=hive
 
+Restart Changes Options
+    [Documentation]    What is given changes, everything else is as before: the worker keeps its port, its name and its model.
+    Start Fleet    workers=1    token_delay=1h
+    ${before} =    Get Daemon    worker-1
+    ${after} =    Restart    worker-1    token_delay=0    slots=3
+    Should Be Equal    ${before.port}    ${after.port}
+    ${answer} =    Submit Inference    quickly now    to=worker-1
+    Wait Until Inference Ends    ${answer}
+    Get Inference State    ${answer}    ==    done
+    Get Command Line    worker-1    contains    --slots 3
+
+Restarted Hive Gives New Options To Its Workers
+    Start Fleet    hives=1    token_delay=1h
+    Restart    hive    token_delay=0    health_interval=10s
+    Start Worker
+    Get Command Line    worker-1    contains    --token-delay 0
+    Get Command Line    hive    contains    --health-interval 10s
+
+Restart With An Option Of Another Program Is Refused
+    Start Queen
+    Run Keyword And Expect Error    *queen, a queen, has no option token_delay*    Restart    queen    token_delay=1s
+    Get State    queen    ==    idle
+
+New Process On The Port Is Not Taken For The Old One
+    [Documentation]    A worker dies and comes back on its port at once. The hive lists the new process, and reaps the old one.
+    [Tags]    U07
+    Start Fleet    workers=1
+    ${old} =    Get Daemon    worker-1
+    Kill    worker-1
+    ${new} =    Restart    worker-1
+    Should Be Equal    ${new.port}    ${old.port}
+    Should Not Be Equal    ${new.pid}    ${old.pid}
+    Get Worker Count    hive    ==    1
+    Get State    worker-1    ==    idle    seen_by=hive
+    @{exits} =    Get Records    hive    process_exited    worker_id=worker-1
+    Length Should Be    ${exits}    1
+    Should Be Equal As Integers    ${exits}[0][child]    ${old.pid}
+
 Refusing And Silent Ports Look Different
     Start Worker    hive=None
     ${refusing} =    Occupy Port    mode=refuse

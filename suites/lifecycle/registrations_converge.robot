@@ -9,10 +9,11 @@ Test Teardown       Fleet Should Have Behaved
 *** Test Cases ***
 Worker Registers Again After A Cut Of Three Minutes
     [Documentation]    The queen removes the worker without heartbeats, and answers the next heartbeat with 404.
+    [Tags]    U11
     Start Queen
     ${line} =    Start Relay    line    to=queen
     Start Worker    loner    hive=None    queen_url=${line.url}    heartbeat=30s
-    Get Worker Count    queen    ==    1
+    Get Request Count    queen    POST    /v1/workers/loner/heartbeat    >=    1    status=200
     Set Time Rate    0
     Cut Line
     Advance Time    3 min
@@ -65,3 +66,41 @@ Worker Is Started Again Under Its Id While Others Work
         Wait Until Inference Ends    ${answer}
         Get Inference State    ${answer}    ==    done
     END
+
+Queen That Dies In The Middle Of A Stream Serves Again
+    [Documentation]    The stream breaks with the queen. The worker notices and is free; the queen that was started again
+    ...    knows both.
+    [Tags]    U10
+    Start Fleet    workers=1    heartbeat=30s    token_delay=50ms
+    ${answer} =    Submit Inference    once upon a time    max_tokens=200
+    Wait For Tokens    ${answer}    3
+    Kill    queen
+    Wait Until Inference Ends    ${answer}
+    Get Inference State    ${answer}    ==    broken
+    Get State    worker-1    ==    idle
+    Restart    queen
+    ${next} =    Submit Inference    and once more
+    Wait Until Inference Ends    ${next}
+    Get Inference State    ${next}    ==    done
+    Advance Time    31 s
+    Get Worker Count    queen    ==    1
+
+Hive That Was Cut Off Is Known As Before
+    [Documentation]    Queen and hive cannot reach each other for three minutes, in which a worker dies. Afterwards no row
+    ...    is there twice and none for the dead worker.
+    [Tags]    U11
+    Start Queen
+    ${line} =    Start Relay    line    to=queen
+    Start Hive    queen_url=${line.url}    heartbeat=30s
+    Start Worker    worker-1
+    Start Worker    worker-2
+    Get Worker Count    queen    ==    2
+    Set Time Rate    0
+    Cut Line
+    Kill    worker-2
+    Get Worker Count    hive    ==    1
+    Advance Time    3 min
+    Mend Line
+    Advance Time    1 min
+    Get State    worker-1    ==    idle    seen_by=queen
+    Get Worker Count    queen    ==    1

@@ -25,6 +25,10 @@ Spawned Worker Shows Its Flags In The Process Table
     Get Command Line    worker-1    not contains    top-secret
     Should Not Contain    ${hive}    top-secret
 
+Hive Logs The Worker That It Has Started
+    ${worker} =    Start Worker
+    Get Output    hive    contains    worker worker-1 (pid ${worker.pid}) started on port ${worker.port}
+
 Worker Serves Before It Calls Back
     [Documentation]    The receiver of the callback requests the worker's health at once, and gets an answer.
     [Tags]    S27

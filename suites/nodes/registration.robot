@@ -75,6 +75,39 @@ Every Failure Of Ssh Has Its Own Reason
     bad key    SSH_AUTH_FAILED    Permission denied (publickey)
     unresolved    SSH_FAILED    Host not found
     missing    SSH_FAILED    ssh failed with exit code 127
+    lost    SSH_CONNECTION_LOST    Connection lost during the command
+    host key changed    SSH_HOST_KEY_CHANGED    Host key has changed    ssh_host_key_checking=accept-new
+    hangs    SSH_COMMAND_TIMEOUT    Command did not end in time    ssh_connect_timeout=1s    ssh_timeout=1200ms
+
+Changed Host Key Is Taken Where Any Key Is
+    [Documentation]    By default the queen tells ssh to take any host key. A changed one is then no obstacle.
+    ${queen}    ${node} =    Queen And Node    ssh=host key changed
+    Register    ${queen}    ${node.registration()}
+    @{rows} =    Get Rows    queen    beehives
+    Length Should Be    ${rows}    1
+
+Slow Login Is No Failure
+    Start Node    delay=300 ms
+    ${queen} =    Start Queen
+    VAR    &{slow}    &{REGISTRATION}    ssh_host=workstation.home.arpa
+    Register    ${queen}    ${slow}
+
+Login That Takes Too Long Is A Connection Timeout
+    [Documentation]    ssh gives up by itself, before the limit of the queen.
+    Start Node    delay=1 h
+    ${queen} =    Start Queen    ssh_connect_timeout=1s
+    VAR    &{slow}    &{REGISTRATION}    ssh_host=workstation.home.arpa
+    ${answer} =    Register    ${queen}    ${slow}    status=400
+    Should Be Equal    ${answer}[error][code]    SSH_TIMEOUT
+    @{calls} =    Get Ssh Calls    workstation
+    Should Be Equal As Integers    ${calls[0].exit_code}    255
+
+Host Key That Has Changed And A Command That Hangs Are Told Apart
+    [Documentation]    The keeper says what happened and what to do. Neither leaves a row or a process.
+    [Tags]    U03
+    [Template]    Keeper Should Say Why A Node Is Not Added
+    host key changed    Host key has changed
+    hangs    Command did not end in time
 
 Missing Ssh Program Is Told Apart
     [Tags]    S02
@@ -257,10 +290,24 @@ Ssh Should Have Probed
     Lists Should Be Equal    ${calls[0].argv[2:]}    ${argv}
     Should Be Equal As Integers    ${calls[0].exit_code}    0
 
+Keeper Should Say Why A Node Is Not Added
+    [Documentation]    With this outcome of ssh the keeper ends with 1 and prints this reason.
+    [Arguments]    ${outcome}    ${reason}
+    ${node} =    Start Node    ssh=${outcome}
+    Start Queen    ssh_host_key_checking=accept-new    ssh_connect_timeout=1s    ssh_timeout=1200ms
+    VAR    @{address}    --ssh-host    ${node.host}    --ssh-user    vince
+    VAR    @{sources}    --git-repo    https://example.org/rbee.git    --install-path    ~/rbee
+    ${result} =    Run Keeper    setup    add-node    --name    workstation    @{address}    @{sources}
+    Should Be Equal As Integers    ${result.rc}    1
+    Should Contain    ${result.stderr}    ${reason}
+    @{rows} =    Get Rows    queen    beehives
+    Should Be Empty    ${rows}
+    Stop    queen
+
 Registration Should Fail
     [Documentation]    With this outcome of ssh, the registration fails with this code and reason.
-    [Arguments]    ${outcome}    ${code}    ${reason}
-    ${queen}    ${node} =    Queen And Node    ssh=${outcome}
+    [Arguments]    ${outcome}    ${code}    ${reason}    &{options}
+    ${queen}    ${node} =    Queen And Node    ssh=${outcome}    &{options}
     ${answer} =    Register    ${queen}    ${node.registration()}    status=400
     Should Be Equal    ${answer}[error][code]    ${code}
     Should Be Equal    ${answer}[message]    ${reason}

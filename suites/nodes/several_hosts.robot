@@ -20,3 +20,13 @@ Each Hive Has An Address Of Its Own
     ${worker} =    Get Daemon    worker-1
     Should Start With    ${worker.url}    http://127.0.0.2:
     Get Worker Count    queen    ==    2
+
+Two Hives Cannot Announce One Node
+    [Documentation]    The second one is refused before it starts, and the first one stays where it is.
+    [Tags]    U13
+    Start Fleet    hives=1
+    Run Keyword And Expect Error    node workstation of queen has the hive hive already*
+    ...    Start Hive    hive-2    node_name=workstation
+    ${answer} =    Submit Inference    still here    node=workstation
+    Wait Until Inference Ends    ${answer}
+    Get Inference State    ${answer}    ==    done

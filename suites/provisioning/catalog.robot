@@ -77,3 +77,34 @@ Unusable Catalog Ends The Hive At Once
     ...    provision=on
     ...    models_db=${OUTPUT DIR}/in-the-way/models.db
     [Teardown]    Run Keywords    Remove File    ${OUTPUT DIR}/in-the-way    AND    Fleet Should Have Behaved
+
+Catalog Is Asked By Provider
+    [Documentation]    Two models of provider hf, and a local file, whose provider is `file`.
+    [Tags]    U01
+    Start Hub And Hive
+    Add Model To Catalog    hf:org/one
+    Add Model To Catalog    hf:org/two
+    Create Model File    ${OUTPUT DIR}/local.gguf
+    Ask For Model    file://${OUTPUT DIR}/local.gguf
+    Get Catalog Count    hive    ==    3
+    Get Catalog Count    hive    ==    2    provider=hf
+    Get Catalog Count    hive    ==    1    provider=file
+    [Teardown]    Run Keywords    Remove File    ${OUTPUT DIR}/local.gguf    AND    Fleet Should Have Behaved
+
+Model File That Vanished Is Named And Marked
+    [Documentation]    The row stays, with size 0. A spawn names the file; a download brings the file back.
+    [Tags]    U12
+    Start Hub And Hive
+    ${download} =    Begin Download
+    Download Should Complete    ${download}
+    @{rows} =    Get Rows    hive    models
+    Remove File    ${rows}[0][local_path]
+    Run Keyword And Expect Error    *404 MODEL_NOT_FOUND: model file ${rows}[0][local_path] is not there*
+    ...    Start Worker    model_ref=${MODEL}
+    @{marked} =    Get Rows    hive    models
+    Should Be Equal As Integers    ${marked}[0][size_bytes]    0
+    Get Child Count    hive    ==    0
+    ${again} =    Begin Download
+    Download Should Complete    ${again}
+    Start Worker    model_ref=${MODEL}
+    Get Worker Count    hive    ==    1

@@ -76,6 +76,29 @@ Broken Download Is Resumed At The Byte
     Should Be Between    ${pauses}[0]    100    199
     Get Fault Hits    ${fault}    ==    1
 
+Cancelled Download Keeps Its Part And Is Resumed
+    [Documentation]    The download ends at once, the partial file stays, and the next request goes on at its byte.
+    [Tags]    U06
+    Start Model Hub    rate=5MB
+    ${hive} =    Start Hive    queen=None
+    ${first} =    Begin Download
+    Wait For Event    ${first}    bytes_downloaded=2097152
+    DELETE    ${hive.url}/v1/models/download    timeout=5    expected_status=204
+    ${failed} =    Download Should Fail    ${first}    REQUEST_CANCELED
+    Should Match Regexp    ${failed}[message]    was cancelled; [2-4]\\d{6} bytes of it are kept
+    ${mark} =    Mark Journal
+    ${second} =    Begin Download
+    Download Should Complete    ${second}
+    @{asked} =    Get Requests    hub    GET    ${FILE_PATH}    since=${mark}
+    Length Should Be    ${asked}    1
+    Should Match Regexp    ${asked[0].headers}[Range]    bytes=[2-4]\\d{6}-
+
+Unknown Download Cannot Be Cancelled
+    Start Hub And Hive
+    ${hive} =    Get Daemon    hive
+    ${answer} =    DELETE    url=${hive.url}/v1/models/download?id=nobody    timeout=5    expected_status=404
+    Should Be Equal    ${answer.json()}[error][code]    DOWNLOAD_NOT_FOUND
+
 Download Is Given Up After Six Attempts
     [Documentation]    The pauses are 100, 200, 400, 800 and 1600 ms of the run's clock.
     [Tags]    S17    L009

@@ -59,7 +59,7 @@ Available Backend Lets The Worker Start
 
 Missing Backend Stops The Spawn
     [Documentation]    The message names the backend that was requested and those that the hive has.
-    [Tags]    S26
+    [Tags]    S26    U04
     Start Hive With Big Model    ram=8000MB    backends=cuda,cpu
     ${error} =    Spawn Should Fail    400    BACKEND_UNAVAILABLE    backend=metal
     Should Contain    ${error}[message]    metal

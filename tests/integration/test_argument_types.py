@@ -8,6 +8,10 @@ from running import robot
 
 BAD = {
     "Span": "-1s",
+    "Operator": "=",
+    "Rate": "often",
+    "SteadyLoad": "the load",
+    "LocustLoad": "the load",
     "Count": "-1",
     "TokenCount": "-1",
     "PositiveCount": "0",

@@ -38,6 +38,17 @@ MESSAGES = {
     "Timer That Nobody Waits For": r"^queen did not wait for busy-retry within 0\.05 s; waited for is queen sweep$",
     "Time That Goes Back": r"Argument 'by' got value '-1 s' .*: expected a time that is not negative$",
     "Rate That Cannot Be": r"^a rate of -1 cannot be: expected 0 to hold the clock, 1 for normal, 10 for ten times as fast$",
+    "Load That Is Counted": r"^requests of the load is \d+, expected == 1000 \(after \d+ ms\)$",
+    "Load Of The Test Before": r"^this test has no load: begin one with Keep Submitting    every=100ms, or with Start Load    users=10$",
+    "Load That Is None Of Locust": r"^load of \d+ inferences is not one of Locust: end it with Stop Submitting$",
+    "Partition Of One Group": r"^expected two groups of programs or more, such as `hive-1 \| queen`, not 'queen'$",
+    "Partition With A Program On Both Sides": r"^hive is in two groups of hive \| queen, worker-1 \| hive$",
+    "Partition Of Somebody Unknown": r"^there is no 'hive-7', running is queen$",
+    "Partition Of A Frozen Program": r"^hive is frozen, so its network cannot be changed: resume it first$",
+    "Partition Of A Line": r"^line is a line between two programs: name the programs, or use Cut Line or Stall Line$",
+    "Parted Programs": r"^state of inference req-\w+ of queen is refused \(504 CONNECTION_TIMEOUT \S+ could not be reached, 3 attempts failed: "
+    r"no answer within 10 s\), which is final, expected == done$",
+    "Load Without A Rate": r"^rate=0/s is no load: expected a rate such as 20/s, or nothing for as many inferences as the users can$",
 }
 
 
@@ -46,13 +57,18 @@ def test_message_explains_the_failure(failed, name):
     test = failed.tests()[name]
     assert test.status == "FAIL"
     lines = test.message.splitlines()
-    own = "\n".join(line for line in lines if not line.startswith(("nearest: ", "likely cause: ")))
+    own = "\n".join(line for line in lines if not line.startswith(("nearest: ", "likely cause: ", "trace: ")))
     assert re.search(MESSAGES[name], own, re.DOTALL), test.message
-    assert len(lines) <= 12
+    assert len(lines) <= 13
 
 
 def test_every_failing_test_has_an_expected_message(failed):
     assert set(failed.tests()) == set(MESSAGES)
+
+
+def test_partition_is_named_as_the_cause(failed):
+    cause = failed.tests()["Parted Programs"].message.rpartition("likely cause: ")[2].splitlines()[0]
+    assert re.fullmatch(r"queen cannot reach hive: the test parted hive \| queen, [\d.]+ m?s before the failure", cause)
 
 
 @pytest.mark.parametrize("name", ["Program That Dies While Starting", "Worker That Ends While A State Is Waited For"])
@@ -90,7 +106,7 @@ def test_dry_run_finds_typos_and_starts_nothing(tmp_path):
     messages = {name: test.message for name, test in run.tests().items()}
     assert all(test.status == "FAIL" for test in run.tests().values()), messages
     assert "'idel'" in messages["Misspelt State"] and "'idle'" in messages["Misspelt State"], messages
-    assert "'contains'" in messages["Misspelt Operator"]
+    assert "expected one of ==, !=, <" in messages["Misspelt Operator"]
     assert "5 parsecs" in messages["Misspelt Time"]
     assert "token_dealy" in messages["Misspelt Option"]
     assert "'plain'" in messages["Misspelt Shape"]

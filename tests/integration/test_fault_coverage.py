@@ -5,13 +5,24 @@ from __future__ import annotations
 import re
 
 import pytest
-from running import ROOT, robot
+from running import ROOT, portion, robot
 
 from RbeeLibrary.faults.registry import KINDS
-from RbeeLibrary.report.fault_coverage import STATES, FaultCoverage, how_to_reach
+from RbeeLibrary.report.fault_coverage import STATES, FaultCoverage
+from RbeeLibrary.report.fault_recipes import recipe
 
 SUITE = str(ROOT / "tests/data/library_suites/coverage.robot")
 TITLE = "State x fault coverage"
+ONE_HIT = """\
+*** Settings ***
+Library    RbeeLibrary
+
+*** Test Cases ***
+One Hit
+    Start Queen
+    Inject Fault    queen    delay    path=/health    delay=1ms
+    Get State    queen    ==    idle
+"""
 POSSIBLE = sum(len(kind.states) for kind in KINDS.values())
 
 
@@ -20,23 +31,40 @@ def run(tmp_path_factory):
     return robot(tmp_path_factory.mktemp("coverage"), SUITE)
 
 
-def test_metadata_have_what_was_reached(run):
+def test_metadata_are_one_line_with_a_link(run):
     said = run.result().suite.metadata[TITLE]
-    assert said.startswith(f"2 of {POSSIBLE} cells (2 %) in 2 tests of one robot process. [rbee/coverage.html|All cells]")
-    assert re.search(r"^\| idle \| 1 of \d+ \| (?!.*\bdelay\b).*\bstatus\b", said, re.MULTILINE)
-    assert re.search(r"^\| loading \| 1 of \d+ \| (?!.*\bstatus\b).*\bdelay\b", said, re.MULTILINE)
-    assert re.search(r"^\| starting \| 0 of ", said, re.MULTILINE)
+    assert said == f"2 of {POSSIBLE} cells (2 %) in 2 tests: [rbee/coverage.html|all cells]"
+
+
+def test_of_several_suites_the_outermost_one_has_the_numbers(tmp_path):
+    """Robot Framework makes it from two files, so nothing imports the library there."""
+    for number in (1, 2):
+        (tmp_path / f"{number}.robot").write_text(ONE_HIT)
+    suite = robot(tmp_path, str(tmp_path / "1.robot"), str(tmp_path / "2.robot")).result().suite
+    assert suite.metadata[TITLE] == f"1 of {POSSIBLE} cells (1 %) in 2 tests: [rbee/coverage.html|all cells]"
+    assert [TITLE in inner.metadata for inner in suite.suites] == [False, False]
+
+
+def row_of(page: str, kind: str) -> list[str]:
+    """Cells of a kind of fault."""
+    row = re.search(rf"<tr><th scope='row'>{kind}</th>(.*?)</tr>", page, re.DOTALL)
+    assert row is not None
+    return re.findall(r"<td[^>]*>.*?</td>", row[1], re.DOTALL)
 
 
 def test_page_shows_every_cell(run):
     page = (run.folder / "rbee/coverage.html").read_text()
-    row = re.search(r"<tr><th>delay</th>(.*?)</tr>", page)
-    assert row is not None
-    cells = re.findall(r"<td[^>]*>.*?</td>", row[1])
-    assert [bool(re.search("class='hit'>1<", cell)) for cell in cells] == [state == "idle" for state in STATES]
-    assert "cannot be" in cells[0]
-    assert "Inject Fault    worker-1    delay    # after Start Worker    load_time=1h    until=loading" in cells[1]
-    assert page.count("<tr><th>") == len(KINDS) + 1
+    cells = row_of(page, "delay")
+    assert ["class='hit'" in cell for cell in cells] == [state == "idle" for state in STATES]
+    assert "impossible" in cells[0]
+    assert "Start Worker    hive=None    load_time=1h    until=loading\n${fault} =    Inject Fault    worker-1    delay" in cells[1]
+    assert page.count("<tr><th scope='row'>") == len(KINDS)
+
+
+def test_numbers_lead_to_tests(run):
+    ids = {name: test.id for name, test in run.tests().items()}
+    cell = row_of((run.folder / "rbee/coverage.html").read_text(), "delay")[STATES.index("idle")]
+    assert f"<summary>1</summary><ul><li><a href='../log.html#{ids['Delay While Idle']}'>Coverage.Delay While Idle</a></li></ul>" in cell
 
 
 def test_real_program_that_tells_no_state_has_cells_too(tmp_path):
@@ -44,21 +72,21 @@ def test_real_program_that_tells_no_state_has_cells_too(tmp_path):
     assert run.rc == 0, run.output
     said = run.result().suite.metadata[TITLE]
     assert said.startswith(f"3 of {POSSIBLE} cells (2 %) in 2 tests")
-    assert re.search(r"^\| starting \| 0 of ", said, re.MULTILINE)
-    assert re.search(r"^\| idle \| 1 of \d+ \| (?!.*\bdelay\b)", said, re.MULTILINE)
-    assert re.search(r"^\| busy \| 2 of \d+ \| (?!.*\b(?:delay|stall)\b)", said, re.MULTILINE)
+    page = (tmp_path / "rbee/coverage.html").read_text()
+    hit = {(kind, state) for kind in KINDS for state, cell in zip(STATES, row_of(page, kind), strict=True) if "class='hit'" in cell}
+    assert hit == {("delay", "idle"), ("delay", "busy"), ("stall", "busy")}
 
 
 def test_minimum_fails_the_last_test(tmp_path):
     tests = robot(tmp_path, "-v", "MINIMUM:50", SUITE).tests()
     assert tests["Delay While Idle"].status == "PASS"
     assert tests["Status While Loading"].status == "FAIL"
-    assert tests["Status While Loading"].message == f"{TITLE} is 2 %, demanded were 50 %; coverage.html says how to reach the rest"
+    assert tests["Status While Loading"].message.splitlines()[0] == f"{TITLE} is 2 %, demanded were 50 %; coverage.html says how to reach the rest"
 
 
 def test_part_of_a_pabot_run_says_so(tmp_path):
     said = robot(tmp_path, "-v", "PABOTQUEUEINDEX:3", SUITE).result().suite.metadata[TITLE]
-    assert "This run is one of several that pabot started; the other ones have tables of their own." in said
+    assert "in 2 tests of one robot process among those of pabot: [" in said
 
 
 def test_run_without_faults_has_no_table(tmp_path):
@@ -74,10 +102,19 @@ def test_program_that_still_starts_is_starting():
     assert coverage.share == 50
 
 
-@pytest.mark.parametrize("kind", sorted(KINDS))
-def test_lines_that_reach_cells_name_keyword_program_and_fault(kind):
-    for state in KINDS[kind].states:
-        words = re.split(r" {2,}", how_to_reach(state, kind))
-        assert words[0] == "Inject Fault"
-        assert words[1] in ("worker-1", "hive", "queen", "hub")
-        assert words[2].replace(" ", "-") == kind
+def test_every_recipe_hits_the_cell_that_it_is_in(tmp_path):
+    """A share of the cells with each commit, all of them with RBEE_LONG=all."""
+    cells = [(kind, state) for kind in sorted(KINDS) for state in KINDS[kind].states]
+    tried = portion(cells, 4, "RBEE_LONG")
+    tests = [line for kind, state in tried for line in (f"{kind} while {state}", *(f"    {step}" for step in recipe(state, kind)))]
+    suite = tmp_path / "recipes.robot"
+    suite.write_text("\n".join(["*** Settings ***", "Library    RbeeLibrary    trace=NONE", "*** Test Cases ***", *tests, ""]))
+    run = robot(tmp_path, str(suite))
+    assert {name: test.message for name, test in run.tests().items() if not test.passed} == {}
+    page = (tmp_path / "rbee/coverage.html").read_text()
+    missed = []
+    for kind, state in tried:
+        name, cell = f"Recipes.{kind} while {state}", row_of(page, kind)[STATES.index(state)]
+        if "class='hit'" not in cell or name.lower() not in cell.lower():
+            missed.append(name)
+    assert missed == []

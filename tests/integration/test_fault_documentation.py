@@ -8,7 +8,7 @@ import shutil
 import pytest
 from mutations.run import whole_copy
 from readme import FAULTS, faults_page
-from running import ROOT, robot
+from running import ROOT, portion, robot
 from test_programs import ask, end, program
 
 from RbeeLibrary.faults.registry import KINDS
@@ -44,7 +44,10 @@ def suite_of(name: str):
     return next((path for path in SUITES if re.search(rf"^{re.escape(name)}$", path.read_text(), re.MULTILINE)), None)
 
 
-@pytest.mark.parametrize("suite", sorted({suite_of(test_of(kind)) for kind in KINDS} - {None}), ids=lambda path: path.stem)
+SUITES_OF_KINDS = sorted({suite_of(test_of(kind)) for kind in KINDS} - {None})
+
+
+@pytest.mark.parametrize("suite", portion(SUITES_OF_KINDS, 2, "RBEE_LONG"), ids=lambda path: path.stem)
 def test_kind_that_does_nothing_fails_its_test(suite, tmp_path):
     """Each test runs while the kind that it documents does nothing."""
     kinds = {test_of(kind): kind for kind in KINDS if suite_of(test_of(kind)) == suite}

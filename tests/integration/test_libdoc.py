@@ -7,7 +7,9 @@ import sys
 
 import pytest
 from readme import command, keyword_groups
-from running import ROOT, robot_env
+from running import ROOT, robot, robot_env
+
+from RbeeLibrary.keywords.examples import EXAMPLES
 
 
 @pytest.fixture(scope="module")
@@ -107,3 +109,44 @@ def test_json_has_every_keyword(documents, spec):
     written = json.loads((documents / "RbeeLibrary.json").read_text())
     assert [keyword["name"] for keyword in written["keywords"]] == [keyword["name"] for keyword in spec["keywords"]]
     assert all("<p>" in keyword["doc"] for keyword in written["keywords"]), "Markdown was not converted"
+
+
+def test_every_keyword_has_an_example_and_the_tag_of_its_group(spec):
+    groups = {type_name.removesuffix("Keywords").lower() for type_name in keyword_classes()}
+    for keyword in spec["keywords"]:
+        example = re.findall(r"^```\n([^\n]+)\n```$", keyword["doc"], re.MULTILINE)[-1]
+        assert re.search(rf"(^|=    ){keyword['name']}(    |$)", example), keyword["name"]
+        assert len(set(keyword["tags"]) & groups) == 1, keyword["name"]
+
+
+def keyword_classes() -> list[str]:
+    return [name for path in (ROOT / "RbeeLibrary/keywords").glob("*.py") for name in re.findall(r"^class (\w+Keywords)\b", path.read_text(), re.MULTILINE)]
+
+
+def test_examples_fit_their_keywords(tmp_path):
+    """A dry run: names, arguments and their types are right."""
+    suite = tmp_path / "examples.robot"
+    lines = ["*** Settings ***", "Library    RbeeLibrary", "*** Test Cases ***"]
+    lines += [line for name, example in EXAMPLES.items() for line in (f"Example Of {name}", f"    {example}")]
+    suite.write_text("\n".join([*lines, ""]))
+    run = robot(tmp_path, "--dryrun", str(suite))
+    assert {name: test.message for name, test in run.tests().items() if not test.passed} == {}
+    assert len(run.tests()) == len(EXAMPLES)
+
+
+def test_operators_are_one_named_type(spec):
+    for keyword in spec["keywords"]:
+        for argument in arguments(keyword):
+            if argument["name"] == "operator":
+                assert argument["repr"] == "operator: Operator = None"
+    (operator,) = [one for one in spec["typedocs"] if one["name"] == "Operator"]
+    assert "not matches" in operator["doc"]
+
+
+def test_operator_that_does_not_exist_is_found_by_a_dry_run(tmp_path):
+    suite = tmp_path / "typo.robot"
+    tests = "Typo\n    Get State    worker-1    =    idle\nOdd\n    Get State    worker-1    Not Contains    idle\n"
+    suite.write_text(f"*** Settings ***\nLibrary    RbeeLibrary\n*** Test Cases ***\n{tests}")
+    tests = robot(tmp_path, "--dryrun", str(suite)).tests()
+    assert "expected one of ==, !=" in tests["Typo"].message
+    assert tests["Odd"].passed

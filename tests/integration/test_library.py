@@ -71,6 +71,8 @@ def test_artifacts_are_for_their_owner_only(tmp_path):
 def test_fault_that_was_never_hit_is_reported(tmp_path, policy, status, warned):
     run = robot(tmp_path, "-v", f"POLICY:{policy}", str(SUITES / "unused_fault.robot"))
     unused, used = run.tests()["Fault That Is Never Hit"], run.tests()["Fault That Is Hit"]
-    assert (unused.status, used.status) == (status, "PASS")
+    unfelt, felt = run.tests()["Partition That Nobody Feels"], run.tests()["Partition That Is Felt"]
+    assert [unused.status, used.status, unfelt.status, felt.status] == [status, "PASS", status, "PASS"]
+    assert run.output.count("never hit: partition hive | queen") == (1 if warned or status == "FAIL" else 0)
     assert ("never hit: fault status of queen" in run.output) is (warned or status == "FAIL")
     assert ("WARN" in run.output) is warned

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 from types import SimpleNamespace
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mutations.run import patched_copy
-from mutations.table import MUTATIONS
+from mutations.table import MUTATIONS, Mutation
 from openapi_spec_validator import validate
 from running import robot
 from test_programs import ask, program
@@ -140,19 +141,31 @@ def test_fake_that_leaves_its_contract_fails_the_test_of_its_user(tmp_path):
     name = "Idle Worker For The Model Is Used At Once"
     (tmp_path / "results").mkdir()
     run = robot(tmp_path / "results", "--test", name, str(folder / "suites/inference/worker_choice.robot"), package=folder)
-    assert run.tests()[name].message == (
+    assert run.tests()[name].message.partition("\ntrace: ")[0] == (
         "off contract: a fake said what its contract does not\n"
         '  hive GET /v1/workers/list 200: workers[0].device is "0", expected an integer from 0 to 9223372036854775807'
     )
+
+
+def test_error_of_a_fake_s_own_says_where(tmp_path):
+    """In the answer, and as what the test fails with; without the text of the error, which may be secret."""
+    broken = Mutation("a", "fakes/hive/hive.py", '"version": self.options.report_version', '"version": self.options.no_such', "", "")
+    folder = patched_copy(broken, tmp_path / "broken")
+    suite = tmp_path / "s.robot"
+    lines = ["*** Settings ***", "Library    RbeeLibrary", "Library    RequestsLibrary", "", "*** Test Cases ***", "A", "    ${hive} =    Start Hive"]
+    suite.write_text("\n".join([*lines, "    GET    ${hive.url}/v1/health    timeout=5    expected_status=500", ""]))
+    message = robot(tmp_path, str(suite), package=folder).tests()["A"].message
+    assert re.search(r"the program met an error of its own, see its output: AttributeError in fakes/hive/hive\.py, line \d+", message), message
+    assert "no_such" not in message
 
 
 def test_error_of_a_fake_s_own_is_off_the_contract_at_every_route():
     """Also where the contract knows INTERNAL, for a database that cannot be used."""
     told, log = [], []
     journal = SimpleNamespace(record=lambda kind, **fields: told.append((kind, fields["path"], fields["status"])))
-    ContractCheck(journal, log.append).broke(find_route("queen", "GET", "/v2/registry/beehives/list"))
+    ContractCheck(journal, log.append).broke(find_route("queen", "GET", "/v2/registry/beehives/list"), "an error of its own")
     assert told == [("off_contract", "/v2/registry/beehives/list", 500)]
-    assert log == ["off contract: GET /v2/registry/beehives/list 500: the program met an error of its own, see its output"]
+    assert log == ["off contract: GET /v2/registry/beehives/list 500: an error of its own"]
 
 
 def test_statuses_that_differ_from_the_table_are_the_route_s():

@@ -15,7 +15,7 @@ read go < {folder}/gate
 exec {python} -m RbeeLibrary.fakes.worker "$@"
 """
 
-REAL_WORKERS = ("--port", "0", "--worker-args", "real", "--worker-ports", "20100-20199", "--provision", "off")
+REAL_WORKERS = ("--port", "0", "--worker-args", "real", "--worker-ports", "19100-19199", "--provision", "off")
 
 
 def test_three_spawns_asked_together_overlap_in_time(tmp_path: Path):
@@ -66,7 +66,7 @@ def test_worker_with_a_real_programs_argv(tmp_path: Path):
     binary.write_text(f'#!/bin/sh\necho "$@" > {log}\nexec sleep 60\n')
     binary.chmod(0o700)
     with program(
-        "fake-hive", "--port", "0", "--worker-binary", str(binary), "--worker-args", "real", "--worker-ports", "20100-20199", "--provision", "off"
+        "fake-hive", "--port", "0", "--worker-binary", str(binary), "--worker-args", "real", "--worker-ports", "19100-19199", "--provision", "off"
     ) as hive:
         body = '{"worker_id":"w","model_ref":"hf:a/b","model_path":"/m.gguf","backend":"cpu","device":0}'
         status, text = ask(hive.ready["port"], "POST", "/v1/workers/spawn", body)
@@ -81,7 +81,7 @@ def test_worker_that_dies_within_the_settle_time_is_reported(tmp_path: Path):
     binary.write_text("#!/bin/sh\nexit 7\n")
     binary.chmod(0o700)
     with program(
-        "fake-hive", "--port", "0", "--worker-binary", str(binary), "--worker-args", "real", "--worker-ports", "20100-20199", "--provision", "off"
+        "fake-hive", "--port", "0", "--worker-binary", str(binary), "--worker-args", "real", "--worker-ports", "19100-19199", "--provision", "off"
     ) as hive:
         status, text = ask(hive.ready["port"], "POST", "/v1/workers/spawn", '{"worker_id":"w"}')
         assert status == 500

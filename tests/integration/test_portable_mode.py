@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from running import ROOT, await_none_left, robot, robot_env
+from running import ROOT, await_none_left, portion, robot, robot_env
 from test_leftovers import LIMIT, SCENE, await_file
 
 EXCEPTIONS = ("Exit Code Of A Worker That Outlived Its Hive Is Known",)
@@ -24,13 +24,18 @@ GROUPS = (
 """What every program does, once, in an interpreter of its own. All suites that way take minutes: `RBEE_PORTABLE=1 robot -d results suites/`."""
 
 
-@pytest.mark.parametrize("group", GROUPS, ids=lambda group: group[0])
+@pytest.mark.parametrize("group", portion(GROUPS, 2, "RBEE_LONG"), ids=lambda group: group[0])
 def test_suites_pass_without_prctl_and_by_exec(tmp_path, group):
     began = time.time()
     run = robot(tmp_path, *(str(ROOT / "suites" / part) for part in group), env={"RBEE_PORTABLE": "1"})
     failed = {name: test.message for name, test in run.tests().items() if test.failed and name not in EXCEPTIONS}
     assert failed == {}
     assert await_none_left(began) == []
+
+
+def test_recorder_inherits_both_of_its_sockets(tmp_path):
+    run = robot(tmp_path, "--test", "Keeper Against A Fake Queen", str(ROOT / "tests/data/real/good.robot"), env={"RBEE_PORTABLE": "1"})
+    assert run.rc == 0, run.output
 
 
 @pytest.mark.parametrize("freeze", ["nobody", "hive-1", "worker-1"])

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -46,8 +46,9 @@ def program(name: str, *arguments: str, env: dict[str, str] | None = None, fds: 
         process.ready = json.loads(line) if line else None
         yield process
     finally:
-        for child in psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []:
-            child.kill()
+        with suppress(psutil.NoSuchProcess):  # it may end at this very moment
+            for child in psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []:
+                child.kill()
         process.kill()
         process.communicate()
 

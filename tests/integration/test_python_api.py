@@ -14,6 +14,8 @@ from running import ROOT, await_none_left, robot_env
 from RbeeLibrary import Fleet, Rbee
 from RbeeLibrary.errors import UsageError
 
+REAL = ROOT / "tests/data/real"
+
 
 @pytest.fixture
 def rbee(tmp_path):
@@ -95,6 +97,20 @@ def test_keeper_runs_to_its_end(rbee):
     assert (result.rc, result.stderr) == (0, "")
     assert result.stdout.startswith("worker-1")
     assert rbee.requests("queen", "GET", "/v2/workers/list")[-1].caller.startswith("fake-keeper")
+
+
+def test_real_programs_take_the_place_of_fakes(rbee):
+    rbee.start_queen(program=str(REAL / "queen-rbee"))
+    rbee.start_hive()
+    answer = rbee.submit("hello", max_tokens=3, timeout=20)
+    assert rbee.wait(answer, within=20) == "done"
+    assert len(rbee.requests("hive", "POST", "/v1/workers/spawn")) == 1
+    assert rbee.daemon("queen").profile.name == "queen-rbee"
+    assert "{infer,setup,workers}" in rbee.run_keeper("--help", program=str(REAL / "rbee")).stdout
+    with rbee.scope("alone"):
+        worker = rbee.start_worker("real", hive=None, program=str(REAL / "llm-worker-rbee"), model="/dev/null")
+        hive = rbee.start_hive("real-hive", queen=None, program=str(REAL / "rbee-hive"), env={"PYTHONPATH": str(REAL)})
+        assert (worker.profile.name, hive.profile.name) == ("llm-worker-rbee", "rbee-hive")
 
 
 def test_misbehaviour_and_wrong_tokens_are_found(rbee):

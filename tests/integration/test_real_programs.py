@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from running import ROOT, portion, robot
@@ -55,6 +56,9 @@ def test_bug_is_caught_with_the_right_words(bugs, name):
 def test_clocks_of_real_programs_are_moved(tmp_path):
     run = robot(tmp_path, str(REAL / "time.robot"))
     assert {name: test.message for name, test in run.tests().items() if not test.passed} == {}, run.output
+    pids = [path.stem.rpartition("-")[2] for path in (tmp_path / "rbee").rglob("queen-*.jsonl")]
+    assert len(pids) == 3
+    assert [path for pid in pids for path in (*Path("/dev/shm").glob(f"faketime_shm_{pid}"), *Path("/dev/shm").glob(f"sem.faketime_sem_{pid}"))] == []
     assert "WARN" not in run.output
 
 

@@ -74,7 +74,7 @@ class Pool(RuleBasedStateMachine):
         found = self.rows().get(name)
         return found if found is not None and found["pid"] not in self.frozen else None
 
-    @rule(name=st.sampled_from(NAMES), port=st.none() | st.just(0) | st.integers(20000, 20100))
+    @rule(name=st.sampled_from(NAMES), port=st.none() | st.just(0) | st.integers(19000, 19100))
     def spawn(self, name: str, port: int | None) -> None:
         known = name in self.rows()
         status, text = ask(self.port, "POST", "/v1/workers/spawn", json.dumps({"worker_id": name, "port": port}))

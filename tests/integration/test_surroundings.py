@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 
 import pytest
@@ -65,5 +66,15 @@ def test_error_of_the_library_itself_fails_the_test_with_a_sentence(tmp_path, br
     suite.write_text(f"*** Settings ***\nLibrary    RbeeLibrary\n\n*** Test Cases ***\nA\n    Start Queen\n{get}    {break_it}\nB\n    No Operation\n")
     run = robot(tmp_path, str(suite))
     sentences = [test.message for test in run.tests().values() if test.failed]
-    assert sentences and all("the library failed at the " in text and "ZeroDivisionError: division by zero" in text for text in sentences), run.output
+    said = re.compile(r"the library failed at the [\w ]+: ZeroDivisionError in \S+, line \d+: division by zero")
+    assert sentences and all(map(said.search, sentences)), run.output
     assert "Traceback" not in run.output and "Calling method" not in run.output
+
+
+def test_error_of_the_library_itself_in_a_keyword_says_where(tmp_path):
+    suite = tmp_path / "s.robot"
+    get = "    ${lib} =    Get Library Instance    RbeeLibrary\n"
+    break_it = "    Evaluate    setattr($lib._session.programs, 'find', lambda name: None + 1)\n"
+    suite.write_text(f"*** Settings ***\nLibrary    RbeeLibrary\n\n*** Test Cases ***\nA\n    Start Queen\n{get}{break_it}    Get Command Line    queen\n")
+    message = robot(tmp_path, str(suite)).tests()["A"].message.splitlines()[0]
+    assert re.fullmatch(r"the library failed: TypeError in session/\S+\.py, line \d+: unsupported operand type\(s\) .*", message), message

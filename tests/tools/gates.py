@@ -59,7 +59,7 @@ def suites() -> bool:
 
 def pytest() -> bool:
     """Runs the tests four at a time: most of the time they wait for processes."""
-    return tool("pytest", "-n", "4", "--dist", "worksteal", "tests")
+    return tool("pytest", "-n", "4", "--dist", "worksteal", "--durations", "25", "tests")
 
 
 def mutants() -> bool:

@@ -35,6 +35,7 @@ DAEMONS = ("queen", "hive", "worker")
 ANSWERING = ("queen", "worker")
 ALL = (*DAEMONS, "keeper")
 ASK = "${i} =    Submit Inference    hello    to={ask}    max_tokens=3"
+LOAD = "Keep Submitting    every=50ms    to={ask}"
 ASKED = (ASK, "Wait Until Inference Ends    ${i}    within=5s")
 FREE: tuple[str, ...] = ("Create Model File", "Get Clock Date", "Occupy Port", "Release Port", "Set Assertion Retry", "Set Rbee Timeout", "Mark Journal")
 """Keywords that concern no program."""
@@ -86,18 +87,30 @@ TRIALS = (
     Trial("Get Token Count", ANSWERING, (*ASKED, "Get Token Count    ${i}    ==    3")),
     Trial("Get Token Gap", ANSWERING, (*ASKED, "Get Token Gap    ${i}    median    <    5s")),
     Trial("Get Worker Count", ("queen", "hive"), ("Get Worker Count    {s}    >=    0",)),
+    Trial("Heal", DAEMONS, ("Start Model Hub    other", "Partition    {s} | other", "Heal")),
     Trial("Inject Fault", DAEMONS, ("Inject Fault    {s}    delay    delay=1ms",)),
     Trial("Interrupt", ALL, ("Interrupt    {s}", "Wait Until State    {s}    exited    killed    within=5s")),
+    Trial(
+        "Get Load Statistic", ANSWERING, ("Keep Submitting    every=50ms    to={ask}", "Get Load Statistic    done    >=    1    within=5s", "Stop Submitting")
+    ),
+    Trial("Jump Time", ALL, ("Jump Time    2 s",)),
+    Trial("Keep Submitting", ANSWERING, (LOAD, "Stop Submitting    within=10s")),
     Trial("Kill", ALL, ("Kill    {s}",)),
+    Trial("Delay Line", DAEMONS, ("Start Relay    to={s}", "Delay Line    10ms")),
     Trial("Limit Line", DAEMONS, ("Start Relay    to={s}", "Limit Line    10KB")),
     Trial("Log Process Tree", ALL, ("Log Process Tree    {s}",)),
     Trial("Mend Line", DAEMONS, ("Start Relay    to={s}", "Cut Line", "Mend Line")),
     Trial("No Process Should Be Left", ALL, ("Stop All", "No Process Should Be Left")),
     Trial("No Request Should Come", DAEMONS, ("No Request Should Come    {s}    DELETE    ${None}",)),
+    Trial("Partition", DAEMONS, ("Start Model Hub    other", "Partition    {s} | other")),
+    Trial("Pause Reading", ANSWERING, (ASK, "Pause Reading    ${i}", "Resume Reading    ${i}", "Wait Until Inference Ends    ${i}    within=5s")),
     Trial("Read Token", ANSWERING, (ASK, "Read Token    ${i}    within=5s")),
     Trial("Requests Should Be In Order", ANSWERING, (*ASKED, "Requests Should Be In Order    {s} POST {path}")),
     Trial("Restart", DAEMONS, ("Restart    {s}",)),
     Trial("Resume", ALL, ("Freeze    {s}", "Resume    {s}", "Get State    {s}    !=    frozen")),
+    Trial("Resume Reading", ANSWERING, (ASK, "Resume Reading    ${i}", "Wait Until Inference Ends    ${i}    within=5s")),
+    Trial("Rotate Api Key", DAEMONS, ("Rotate Api Key    {s}    new-key-2",)),
+    Trial("Run At Once", DAEMONS, ("Run At Once    Get State    {s}    AND    Get Daemon    {s}",)),
     Trial("Run Keeper", ("keeper",), ("Kill    {s}", "${r} =    Run Keeper    workers    list", "Should Contain    ${r.stdout}    worker-1")),
     Trial("Set Answer", ("worker",), ("Set Answer    {s}    hello",)),
     Trial("Set Time Rate", ALL, ("Set Time Rate    2",)),
@@ -105,11 +118,14 @@ TRIALS = (
     Trial("Start Fleet", ("queen", "hive"), ("Stop All", "Start Fleet    prefix=b-")),
     Trial("Start Hive", ("hive",), ()),
     Trial("Start Keeper", ("keeper",), ()),
+    Trial("Start Load", ANSWERING, ("Start Load    users=2    rate=10/s    to={ask}", "Stop Load")),
     Trial("Start Model Hub", ("hive",), ()),
     Trial("Start Queen", ("queen",), ()),
     Trial("Start Relay", DAEMONS, ("Start Relay    to={s}",)),
     Trial("Start Worker", ("queen", "hive", "worker"), ("Start Worker    worker-2    {below}",)),
     Trial("Stop", DAEMONS, ("Stop    {s}",)),
+    Trial("Stop Load", ANSWERING, ("Start Load    users=2    rate=10/s    to={ask}", "Stop Load")),
+    Trial("Stop Submitting", ANSWERING, (LOAD, "Stop Submitting    within=10s")),
     Trial("Stop All", ALL, ("Stop All",)),
     Trial("Submit Inference", ANSWERING, ASKED),
     Trial("Terminate", ALL, ("Terminate    {s}", "Wait Until State    {s}    exited    killed    within=5s")),
@@ -142,7 +158,7 @@ def _filled(step: str, words: dict[str, str]) -> str:
     return step
 
 
-def outcomes(role: str, program: str, folder: Path, port: int = 19000) -> dict[str, tuple[str, str]]:
+def outcomes(role: str, program: str, folder: Path, port: int = 18900) -> dict[str, tuple[str, str]]:
     """Keyword -> status of its test, and its message."""
     path = folder / f"{role}.robot"
     path.write_text(suite(role, program))

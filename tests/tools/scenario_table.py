@@ -20,14 +20,15 @@ TITLES: dict[str, str] = json.loads((ROOT / "resources" / "scenarios.json").read
 HEAD = """# What the suites show
 
 Written by `python tests/tools/scenario_table.py` from the tags of the tests and the titles in `resources/scenarios.json`. `S` are the 62 scenarios,
-`EC` the edge cases among them, `L` further scenarios. Tests without a tag of this kind show what programs, faults and keywords do.
+`EC` the edge cases among them, `L` further scenarios, `U` twenty that nobody had prepared.
+Tests without a tag of this kind show what programs, faults and keywords do.
 """
-SCENARIO = re.compile(r"(S|EC|L)\d+$")
-KINDS = {"S": "Scenarios", "EC": "Edge cases", "L": "Further scenarios"}
+SCENARIO = re.compile(r"(S|EC|L|U)\d+$")
+KINDS = {"S": "Scenarios", "EC": "Edge cases", "L": "Further scenarios", "U": "Scenarios that nobody had prepared"}
 
 
 def kind_of(scenario: str) -> str:
-    """`S`, `EC` or `L`."""
+    """`S`, `EC`, `L` or `U`."""
     return scenario.rstrip("0123456789")
 
 

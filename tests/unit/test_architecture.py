@@ -18,6 +18,7 @@ ALLOWED = {
     "fakes": BASE,
     "recorder": {"fakes"} | BASE,
     "report": {"protocol", "faults", "journal"},
+    "load": {"protocol"},
     "session": {"fleet", "report"} | BASE,
     "keywords": {"session", "listener", "fleet", "report"} | BASE,
     "listener": {"session", "fleet", "report"} | BASE,

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from RbeeLibrary.errors import UsageError
 from RbeeLibrary.session.assertions import Check, Hopeless, NotYet, Verifier
 
 SOON = timedelta(seconds=5)
@@ -79,6 +80,11 @@ def test_every_operator_can_fit_and_miss(verify, operator, value, fits, misses):
     assert verify("it", values(value), Check(operator, fits, NOW)) == value
     with pytest.raises(AssertionError):
         verify("it", values(value), Check(operator, misses, NOW))
+
+
+def test_pattern_that_is_none_is_named(verify):
+    with pytest.raises(UsageError, match=r"^'\(' is no regular expression: missing \)"):
+        verify("it", values("a worker"), Check("matches", "(", NOW))
 
 
 def test_values_that_cannot_be_compared_are_named(verify):

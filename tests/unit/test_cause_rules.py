@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from RbeeLibrary.report.cause import ends_its_program, likely_cause, nearest_event, open_ends
-from RbeeLibrary.report.failed_check import FailedCheck, Scene
+from RbeeLibrary.report.cause import ends_its_program, likely_cause, open_ends
+from RbeeLibrary.report.failed_check import FailedCheck, FailedKeyword, Scene
+from RbeeLibrary.report.nearest_event import nearest_event
 
 MS = 1_000_000
 PIDS = {"library": 1, "queen": 10, "hive": 20, "worker-1": 31, "worker-12": 42, "hub": 50, "keeper": 60}
@@ -53,13 +54,19 @@ def test_death_of_a_program_that_is_named():
 
 
 def test_death_of_another_program_is_no_cause():
-    assert cause(killed("worker-12", 90), "state of worker-1 is idle, expected == busy") == "not in the evidence: nothing there is wrong with worker-1"
-    assert cause(killed("worker-12", 90), "apples != pears") == "not in the evidence: the message names no program and no request"
+    assert (
+        cause(killed("worker-12", 90), "state of worker-1 is idle, expected == busy")
+        == "no cause found: nothing in the evidence is wrong with worker-1; worker-1 received no inference"
+    )
+    assert (
+        cause(killed("worker-12", 90), "apples != pears")
+        == "no cause found: the message names no program and no request; look at the line of the test that failed"
+    )
 
 
 def test_death_that_comes_after_the_failure_is_no_cause():
     records = [at(150, "hive", "process_exited", worker_id="worker-1", child=31, signal=15)]
-    assert cause(records, "state of worker-1 is busy") == "not in the evidence: nothing there is wrong with worker-1"
+    assert cause(records, "state of worker-1 is busy") == "no cause found: nothing in the evidence is wrong with worker-1; worker-1 received no inference"
 
 
 def test_death_that_nobody_meant_is_named_wherever_it_was():
@@ -70,7 +77,7 @@ def test_death_that_nobody_meant_is_named_wherever_it_was():
 @pytest.mark.parametrize(
     ("fields", "why"),
     [
-        ([at(80, "worker-1", "fault", kind="exit", fault="f")], " because of the fault exit"),
+        ([at(80, "worker-1", "fault", kind="exit", fault="f")], " because of the injected fault exit"),
         ([at(80, "worker-1", "journal_lost", reason="File too large")], " because its journal could not be written (File too large)"),
         ([at(80, "hive", "force_kill", worker_id="worker-1", reason="unhealthy")], " by hive (unhealthy)"),
         ([], ""),
@@ -84,10 +91,10 @@ def test_reason_of_a_death(fields, why):
 def test_frozen_by_the_test_or_by_somebody_else():
     freeze = at(60, "library", "signal_sent", to="hive", to_pid=20, signal="SIGSTOP")
     resume = at(70, "library", "signal_sent", to="hive", to_pid=20, signal="SIGCONT")
-    nothing = "not in the evidence: nothing there is wrong with hive"
+    nothing = "no cause found: nothing in the evidence is wrong with hive"
     assert cause([freeze], "state of hive is frozen") == "hive was frozen by the test 40.0 ms before the failure, and still is"
     assert cause([freeze, resume], "state of hive is idle") == nothing
-    assert cause([], "state of hive is unreachable", stopped=frozenset({"hive"})) == "hive is stopped by a signal that nobody of this run sent"
+    assert cause([], "state of hive is unreachable", stopped=frozenset({"hive"})) == "hive is stopped by a signal that was not sent through this library"
     assert cause([], "state of hive is unreachable", stopped=frozenset({"queen"})) == nothing
 
 
@@ -97,16 +104,16 @@ def test_fault_counts_only_for_the_request_that_met_it():
         at(20, "worker-1", "fault", kind="stall", fault="f", path="/v1/inference"),
         at(21, "worker-1", "fault", kind="stall", fault="f", path="/v1/inference"),
     ]
-    said = "the fault stall of worker-1 acted on /v1/inference 79.0 ms before the failure, 2 times so far"
+    said = "the injected fault stall of worker-1 acted on /v1/inference 79.0 ms before the failure, 2 times so far"
     assert cause([*mine, *other, *hits], "state of inference req-1 is broken") == said
-    assert cause([*mine, *other, *hits], "text of req-2 is wrong") == "not in the evidence: nothing there is wrong with req-2"
-    assert cause([*mine, at(20, "worker-1", "fault", kind="delay", fault="f", path="/v1/health")], "req-1 is broken").startswith("not in the evidence")
+    assert cause([*mine, *other, *hits], "text of req-2 is wrong") == "no cause found: nothing in the evidence is wrong with req-2"
+    assert cause([*mine, at(20, "worker-1", "fault", kind="delay", fault="f", path="/v1/health")], "req-1 is broken").startswith("no cause found")
 
 
 def test_last_fault_on_the_way_decides():
     hops = [*exchange("queen", 10, 40, 200, "/v2/tasks"), *exchange("worker-1", 11, 30, 200)]
     hits = [at(20, "worker-1", "fault", kind="break", fault="f"), at(25, "queen", "fault", kind="mend-stream", fault="g", path="/v2/tasks")]
-    assert cause([*hops, *hits], "stream of req-1") == "the fault mend-stream of queen acted on /v2/tasks 75.0 ms before the failure"
+    assert cause([*hops, *hits], "stream of req-1") == "the injected fault mend-stream of queen acted on /v2/tasks 75.0 ms before the failure"
 
 
 def test_deepest_refusal_is_what_was_said_first():
@@ -121,13 +128,13 @@ def test_refusal_of_a_program_counts_unless_it_is_usual():
     probe = exchange("queen", 30, 31, 404, "/v2/health", method="GET")
     said = "queen answered POST /v2/workers/shutdown with 404 WORKER_NOT_FOUND (no such worker), 89.5 ms before the failure"
     assert cause([*own, *usual, *probe], "number of workers of queen") == said
-    assert cause([*usual, *probe], "number of workers of queen") == "not in the evidence: nothing there is wrong with queen"
+    assert cause([*usual, *probe], "number of workers of queen") == "no cause found: nothing in the evidence is wrong with queen"
 
 
 def test_request_without_an_answer_names_target_reason_and_what_happened_to_it():
     tries = [record for when in (20, 30, 40) for record in sent("queen", when, "hive", "/v1/workers/list", "Connection refused")]
     records = [*exchange("queen", 10, 50, 504, "/v2/tasks", code="CONNECTION_TIMEOUT"), *tries]
-    said = "3 requests of queen, GET /v1/workers/list, got no answer from hive at 127.0.0.1:9200: Connection refused"
+    said = "3 requests of queen, GET /v1/workers/list, were refused by hive at 127.0.0.1:9200"
     assert cause(records, "req-1 is refused") == f"{said}, 59.9 ms before the failure"
     assert cause([*records, *killed("hive", 5)], "req-1 is refused") == f"{said}; hive was killed by SIGKILL by the test, 95.0 ms before the failure"
 
@@ -136,7 +143,7 @@ def test_address_where_nobody_of_the_run_listens_comes_after_what_was_said():
     tries = sent("queen", 20, "nobody", "/v1/health", "Connection refused")
     said = exchange("queen", 10, 50, 503, "/v2/tasks", code="SSH_TIMEOUT", message="Connection timeout")
     assert cause([*said, *tries], "req-1 is refused").startswith("queen answered POST /v2/tasks with 503 SSH_TIMEOUT")
-    expected = "a request of queen, GET /v1/health, got no answer from nobody of this run at 127.0.0.1:9: Connection refused, 79.9 ms before the failure"
+    expected = "a request of queen, GET /v1/health, was refused by nobody of this run at 127.0.0.1:9, 79.9 ms before the failure"
     assert cause(tries, "state of queen") == expected
 
 
@@ -144,7 +151,7 @@ def test_download_names_attempts_reason_and_fault_of_the_hub():
     failed = [at(when, "hive", "download_failed", model_ref="hf:a/b", reason="the checksum is wrong") for when in (20, 30)]
     hub = [*sent("hive", 15, "hub", "/a/b"), at(16, "hub", "fault", kind="corrupt", fault="f"), at(26, "hub", "fault", kind="corrupt", fault="f")]
     said = "2 attempts of hive to download hf:a/b failed: the checksum is wrong"
-    assert cause([*failed, *hub], "catalog of hive") == f"{said} (the fault corrupt of hub acted, 2 times so far)"
+    assert cause([*failed, *hub], "catalog of hive") == f"{said} (the injected fault corrupt of hub acted, 2 times so far)"
     assert cause(failed, "error != complete") == said
 
 
@@ -186,7 +193,10 @@ def test_missed_health_checks_and_callbacks():
 def test_parents_and_targets_are_suspects_only_for_what_stops_them():
     started = at(5, "hive", "process_started", worker_id="worker-1", child=31)
     refusal = exchange("hive", 20, 21, 500, "/v1/workers/spawn")
-    assert cause([started, *refusal], "state of worker-1 is idle") == "not in the evidence: nothing there is wrong with worker-1"
+    assert (
+        cause([started, *refusal], "state of worker-1 is idle")
+        == "no cause found: nothing in the evidence is wrong with worker-1; worker-1 received no inference"
+    )
     assert cause([started, *killed("hive", 50)], "state of worker-1 is idle") == "hive was killed by SIGKILL by the test, 50.0 ms before the failure"
 
 
@@ -234,7 +244,7 @@ def test_fault_at_the_very_moment_of_the_request_counts():
         at(40, "worker-1", "fault", kind="stall", fault="f", path="/v1/inference"),
     ]
     for hit in hits:
-        assert cause([*exchange("worker-1", 10, 40, 200), hit], "req-1 is broken").startswith("the fault stall of worker-1 acted on /v1/inference")
+        assert cause([*exchange("worker-1", 10, 40, 200), hit], "req-1 is broken").startswith("the injected fault stall of worker-1 acted on /v1/inference")
 
 
 def test_hive_that_a_queen_has_started_over_ssh_is_its_child():
@@ -269,5 +279,75 @@ def test_programs_that_are_bound_to_end_are_open_until_somebody_reports_it():
 def test_end_of_a_program_that_was_started_again_is_no_cause(signal):
     sent_to = at(50, "library", "signal_sent", to="hive", to_pid=20, signal=signal)
     again = at(60, "hive", "bound", port=9200)
-    assert cause([sent_to, again], "state of hive is idle") == "not in the evidence: nothing there is wrong with hive"
+    assert cause([sent_to, again], "state of hive is idle") == "no cause found: nothing in the evidence is wrong with hive"
     assert "by the test" in cause([sent_to], "state of hive is idle") or "from the test" in cause([sent_to], "state of hive is idle")
+
+
+def test_refused_inference_names_those_that_held_the_slots():
+    other = exchange("worker-1", 10, None, 200, request="req-first")
+    over = exchange("worker-1", 5, 9, 200, request="req-over")
+    refused = exchange("worker-1", 20, 21, 503, request="req-2", code="ALL_SLOTS_BUSY")
+    said = "worker-1 answered POST /v1/inference with 503 ALL_SLOTS_BUSY, 79.5 ms before the failure; it was answering req-first then"
+    assert cause([*other, *over, *refused], "state of inference req-2 is refused") == said
+
+
+def test_broken_rule_is_explained_by_faults_in_their_order_not_only_by_the_end_of_another_program():
+    hops = [*exchange("queen", 10, 40, 200, "/v2/tasks"), *exchange("worker-1", 12, None, 200), *killed("worker-1", 20)]
+    fault = at(21, "queen", "fault", kind="mend-stream", fault="mend-stream", path="/v2/tasks")
+    text = "truncated as complete: queen passed the truncated stream of req-1 on as complete"
+    chain = (
+        "worker-1 was killed by SIGKILL by the test, 80.0 ms before the failure; then the injected fault mend-stream of queen acted on /v2/tasks "
+        "79.0 ms before the failure"
+    )
+    assert cause([*hops, fault], f"the fleet misbehaved, findings: 1\n{text}") == chain
+    assert cause([*hops, fault], "state of inference req-1 is broken").startswith("worker-1 was killed by SIGKILL by the test")
+
+
+def test_cancelled_inference_names_who_cancelled_it():
+    answer = exchange("worker-1", 10, 30, 200)
+    cancelled = at(25, "worker-1", "cancelled", n=100, request_id="req-1")
+    delete = exchange("worker-1", 24, 26, 204, "/v1/inference/req-1", request="", method="DELETE", caller="fake-queen")
+    another = exchange("worker-1", 24.5, 26, 204, "/v1/inference/req-2", request="", method="DELETE", caller="fake-hive")
+    said = "worker-1 stopped answering the request because it was cancelled{}, 75.0 ms before the failure"
+    text = "state of inference req-1 is cancelled"
+    assert cause([*answer, cancelled, *another], text) == said.format("")
+    assert cause([*answer, cancelled, *delete, *another], text) == said.format(" by a DELETE of fake-queen")
+
+
+def test_removed_worker_says_what_kept_it_from_its_heartbeats():
+    removed = at(90, "queen", "worker_removed", worker_id="worker-1", reason="no heartbeat")
+    frozen = at(50, "library", "signal_sent", to="worker-1", to_pid=31, signal="SIGSTOP")
+    removal = "queen removed worker-1 (no heartbeat)"
+    text = "number of workers listed by queen is 0"
+    assert cause([removed], text) == f"{removal}, 10.0 ms before the failure"
+    still = "worker-1 was frozen by the test 50.0 ms before the failure, and still is"
+    assert cause([removed, frozen], text) == f"{still}; then {removal}, 10.0 ms before the failure"
+    hits = [at(when, "worker-1", "fault", kind="lost-heartbeat", fault="f") for when in (60, 70, 95)]
+    step = {**at(96, "library", "clock_step", by=300.0), "began_ns": 55 * MS}
+    lost = "the injected fault lost-heartbeat of worker-1 acted 30.0 ms before the failure, 2 times so far"
+    assert cause([removed, *hits, step], text) == f"{lost}; then {removal}, while the test moved the clock by 300 s, 10.0 ms before the failure"
+
+
+def test_time_of_the_run_s_clock_is_called_so():
+    request, answer = sent("hive", 50, "worker-1", "/v1/health", "no answer within 5 s")
+    said = "a request of hive, GET /v1/health, got no answer from worker-1 at 127.0.0.1:8001: no answer within 5 s{}, 49.9 ms before the failure"
+    assert cause([request, answer], "workers of hive") == said.format("")
+    moved = [{**request, "clock": 1.0}, {**answer, "clock": 6.0}]
+    assert cause(moved, "workers of hive") == said.format(" of the run's clock, 0.1 ms of real time")
+
+
+def test_failure_without_a_name_shows_its_line():
+    keyword = FailedKeyword("Should Be Equal", ("apples", "p" * 100), "fruit.robot, line 7")
+    said = f"no cause found: the message names no program and no request; look at fruit.robot, line 7: Should Be Equal    apples    {'p' * 60}"
+    assert cause([], "apples != pears", keyword=keyword) == said
+
+
+def test_arguments_of_the_failed_keyword_name_programs_too():
+    assert cause(killed("worker-1", 90), "1 != 0", keyword=FailedKeyword("Get State", ("worker-1",))).startswith("worker-1 was killed by SIGKILL")
+
+
+@pytest.mark.parametrize("text", ["the library failed: KeyError in clock/clock.py, line 1: 'worker-1'", "Setup failed:\nthe library failed: TypeError"])
+def test_error_of_the_library_is_blamed_on_no_program(text):
+    killed = at(50, "library", "signal_sent", to="worker-1", to_pid=31, signal="SIGKILL")
+    assert cause([killed], text) == "a bug of RbeeLibrary, not of the programs: please report it with this message and the trace"
+    assert "bug of RbeeLibrary" not in cause([killed], "worker-1 said that the library failed")

@@ -10,11 +10,12 @@ import pytest
 
 from RbeeLibrary.clock.activity import Activity, Link
 from RbeeLibrary.clock.clock import Clock, ClockPage
-from RbeeLibrary.clock.coordinator import Coordinator, NotAtRest, ProcessLook
+from RbeeLibrary.clock.coordinator import Coordinator, NotAtRest
 from RbeeLibrary.clock.event import Event
 from RbeeLibrary.clock.in_flight import in_flight
 from RbeeLibrary.clock.member import ClockMember
 from RbeeLibrary.clock.report import Report
+from RbeeLibrary.clock.rest_check import ProcessLook
 from RbeeLibrary.net.counted_socket import CountedSocket
 
 LIMIT = 5.0

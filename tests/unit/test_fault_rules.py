@@ -110,8 +110,10 @@ def test_schedules_of_chaos_use_all_keywords_with_their_arguments():
     programs = {"worker": ["worker-1"], "hive": ["hive"], "queen": ["queen"]}
     steps = [step for seed in range(60) for step in schedule(seed, programs, ["kill", "stall"], 20.0, 20)]
     used = {step.keyword for step in steps}
-    assert used == {"Submit Inference", "Cancel Inference", "Inject Fault", "Kill", "Freeze", "Resume", "Terminate", "Restart"}
+    assert used == {"Submit Inference", "Cancel Inference", "Inject Fault", "Kill", "Freeze", "Resume", "Terminate", "Restart", "Partition", "Heal"}
     assert {step.args[1] for step in steps if step.keyword == "Cancel Inference"} == {"by=delete", "by=disconnect"}
+    lines = {step.target for step in steps if step.keyword == "Partition"}
+    assert lines == {"queen | hive", "queen | worker-1", "hive | worker-1"}
     assert {step.args[1] for step in steps if step.keyword == "Inject Fault"} == {"kill", "stall"}
     tokens = {int(step.args[2].removeprefix("max_tokens=")) for step in steps if step.keyword == "Submit Inference"}
     assert (min(tokens), max(tokens)) == (1, 30)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from RbeeLibrary.report.history import History
+from RbeeLibrary.report.rules.fleet_rules import misbehaviour
 
 MS = 1_000_000
 
@@ -91,3 +92,19 @@ def test_end_of_a_process():
     assert (history.end(30).name, history.end(30).exit_code) == ("worker-1", -9)
     assert (history.end(20).name, history.end(20).exit_code) == ("hive", 3)
     assert history.end(99) is None
+
+
+def test_each_cancellation_is_looked_at():
+    """The first one is of a request that was answered; only the second one was not passed on."""
+
+    def task(pid: int, n: int, at: int, path: str, method: str, program: str, **answer) -> list[dict]:
+        arrival, answered = received(pid, n, at, path, program=program)
+        return [{**arrival, "method": method, "body": answer.pop("body", {})}, {**answered, **answer}]
+
+    records = [
+        *task(10, 1, 5, "/v2/tasks/req-old", "DELETE", "fake-queen"),
+        *task(30, 1, 10, "/v1/inference", "POST", "fake-worker", request_id="req-new"),
+        *task(10, 2, 20, "/v2/tasks/gone", "DELETE", "fake-queen", status=404),
+        *task(10, 3, 30, "/v2/tasks/req-new", "DELETE", "fake-queen"),
+    ]
+    assert [finding.text for finding in misbehaviour(History(records))] == ["fake-queen took the cancellation of req-new and did not pass it on to fake-worker"]

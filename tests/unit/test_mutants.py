@@ -11,6 +11,7 @@ from mutants.generator import PACKAGE, Mutant, mutants_of, mutated_source
 from mutants.judge import KILLED, SURVIVED, Copy, known_test, stages
 from mutants.probes import Probes, instrument
 from mutants.run import EQUIVALENT, SAMPLE, selected, stale
+from running import portion
 
 SMALL = "protocol/sse.py"
 
@@ -108,7 +109,10 @@ def test_listed_mutant_that_has_changed_is_stale():
 def test_most_of_the_sample_is_still_there():
     rows = json.loads(SAMPLE.read_text())
     assert len(rows) >= 150
-    assert len(gone := stale(rows)) <= 30, f"these functions have changed; fill the sample up with `run.py try --count 200` and `run.py save`: {gone}"
+    tried = portion(rows, 4, "RBEE_MUTANTS")
+    assert len(gone := stale(tried)) <= len(tried) / 5, (
+        f"these functions have changed; fill the sample up with `run.py try --count 200` and `run.py save`: {gone}"
+    )
 
 
 @pytest.mark.parametrize("test", ["tests/unit/test_sse.py::test_that_is_gone", "suites/lifecycle/ports.robot::Test That Is Gone"])

@@ -9,6 +9,7 @@ def test_every_scenario_has_a_test():
     assert [f"S{number:02}" for number in range(1, 63) if f"S{number:02}" not in found] == []
     assert [f"EC{number}" for number in range(1, 11) if f"EC{number}" not in found] == []
     assert [f"L{number:03}" for number in range(1, 48) if f"L{number:03}" not in found] == []
+    assert [f"U{number:02}" for number in range(1, 21) if f"U{number:02}" not in found] == []
 
 
 def test_every_scenario_has_a_title_of_its_own():

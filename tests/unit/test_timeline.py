@@ -6,7 +6,9 @@ import re
 import time
 import xml.etree.ElementTree as ET
 
-from RbeeLibrary.report.timeline import ProcessSpan, timeline
+from RbeeLibrary.report.trace.keyword_span import KeywordSpan
+from RbeeLibrary.report.trace.process_spans import ProcessSpan
+from RbeeLibrary.report.trace.timeline import TestSpan, timeline
 
 MS = 1_000_000
 LIVES = [
@@ -39,8 +41,8 @@ RECORDS = [
 
 
 def drawn(**more) -> tuple[str, list[str]]:
-    html = timeline(LIVES, RECORDS, 0, 100 * MS, is_open=more.get("is_open", False))
-    svg = ET.fromstring(re.search(r"<svg.*</svg>", html, re.DOTALL)[0])
+    html = timeline(LIVES, RECORDS, TestSpan(0, 100 * MS), is_open=more.get("is_open", False))
+    svg = ET.fromstring(re.search(r"<svg.*?</svg>", html, re.DOTALL)[0])
     return html, [element.text for element in svg.iter() if element.tag.endswith("title")]
 
 
@@ -48,16 +50,16 @@ def test_everything_is_named():
     html, titles = drawn()
     assert "Timeline: 3 processes, 2 requests, 12 tokens, 0.10 s" in html
     for expected in (
-        "worker-1 (pid 12) loading, 0.020 s",
-        "worker-1 (pid 12) busy, 0.045 s",
-        "hive (pid 11) frozen, 0.030 s",
-        "worker-1 was ended by SIGKILL",
-        "hive -> worker-1: GET /v1/status 200, 1.0 ms",
-        "test -> worker-1: POST /v1/<inference> 503, 1.0 ms",
-        "fault kill:after_tokens=12 of worker-1",
-        "fault kill hits worker-1, number 1",
-        "SIGSTOP to hive",
-        "the run's clock moves by 300 s, 12 timers fire",
+        "at 0.022 s: worker-1 (pid 12) loading, 0.020 s",
+        "at 0.042 s: worker-1 (pid 12) busy, 0.045 s",
+        "at 0.067 s: hive (pid 11) frozen, 0.030 s",
+        "at 0.087 s: worker-1 was ended by SIGKILL",
+        "at 0.027 s: hive -> worker-1: GET /v1/status 200, 1.0 ms",
+        "at 0.037 s: test -> worker-1: POST /v1/<inference> 503, 1.0 ms",
+        "at 0.043 s: fault kill:after_tokens=12 of worker-1 is armed",
+        "at 0.060 s: fault kill hits worker-1, number 1",
+        "at 0.067 s: SIGSTOP to hive",
+        "at 0.092 s: the run's clock moves by 300 s, 12 timers fire",
     ):
         assert expected in titles, (expected, titles)
 
@@ -70,15 +72,15 @@ def test_what_explains_a_failure_is_written_in_the_picture():
 
 def test_id_of_a_fault_is_left_to_its_title():
     records = [{"record": "fault_armed", "name": "hive", "pid": 11, "ns": 20 * MS, "spec": spec} for spec in ("exit:id=f1,layer=8", "ignore-shutdown:id=f2")]
-    html = timeline(LIVES, records, 0, 100 * MS, is_open=False)
+    html = timeline(LIVES, records, TestSpan(0, 100 * MS), is_open=False)
     assert ">exit:layer=8</text>" in html
     assert ">ignore-shutdown</text>" in html
-    assert "fault exit:id=f1,layer=8 of hive" in html
+    assert "fault exit:id=f1,layer=8 of hive is armed" in html
 
 
 def test_labels_give_way_to_each_other():
     signals = [{"record": "signal_sent", "name": "library", "pid": 1, "ns": at * MS, "to": "hive", "to_pid": 11, "signal": f"SIG{at}"} for at in (50, 51, 52)]
-    html = timeline(LIVES, signals, 0, 100 * MS, is_open=False)
+    html = timeline(LIVES, signals, TestSpan(0, 100 * MS), is_open=False)
     found = [(float(x), text) for x, text in re.findall(r'<text class="s" x="([\d.]+)"[^>]*>(SIG\d+)</text>', html)]
     assert [text for _, text in found] == ["SIG50", "SIG51"]
     assert found == sorted(found)
@@ -86,7 +88,7 @@ def test_labels_give_way_to_each_other():
 
 
 def test_summary_says_where_the_axis_begins():
-    assert "0.10 s; 0 s is 1.00 s after the start of the test</summary>" in timeline(LIVES, RECORDS, -1000 * MS, 100 * MS, is_open=False)
+    assert "0.10 s; 0 s is 1.00 s after the start of the test</summary>" in timeline(LIVES, RECORDS, TestSpan(-1000 * MS, 100 * MS), is_open=False)
     assert "after the start" not in drawn()[0]
 
 
@@ -128,12 +130,12 @@ def test_twenty_processes_and_five_thousand_events_stay_small():
                 }
             )
     began = time.perf_counter()
-    html = timeline(lives, records, 0, 5100 * MS, is_open=True)
+    html = timeline(lives, records, TestSpan(0, 5100 * MS), is_open=True)
     took = time.perf_counter() - began
     assert len(html) < 300 * 1024, len(html)
     assert "750 requests are not drawn" in html
     print(f"{len(html) / 1024:.0f} KiB in {took * 1000:.0f} ms")
-    ET.fromstring(re.search(r"<svg.*</svg>", html, re.DOTALL)[0])
+    ET.fromstring(re.search(r"<svg.*?</svg>", html, re.DOTALL)[0])
 
 
 def request(at: float, n: int, *, path: str = "/v1/inference", status: int = 200, caller: str = "fake-hive", correlation: str = "c") -> list[dict]:
@@ -149,13 +151,16 @@ def sent(at: float, n: int, *, target: str = "127.0.0.1:8001", failure: str | No
 
 
 def arrows(records: list[dict], lives: list[ProcessSpan] = LIVES) -> list[ET.Element]:
-    html = timeline(lives, sorted(records, key=lambda record: record["ns"]), 0, 100 * MS, is_open=False)
-    svg = ET.fromstring(re.search(r"<svg.*</svg>", html, re.DOTALL)[0])
-    return [element for element in svg.iter() if element.get("class", "").split(" ")[0] == "a"]
+    return arrows_of(timeline(lives, sorted(records, key=lambda record: record["ns"]), TestSpan(0, 100 * MS), is_open=False))
+
+
+def arrows_of(html: str) -> list[ET.Element]:
+    svg = ET.fromstring(re.search(r"<svg.*?</svg>", html, re.DOTALL)[0])
+    return [element for element in svg.iter() if element.tag.endswith("}g") and element[0].get("class", "").split(" ")[0] == "a"]
 
 
 def x_of(arrow: ET.Element) -> float:
-    return float(re.match(r"M([\d.]+)", arrow.get("d"))[1])
+    return float(re.match(r"M([\d.]+)", arrow[0].get("d"))[1])
 
 
 def test_attempts_of_a_retry_are_drawn_each_at_its_time():
@@ -168,12 +173,12 @@ def test_attempts_of_a_retry_are_drawn_each_at_its_time():
 def test_requests_that_nobody_received_are_drawn_to_where_they_went():
     bound = {"record": "bound", "name": "worker-1", "pid": 12, "ns": 20 * MS, "port": 8001}
     records = [bound, *sent(30, 1, failure="Connection refused"), *sent(40, 2, target="127.0.0.1:9", failure="no answer within 5 s", correlation="d")]
-    titles = [arrow[0].text for arrow in arrows(records)]
+    titles = [arrow[-1].text for arrow in arrows(records)]
     assert titles == [
-        "hive -> worker-1: GET /v1/inference got no answer: Connection refused",
-        "hive -> 127.0.0.1:9: GET /v1/inference got no answer: no answer within 5 s",
+        "at 0.027 s: hive -> worker-1: GET /v1/inference got no answer: Connection refused",
+        "at 0.037 s: hive -> 127.0.0.1:9: GET /v1/inference got no answer: no answer within 5 s",
     ]
-    assert all(arrow.get("class") == "a e n" for arrow in arrows(records))
+    assert all(arrow[0].get("class") == "a e n" for arrow in arrows(records))
 
 
 def test_of_too_many_requests_the_latest_and_the_failed_ones_are_drawn():
@@ -182,14 +187,14 @@ def test_of_too_many_requests_the_latest_and_the_failed_ones_are_drawn():
     drawn_arrows = arrows(records)
     assert len(drawn_arrows) <= 250
     places = [x_of(arrow) for arrow in drawn_arrows]
-    assert len([arrow for arrow in drawn_arrows if arrow.get("class") == "a e"]) == 2
+    assert len([arrow for arrow in drawn_arrows if arrow[0].get("class") == "a e"]) == 2
     assert max(places) == x_of(arrows(records[-2:] + records[:2])[-1])
     assert len([place for place in places if place < 300]) > 15
 
 
 def test_probes_of_the_library_are_faint():
     found = arrows([*request(20, 1, caller="RbeeLibrary/0.1"), *request(30, 2, caller="fake-hive", correlation="d")])
-    assert [arrow.get("class") for arrow in found] == ["a p", "a"]
+    assert [arrow[0].get("class") for arrow in found] == ["a p", "a"]
 
 
 def test_killed_process_is_dead_at_once_and_a_stopped_one_is_frozen_whoever_did_it():
@@ -199,6 +204,67 @@ def test_killed_process_is_dead_at_once_and_a_stopped_one_is_frozen_whoever_did_
         state("hive", 11, 30, "starting", "idle"),
         {"record": "signal_sent", "name": "library", "pid": 1, "ns": 50 * MS, "to": "worker-1", "to_pid": 12, "signal": "SIGKILL"},
     ]
-    html = timeline(lives, records, 0, 100 * MS, is_open=False)
+    html = timeline(lives, records, TestSpan(0, 100 * MS), is_open=False)
     assert "worker-1 (pid 12) busy, 0.030 s" in html
     assert "hive (pid 11) frozen, 0.070 s" in html
+
+
+def test_end_of_which_the_session_does_not_know_the_reason_yet_has_that_of_its_parent():
+    lives = [ProcessSpan("worker-1", "worker", 12, 10 * MS, 50 * MS, "")]
+    report = {"record": "process_exited", "name": "hive", "pid": 11, "ns": 60 * MS, "worker_id": "worker-1", "child": 12, "signal": 9}
+    html = timeline(lives, [state("worker-1", 12, 20, "starting", "busy"), report], TestSpan(0, 100 * MS), is_open=False)
+    assert "worker-1 was ended by SIGKILL" in html
+    assert "worker-1 (pid 12) busy, 0.030 s" in html
+
+
+ALIVE = ProcessSpan("worker-1", "worker", 12, 20 * MS, None)
+
+
+def test_long_silence_is_folded_and_the_rest_gets_its_room():
+    records = [state("queen", 10, 8, "starting", "idle"), *request(50, 1), *request(5000, 2), *request(5030, 3)]
+    html = timeline([ALIVE, *LIVES[1:]], records, TestSpan(0, 5100 * MS), is_open=True)
+    assert re.search(r"nothing happens for 4\.\d s", html)
+    assert "folded" in html
+    first, second, third = (x_of(arrow) for arrow in arrows_of(html))
+    assert third - second > 150
+    assert first > 200
+
+
+def test_questions_of_the_library_do_not_keep_a_silence_open():
+    polls = [one for number in range(40) for one in request(100 + 50 * number, 10 + number, path="/v1/health", caller="RbeeLibrary/0.1")]
+    html = timeline([ALIVE, *LIVES[1:]], [state("queen", 10, 8, "starting", "idle"), *request(50, 1), *polls], TestSpan(0, 2200 * MS, 2190 * MS), is_open=True)
+    assert re.search(r"nothing happens for [12]\.\d s", html)
+
+
+def test_failure_and_keywords_are_marked():
+    keywords = [KeywordSpan("k1", "Start Fleet", ("workers=1",), 1, 5 * MS, 40 * MS, "PASS"), KeywordSpan("k2", "Get State", (), 1, 50 * MS, 90 * MS, "FAIL")]
+    html = timeline(LIVES, RECORDS, TestSpan(0, 100 * MS, 90 * MS, keywords), is_open=True)
+    assert "at 0.087 s: the test failed" in html
+    for text in ("failed", "Start Fleet", "Get State"):
+        assert f">{text}</text>" in html
+    assert "at 0.002 s: Start Fleet    workers=1" in html
+
+
+def test_duration_of_an_answer_is_drawn():
+    ended = {"record": "request_end", "name": "worker-1", "pid": 12, "n": 8, "ns": 80 * MS}
+    html = timeline(LIVES, sorted([*RECORDS, ended], key=lambda record: record["ns"]), TestSpan(0, 100 * MS), is_open=True)
+    assert "at 0.037 s: POST /v1/&lt;inference&gt; of worker-1 took 0.040 s" in html
+
+
+def test_step_of_the_clock_stands_before_what_it_caused():
+    step = {**RECORDS[-1], "began_ns": 75 * MS}
+    assert "at 0.072 s: the run&#x27;s clock moves by 300 s" in timeline(LIVES, [*RECORDS[:-1], step], TestSpan(0, 100 * MS), is_open=True)
+
+
+def test_legend_explains_what_is_drawn_and_nothing_else():
+    html, _ = drawn()
+    legend = html[html.index("rt-legend") :]
+    assert all(text in html for text in ("armed fault", "fault acts", "end of a process", "request that failed"))
+    assert "request that nobody received" not in legend
+    assert "the test failed" not in legend
+
+
+def test_long_names_are_whole():
+    name = "worker-of-the-second-node-with-a-long-name"
+    html = timeline([ProcessSpan(name, "worker", 12, 5 * MS, None)], [state(name, 12, 8, "starting", "idle")], TestSpan(0, 100 * MS), is_open=True)
+    assert f">{name}</text>" in html

@@ -53,6 +53,10 @@ class Catalog:
         """Whether a model is stored under this path."""
         return bool(self._database.rows("SELECT 1 FROM models WHERE local_path = ?", (path,)))
 
+    def mark_gone(self, row: CatalogRow) -> None:
+        """Marks the row of a model whose file has vanished: its size becomes 0."""
+        self._database.change("UPDATE models SET size_bytes = 0 WHERE local_path = ?", (row.local_path,))
+
     def add(self, row: CatalogRow) -> None:
         """Adds a model, or replaces the row of the same reference."""
         self._database.change("INSERT OR REPLACE INTO models VALUES (?, ?, ?, ?, ?, ?)", tuple(vars(row).values()))

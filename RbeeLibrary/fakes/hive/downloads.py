@@ -11,7 +11,6 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -25,21 +24,11 @@ from ...protocol.program_options import HiveOptions
 from ...protocol.units import MEBIBYTE
 from ..runtime.event_stream import Broadcast
 from ..runtime.retry import attempts, doubling
+from .hubs import HUB_LIMIT, HubModel, Hubs
 
 _DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_HUB_LIMIT = 10.0
 _REDIRECTS = 5
 _BUFFER = 1048576
-
-
-@dataclass(frozen=True)
-class HubModel:
-    """The hub's description of a model file."""
-
-    url: str
-    name: str
-    size: int
-    sha256: str | None
 
 
 class _Failed(Exception):
@@ -68,67 +57,47 @@ class Download:
         self.partial = f"{path}.partial"
         self.progress = Broadcast()
         self.ended = Event()
+        self.cancelled = Event()
         self.error: RbeeError | None = None
 
 
 class Downloader:
-    """Fetches files from the hub, in several attempts if necessary.
+    """Fetches files from the hub and its mirrors, in several attempts if necessary.
 
     Args:
         http: sends the requests.
         clock: measures pauses and limits.
         journal: records every attempt.
         options: of the hive.
+        hubs: where files are.
     """
 
-    def __init__(self, http: HttpClient, clock: Clock, journal: Journal, options: HiveOptions):
+    def __init__(self, http: HttpClient, clock: Clock, journal: Journal, options: HiveOptions, hubs: Hubs):
         self._http = http
         self._clock = clock
         self._journal = journal
         self._options = options
-        self._headers = {"Authorization": f"Bearer {options.hf_token}"} if options.hf_token else {}
-
-    def look_up(self, model_ref: str) -> HubModel:
-        """Asks the hub for the file of a reference, its first `.gguf`; raises the error for the client if there is none."""
-        hub = self._options.hub_url.rstrip("/")
-        repository = model_ref.partition(":")[2]
-        url = f"{hub}/api/models/{repository}?blobs=true"
-        try:
-            answer = self._http.call("GET", url, limit=_HUB_LIMIT, headers=self._headers)
-        except HttpFailure as error:
-            raise RbeeError("DOWNLOAD_FAILED", f"the model hub at {hub} did not answer: {error}") from error
-        if answer.status in (401, 403):
-            raise RbeeError("MODEL_ACCESS_DENIED", f"access to model {model_ref} was denied by {hub}: set HF_TOKEN to a token that may read it")
-        if answer.status == 404:
-            raise RbeeError("MODEL_NOT_FOUND", f"model {model_ref} was not found at {hub}/{repository}")
-        if not answer.ok:
-            raise RbeeError("DOWNLOAD_FAILED", f"the model hub at {hub} answered {answer.status}")
-        siblings = answer.object().get("siblings")
-        files = [file for file in siblings if isinstance(file, dict) and str(file.get("rfilename", "")).endswith(".gguf")] if isinstance(siblings, list) else []
-        if not files:
-            raise RbeeError("MODEL_NOT_FOUND", f"{hub}/{repository} has no .gguf file")
-        first = min(files, key=lambda file: str(file["rfilename"]))
-        name, lfs = str(first["rfilename"]), first.get("lfs") or {}
-        if name != os.path.basename(name) or name.startswith("."):
-            raise RbeeError("MODEL_NOT_FOUND", f"{hub}/{repository} has a file name that cannot be used: {name[:80]!r}")
-        size = first.get("size") or lfs.get("size") or 0
-        return HubModel(f"{hub}/{repository}/resolve/main/{name}", name, int(size), lfs.get("sha256"))
+        self._hubs = hubs
 
     def run(self, download: Download) -> None:
         """Downloads a file. Afterwards it is complete and checked, or `download.error` is set."""
         pauses = doubling(self._options.download_attempts, self._options.download_delay)
-        for attempt in attempts(self._clock, pauses, "download-retry"):
+        for attempt in attempts(self._clock, pauses, "download-retry", download.cancelled):
             try:
-                self._attempt(download, attempt)
-                return
-            except _Failed as failure:
-                if failure.start_over:
-                    _remove(download.partial)
-                if attempt == len(pauses):
-                    code = "DOWNLOAD_TIMEOUT" if failure.stalled else "DOWNLOAD_FAILED"
-                    download.error = RbeeError(code, f"model {download.model_ref} could not be downloaded in {attempt} attempts: {failure}")
+                if not download.cancelled.is_set():
+                    if attempt > 1:
+                        download.model = self._hubs.next_after(download.model_ref, download.model)
+                    self._attempt(download, attempt)
                     return
-                self._publish_retry(download, attempt + 1, pauses[attempt], str(failure))
+            except _Failed as failure:
+                if not download.cancelled.is_set():  # whatever a cancellation has cut is no failure
+                    if failure.start_over:
+                        _remove(download.partial)
+                    if attempt == len(pauses):
+                        code = "DOWNLOAD_TIMEOUT" if failure.stalled else "DOWNLOAD_FAILED"
+                        download.error = RbeeError(code, f"model {download.model_ref} could not be downloaded in {attempt} attempts: {failure}")
+                        return
+                    self._publish_retry(download, attempt + 1, pauses[attempt], str(failure))
             except OSError as error:
                 if error.errno not in _DISK_IS_FULL:
                     download.error = RbeeError("DOWNLOAD_FAILED", f"{download.partial} cannot be written: {error.strerror}")
@@ -138,6 +107,10 @@ class Downloader:
                 self._journal.record("disk_full", path=download.partial, reason=error.strerror, written=written)
                 message = f"the disk became full while {download.path} was written: {error.strerror}"
                 download.error = RbeeError("INSUFFICIENT_DISK", message, disk_details(download.model.size, written))
+                return
+            if download.cancelled.is_set():
+                kept = _size(download.partial)
+                download.error = RbeeError("REQUEST_CANCELED", f"the download of {download.model_ref} was cancelled; {kept} bytes of it are kept")
                 return
 
     def _publish_retry(self, download: Download, attempt: int, pause: float, failure: str) -> None:
@@ -158,7 +131,7 @@ class Downloader:
         if offset > download.model.size:
             _remove(download.partial)
             offset = 0
-        self._journal.record("download_attempt", model_ref=download.model_ref, attempt=number, offset=offset)
+        self._journal.record("download_attempt", model_ref=download.model_ref, attempt=number, offset=offset, hub=download.model.hub)
         try:
             if offset < download.model.size or not offset:
                 self._fetch(download, offset)
@@ -170,29 +143,34 @@ class Downloader:
         self._journal.record("download_done", model_ref=download.model_ref, path=download.path)
 
     def _fetch(self, download: Download, offset: int) -> None:
-        stream = self._open(download.model.url, offset)
+        http = self._http.cancelled_by(download.cancelled)
+        stream = self._open(http, download.model.url, offset)
         try:
-            if stream.status == 416:
-                raise _Failed("the hub has less than is here already", start_over=True)
-            if stream.status not in (200, 206):
-                raise _Failed(f"the hub answered {stream.status}")
-            etag = stream.headers.get("etag", "").strip('"')
-            if download.model.sha256 and etag and etag != download.model.sha256:
-                raise _Failed("the file has changed at the hub", start_over=True)
-            if stream.status == 200:
-                offset = 0
-            declared = stream.headers.get("content-length")
-            if declared is not None and declared.isdigit() and int(declared) != download.model.size - offset:
-                raise _Failed(f"the hub declares {declared} bytes, expected {download.model.size - offset}", start_over=True)
-            self._write(download, stream, offset)
+            with http.cutting(stream):
+                self._take(download, stream, offset)
         finally:
             stream.close()
 
-    def _open(self, url: str, offset: int) -> Stream:
-        headers = {**self._headers, **({"Range": f"bytes={offset}-"} if offset else {})}
+    def _take(self, download: Download, stream: Stream, offset: int) -> None:
+        if stream.status == 416:
+            raise _Failed("the hub has less than is here already", start_over=True)
+        if stream.status not in (200, 206):
+            raise _Failed(f"the hub answered {stream.status}")
+        etag = stream.headers.get("etag", "").strip('"')
+        if download.model.sha256 and etag and etag != download.model.sha256:
+            raise _Failed("the file has changed at the hub", start_over=True)
+        if stream.status == 200:
+            offset = 0
+        declared = stream.headers.get("content-length")
+        if declared is not None and declared.isdigit() and int(declared) != download.model.size - offset:
+            raise _Failed(f"the hub declares {declared} bytes, expected {download.model.size - offset}", start_over=True)
+        self._write(download, stream, offset)
+
+    def _open(self, http: HttpClient, url: str, offset: int) -> Stream:
+        headers = {**self._hubs.headers_for(url), **({"Range": f"bytes={offset}-"} if offset else {})}
         for _ in range(_REDIRECTS):
             try:
-                stream = self._http.open("GET", url, limit=_HUB_LIMIT, headers=headers, timer="hub-answer")
+                stream = http.open("GET", url, limit=HUB_LIMIT, headers=headers, timer="hub-answer")
             except NotConnected as error:
                 raise _Failed(str(error)) from error
             except HttpFailure as error:

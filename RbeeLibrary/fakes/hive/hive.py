@@ -63,6 +63,7 @@ class Hive(Service):
         self.route("POST", "/v1/workers/ready", self.worker_ready)
         self.route("GET", "/v1/workers/list", self.list_workers)
         self.route("POST", "/v1/models/download", self.download)
+        self.route("DELETE", "/v1/models/download", self._models.cancel)
         self.route("GET", "/v1/models/download/progress", self._models.progress)
         self.route("POST", "/v1/heartbeat", self.heartbeat)
         self.route("GET", "/v1/logs", self.logs)
@@ -177,6 +178,7 @@ class Hive(Service):
             self._activity.set()
 
     def _check_health(self) -> None:
+        self._queen.tell_again()
         self._together(self._check_one, [row for row in self.workers.rows() if row.child is not None and row.heard])
 
     def _check_one(self, row: WorkerRow) -> None:

@@ -15,7 +15,8 @@ from ...run.platform import expand_home
 from ..runtime.http_app import Reply, Request
 from ..runtime.service import Service
 from .catalog import Catalog, CatalogRow
-from .downloads import Download, Downloader, Downloads, HubModel, disk_details
+from .downloads import Download, Downloader, Downloads, disk_details
+from .hubs import HubModel, Hubs
 
 CACHED = "cached"
 
@@ -36,7 +37,8 @@ class Models:
         self._hive = hive
         self._options = options
         self._downloads = Downloads(hive.clock, options.progress_keep)
-        self._downloader = Downloader(hive.client, hive.clock, hive.journal, options)
+        self._hubs = Hubs(hive.client, options)
+        self._downloader = Downloader(hive.client, hive.clock, hive.journal, options, self._hubs)
         self._folder = expand_home(options.models_dir)
         self._catalog: Catalog | None = None
         if options.file_size_limit:
@@ -69,9 +71,26 @@ class Models:
             raise RbeeError("DOWNLOAD_NOT_FOUND", f"there is no download {request.query.get('id', '')[:80]}".rstrip())
         return Reply(200, request.stream.carries(download.progress.read(request.stream)))
 
+    def cancel(self, request: Request) -> Reply:
+        """DELETE /v1/models/download: ends a download; what it has got so far is kept, and the next one goes on from there."""
+        download = self._downloads.find(request.query.get("id"))
+        if download is None:
+            raise RbeeError("DOWNLOAD_NOT_FOUND", f"there is no download {request.query.get('id', '')[:80]}".rstrip())
+        download.cancelled.set()
+        return Reply(204)
+
     def _known(self, model_ref: str) -> CatalogRow | None:
+        """The row of a model whose file is here."""
+        row = self._catalogued(model_ref)
+        return row if row is not None and os.path.isfile(row.local_path) else None
+
+    def _catalogued(self, model_ref: str) -> CatalogRow | None:
+        """The row of a model, marked if its file has vanished."""
         assert self._catalog is not None
         row = self._catalog.find(model_ref)
+        if row is not None and row.size_bytes and not os.path.isfile(row.local_path):
+            self._catalog.mark_gone(row)
+            self._hive.log(f"the file {row.local_path} of model {model_ref} is gone: its row in the catalog is marked (size 0)")
         if row is None and model_ref.startswith("file:"):
             row = self._take_file(model_ref)
         return row
@@ -97,7 +116,7 @@ class Models:
         return row.local_path
 
     def _begin(self, model_ref: str) -> Download | None:
-        model = self._downloader.look_up(model_ref)
+        model = self._hubs.look_up(model_ref)
         free = self._options.disk if self._options.disk is not None else shutil.disk_usage(self._folder).free
 
         def begin(taken: set[str]) -> Download | None:
@@ -163,7 +182,9 @@ class Models:
             if not os.path.isfile(spawn_request.model_path):
                 raise RbeeError("MODEL_NOT_FOUND", f"model file {spawn_request.model_path[:200]} is not there")
             return spawn_request.model_path, os.stat(spawn_request.model_path).st_size
-        row = self._known(reference)
+        row = self._catalogued(reference)
+        if row is not None and not os.path.isfile(row.local_path):
+            raise RbeeError("MODEL_NOT_FOUND", f"model file {row.local_path} is not there")
         if row is None:
             download = self._begin(reference)
             if download is not None:

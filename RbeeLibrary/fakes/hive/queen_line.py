@@ -14,6 +14,8 @@ from .worker_row import WorkerRow
 class QueenLine:
     """Sends messages to the queen, each in one attempt; only the shutdown of the hive waits for them.
 
+    Ends of workers that the queen did not hear of are kept, and told again until it does: otherwise it would list the dead for ever.
+
     Args:
         hive: the hive.
         options: of the hive, with the URL of the queen.
@@ -23,9 +25,11 @@ class QueenLine:
         self._hive = hive
         self._options = options
         self._notices: list[Job] = []
+        self._untold: dict[str, dict[str, Any]] = {}
 
     def relay_ready(self, row: WorkerRow) -> None:
         """Reports a ready worker: as a callback, or as a registration if the queen does not accept the callback."""
+        self._untold.pop(row.worker_id, None)
         body = {
             "worker_id": row.worker_id,
             "url": row.url,
@@ -49,6 +53,8 @@ class QueenLine:
 
     def removed(self, row: WorkerRow, reason: str) -> None:
         """Reports the end of a worker, in the background."""
+        if self._hive.faults.find("silent-removal") is not None:
+            return
         assert row.child is not None
         body = {
             "worker_id": row.worker_id,
@@ -56,7 +62,17 @@ class QueenLine:
             "pid": row.child.pid,
             **row.child.status.as_fields(),
         }
-        self._notices = [job for job in self._notices if not job.done.is_set()] + [self._hive.spawn(self.send, "/v2/workers/removed", body, name="removed")]
+        self._notices = [job for job in self._notices if not job.done.is_set()] + [self._hive.spawn(self._tell_end, body, name="removed")]
+
+    def _tell_end(self, body: dict[str, Any]) -> None:
+        if self.send("/v2/workers/removed", body) is None and self._options.queen_url:
+            self._untold[body["worker_id"]] = body
+
+    def tell_again(self) -> None:
+        """Tells the queen of the ends that it did not hear of."""
+        for worker_id, body in list(self._untold.items()):
+            self._untold.pop(worker_id, None)
+            self._tell_end(body)
 
     def send(self, path: str, body: dict[str, Any], headers: dict[str, str] | None = None) -> int | None:
         """Sends a POST request to the queen once; returns the status of its answer, or None without one.

@@ -210,7 +210,7 @@ class Workers:
                 ),
             ]
             argv = [*self._words, *argv, *own]
-        env = {environment.API_KEY: options.api_key} if options.api_key else {}
+        env = {**({environment.API_KEY: options.api_key} if options.api_key else {}), **self._hive.reach.environment()}
         binary = self._binary(spawn_request.binary)
         if binary is None:
             return ProgramSpec(row.worker_id, module=_WORKER, argv=argv, title="mock-worker", host=options.host, port=row.port, stdout=out, stderr=err, env=env)

@@ -29,13 +29,14 @@ class Failure:
         return cls(str(payload.get("code")), printable(str(payload.get("message", ""))), details if isinstance(details, dict) else {})
 
 
-def explain(failure: Failure, node: str, host: str) -> list[str]:
+def explain(failure: Failure, node: str, host: str, queen: str) -> list[str]:
     """Lines for the user; the first one has the code.
 
     Args:
         failure: the failure.
         node: name of the requested node.
         host: HOST:PORT of the program that answered.
+        queen: HOST:PORT of the queen.
     """
     lines = [f"{failure.code}: {failure.message}"]
     details = failure.details
@@ -53,15 +54,15 @@ def explain(failure: Failure, node: str, host: str) -> list[str]:
         limit = in_words(float(details.get("limit_s") or 300))
         seen = f"{details.get('layers_loaded') or 0}/{details.get('layers_total') or '?'}"
         lines.append(f"  the worker is still {details.get('state') or 'loading'} after {limit}, {seen} layers are loaded")
-    hint = _hint(failure, node)
+    hint = _hint(failure, node, queen)
     return lines + ([f"  Hint: {hint}"] if hint else [])
 
 
-def _hint(failure: Failure, node: str) -> str | None:
+def _hint(failure: Failure, node: str, queen: str) -> str | None:
     hive_version = failure.details.get("hive_version", "?")
     return {
         "NODE_NOT_FOUND": f"rbee-keeper setup add-node --name {node} --ssh-host HOST --ssh-user USER --git-repo URL --install-path PATH",
-        "CONNECTION_TIMEOUT": f"check that rbee-hive is running on {node}",
+        "CONNECTION_TIMEOUT": "check that " + (f"queen-rbee is running at {queen}" if f"{queen} " in failure.message else f"rbee-hive is running on {node}"),
         "VERSION_MISMATCH": f"upgrade the keeper: cargo install rbee-keeper --version {hive_version}",
         "HIVE_NOT_INSTALLED": f"rbee-keeper setup install --node {node}",
         "MODEL_ACCESS_DENIED": "set HF_TOKEN in the hive's environment to a token that may read the model",
@@ -72,6 +73,9 @@ def _hint(failure: Failure, node: str) -> str | None:
         "ALL_SLOTS_BUSY": "wait, or use another node",
         "INVALID_API_KEY": "check the key in ~/.rbee/config.yaml, or give another one with --api-key",
         "SSH_AUTH_FAILED": "is the key in the node's authorized_keys?",
+        "SSH_HOST_KEY_CHANGED": "if the node was set up anew, remove its old key: ssh-keygen -R HOST",
+        "SSH_COMMAND_TIMEOUT": f"log in to {node} and see what hangs there",
+        "SSH_CONNECTION_LOST": f"check the network to {node}, and run the command again",
     }.get(failure.code)
 
 

@@ -294,7 +294,7 @@ class Infer:
         if self._cancelled.is_set():
             return INTERRUPTED
         host = host_of(hive_url or self._answering_url)
-        first, *more = explain(failure, self._options.node or host, host)
+        first, *more = explain(failure, self._options.node or host, host, host_of(self._queen_url))
         self._console.error(f"ERROR: {first}")
         for line in more:
             self._console.report(line)

@@ -59,7 +59,7 @@ class QueenCommand:
         except RbeeError as error:
             if self._cancelled.is_set():
                 return INTERRUPTED
-            first, *more = explain(Failure.of(error), getattr(self._options, "node", None) or "?", host_of(self._queen))
+            first, *more = explain(Failure.of(error), getattr(self._options, "node", None) or "?", host_of(self._queen), host_of(self._queen))
             for line in more:
                 self._console.report(line)
             self._console.error(f"Error: {first}")

@@ -29,7 +29,7 @@ from .hives import Hives, HiveUrls
 from .node_registry import NodeRegistry
 from .node_setup import NodeSetup
 from .ssh_call import Ssh
-from .tasks import Task, inference_body
+from .tasks import Task, answer_of_a_worker, inference_body
 from .worker_registry import QueenRow, Swept, WorkerRegistry
 
 _CANCEL_LIMIT = 5.0
@@ -223,11 +223,13 @@ class Queen(Service):
                 return Reply(200, {"node": task_request.node, "hive_url": hive_url})
             client = self._client_for(request, task)
             self._hives.note_answer(hive_url)
-            task.worker = client.find_worker(hive_url, Wanted(task_request.model, task_request.backend, task_request.device), self._registry.takes_requests)
-            if task.cancelled.is_set():
-                raise RbeeError(CANCELLED, "the request was cancelled")
-            stream = client.infer(task.worker, inference_body(task_request, request_id))
+            wanted = Wanted(task_request.model, task_request.backend, task_request.device)
+            task.worker = client.find_worker(hive_url, wanted, self._registry.takes_requests)
+            body = inference_body(task_request, request_id)
+            stream = answer_of_a_worker(client, task, hive_url, wanted, body, self._registry.takes_requests, self.log)
         except RbeeError as error:
+            if error.code == CANCELLED and self._ending:
+                error = RbeeError("SHUTTING_DOWN", "the queen is shutting down, and no worker had begun to answer")
             if hive_url:
                 error.headers["X-Hive-Url"] = hive_url
             if error.code == "CONNECTION_TIMEOUT" and task.worker is None:
@@ -235,8 +237,10 @@ class Queen(Service):
                 self._hives.note_unreached(task_request.node, error.message)
             self._end_progress(task)
             self._forget_task(task)
-            raise
+            raise error from None
         self._end_progress(task)
+        task.is_answered = True
+        assert task.worker is not None
         return self._relay(request, task, task.worker, stream)
 
     def _relay(self, request: Request, task: Task, worker: FoundWorker, stream: Stream) -> Reply:
@@ -373,6 +377,10 @@ class Queen(Service):
 
     def drain(self) -> None:
         self._ending = True
+        with self._lock:
+            waiting = [task for task in self._tasks.values() if not task.is_answered]
+        for task in waiting:  # their clients get a status, instead of a connection that drops
+            task.cancelled.set()
         self._hives.end_all()
 
 

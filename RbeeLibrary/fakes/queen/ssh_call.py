@@ -31,6 +31,9 @@ _REASONS = (
     ("Permission denied", "Permission denied (publickey)", "SSH_AUTH_FAILED"),
     ("Connection refused", "Connection refused", "SSH_FAILED"),
     ("Could not resolve", "Host not found", "SSH_FAILED"),
+    ("Host key verification failed", "Host key has changed", "SSH_HOST_KEY_CHANGED"),
+    ("closed by remote host", "Connection lost during the command", "SSH_CONNECTION_LOST"),
+    ("Broken pipe", "Connection lost during the command", "SSH_CONNECTION_LOST"),
 )
 _SSH_ITSELF = 255
 _LINE = 4096
@@ -38,11 +41,15 @@ _LINE = 4096
 
 @dataclass(frozen=True)
 class SshResult:
-    """Outcome of one call; `exit_code` is None if ssh was killed at the limit."""
+    """Outcome of one call; `exit_code` is None if ssh was killed at the limit.
+
+    `connected` says whether ssh must have been connected then: it ends by itself when it cannot connect within its own, shorter limit.
+    """
 
     exit_code: int | None
     stdout: str
     stderr: str
+    connected: bool = False
 
     @property
     def ok(self) -> bool:
@@ -51,6 +58,8 @@ class SshResult:
 
     def failure(self) -> RbeeError:
         """The error for the caller (8.4)."""
+        if self.exit_code is None and self.connected:
+            return RbeeError("SSH_COMMAND_TIMEOUT", "Command did not end in time")
         if self.exit_code is None:
             return RbeeError("SSH_TIMEOUT", "Connection timeout")
         if self.exit_code == _SSH_ITSELF:
@@ -83,7 +92,8 @@ class Ssh:
         process = self._start(self._argv(node, command), subprocess.DEVNULL if secret is None else subprocess.PIPE)
         with process, self._queen.real_clock.limit(self._options.ssh_timeout, lambda: _end_group(process), "ssh") as timer:
             out, err = process.communicate(None if secret is None else f"{secret}\n".encode())
-        result = SshResult(None if timer.fired else process.returncode, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"))
+        connected = self._options.ssh_timeout > self._options.ssh_connect_timeout
+        result = SshResult(None if timer.fired else process.returncode, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"), connected)
         self._record(process.args, None, result)
         return result
 
@@ -103,13 +113,13 @@ class Ssh:
                     yield lines[-1]
                 err = process.stderr.read().decode("utf-8", "replace")
                 process.wait()
-        result = SshResult(None if timer.fired else process.returncode, "\n".join(lines), err)
+        result = SshResult(None if timer.fired else process.returncode, "\n".join(lines), err, connected=True)
         self._record(process.args, script, result)
         yield result
 
     def _argv(self, node: dict[str, Any], command: str | None) -> list[str]:
         key = _key_words(node["ssh_key_path"]) if node.get("ssh_key_path") else []
-        options = [f"ConnectTimeout={self._options.ssh_connect_timeout:g}", "BatchMode=yes", "StrictHostKeyChecking=no"]
+        options = [f"ConnectTimeout={self._options.ssh_connect_timeout:g}", "BatchMode=yes", f"StrictHostKeyChecking={self._options.ssh_host_key_checking}"]
         words = [word for option in options for word in ("-o", option)]
         target = f"{node['ssh_user']}@{node['ssh_host']}"
         return [self._options.ssh_program, *key, *words, "-p", str(node["ssh_port"]), target, *([command] if command is not None else [])]

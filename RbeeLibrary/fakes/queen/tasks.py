@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ...clock.event import Event
+from ...net.http_client import Stream
+from ...protocol.error_codes import RbeeError, envelope_error
 from ...protocol.schema.messages import TaskRequest
-from ..rbee_client import FoundWorker
+from ..rbee_client import CANCELLED, FoundWorker, RbeeClient, Wanted, checked_object
 from ..runtime.event_stream import Broadcast
+
+_UNAVAILABLE = 503
 
 
 class Task:
-    """One `/v2/tasks` request: its progress, its worker, and whether it has been cancelled."""
+    """One `/v2/tasks` request: its progress, its worker, whether it has been cancelled, and whether its worker answers."""
 
     def __init__(self, request_id: str):
         self.id = request_id
         self.progress = Broadcast()
         self.cancelled = Event()
         self.worker: FoundWorker | None = None
+        self.is_answered = False
 
 
 def inference_body(task_request: TaskRequest, request_id: str) -> dict[str, Any]:
@@ -27,3 +33,48 @@ def inference_body(task_request: TaskRequest, request_id: str) -> dict[str, Any]
         if getattr(task_request, name) is not None:
             body[name] = getattr(task_request, name)
     return body
+
+
+def answer_of_a_worker(
+    client: RbeeClient,
+    task: Task,
+    hive_url: str,
+    wanted: Wanted,
+    body: dict[str, Any],
+    takes_requests: Callable[[str], bool],
+    log: Callable[[str], object],
+) -> Stream:
+    """The answer of the worker of a task. One that takes no requests any more, because it drains, has not begun: another one that runs is asked then (3.3).
+
+    Args:
+        client: asks hive and workers.
+        task: whose worker was found; it gets the one that answers.
+        hive_url: URL of the hive.
+        wanted: model, backend and device.
+        body: of the request.
+        takes_requests: whether the worker with an id may be used.
+        log: takes a line.
+
+    Raises:
+        RbeeError: the task was cancelled, or no worker took the request.
+    """
+    tried: set[str] = set()
+    while True:
+        if task.cancelled.is_set():
+            raise RbeeError(CANCELLED, "the request was cancelled")
+        assert task.worker is not None
+        worker = task.worker
+        stream = client.infer(worker, body)
+        if stream.status != _UNAVAILABLE:
+            return stream
+        answer = stream.read_all()
+        stream.close()
+        tried.add(worker.worker_id)
+        other = None
+        if (envelope_error(answer.object()) or {}).get("code") == "WORKER_NOT_READY":
+            other = client.find_running_worker(hive_url, wanted, lambda one: one not in tried and takes_requests(one))
+        if other is None:
+            checked_object(answer, "POST /v1/inference")
+            raise RbeeError("HIVE_ERROR", f"worker {worker.worker_id} answered {answer.status} to an inference")
+        log(f"worker {worker.worker_id} takes no requests any more: {other.worker_id} is asked")
+        task.worker = other

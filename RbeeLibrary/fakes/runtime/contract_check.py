@@ -47,9 +47,14 @@ class ContractCheck:
         if status < 400:
             self.request(route, request_body, status)
 
-    def broke(self, route: Route) -> None:
-        """Reports a handler that raised an unexpected exception, even where the contract allows INTERNAL, which stands for database errors."""
-        self._report(route, 500, ["the program met an error of its own, see its output"])
+    def broke(self, route: Route, what: str) -> None:
+        """Reports a handler that raised an unexpected exception, even where the contract allows INTERNAL, which stands for database errors.
+
+        Args:
+            route: of the request.
+            what: was raised, and where.
+        """
+        self._report(route, 500, [what])
 
     def request(self, route: Route, request_body: dict[str, Any], status: int) -> None:
         """Checks a request that was accepted.

@@ -28,10 +28,19 @@ class Control:
         self._activity = activity
         self._channel = JsonChannel(connect(address, {"hello": "control", "pid": os.getpid()}))
         self._handlers: dict[str, Handler] = {}
+        self._questions: set[str] = set()
 
-    def on(self, operation: str, handler: Handler) -> None:
-        """Registers the handler of an operation; its result is the reply, its exception the error."""
+    def on(self, operation: str, handler: Handler, *, is_job: bool = True) -> None:
+        """Registers the handler of an operation; its result is the reply, its exception the error.
+
+        Args:
+            operation: name of the order.
+            handler: carries it out.
+            is_job: whether the process is at work meanwhile; not if it is only asked whether it is.
+        """
         self._handlers[operation] = handler
+        if not is_job:
+            self._questions.add(operation)
 
     def start(self) -> None:
         """Starts to answer, in a thread."""
@@ -43,7 +52,7 @@ class Control:
 
     def _serve(self) -> None:
         for request in self._channel:
-            with self._activity.job("control"):
+            with contextlib.nullcontext() if request["op"] in self._questions else self._activity.job("control"):
                 self._send({"reply": request["id"], **self._answer(request)})
 
     def _answer(self, request: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, parse_qsl
 import bottle
 
 from ...clock.clock import Clock
+from ...errors import with_place
 from ...faults.base import Cut, ErrorAnswer, FaultContext, FaultSet
 from ...journal.writer import Journal
 from ...net.http_client import correlation
@@ -126,10 +127,11 @@ class HttpApp:
         except Cut:
             stream.close()
             raise CutConnection from None
-        except Exception:  # a request never ends a fake; the traceback is in its output
+        except Exception as error:  # a request never ends a fake; the traceback is in its output
             traceback.print_exc()
-            self._contract_check.broke(route)
-            reply = Reply(500, RbeeError("INTERNAL", "the program met an error of its own, see its output").envelope())
+            what = f"the program met an error of its own, see its output: {with_place(error)}"
+            self._contract_check.broke(route, what)
+            reply = Reply(500, RbeeError("INTERNAL", what).envelope())
         if isinstance(reply.body, EventStream) and request.method == "HEAD":
             reply = Reply(reply.status, None, {"Content-Type": CONTENT_TYPE, **reply.headers})
         recorder.answered(reply.status, reply.body, reply.headers.get("Retry-After"))

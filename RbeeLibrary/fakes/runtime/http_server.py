@@ -21,7 +21,7 @@ from waitress.server import create_server
 from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
 from waitress.utilities import BadRequest
 
-from ...clock.activity import Activity
+from ...clock.activity import Activity, ParkedJob
 from ...protocol.error_codes import RbeeError
 from ...protocol.sse import compact
 from ...run.tcp_ports import closed
@@ -35,6 +35,10 @@ _READ_LIMIT = 1024 * BODY_LIMIT
 _HEADER_LIMIT = 65536
 _LOOP_TIMEOUT = 30.0
 _LOOP_LIMIT = 5.0
+_HEARING = 0.1
+"""Seconds of real time in which a connection that was accepted last of all may still send its request."""
+_FRESH = 0.02
+"""The same for one that was accepted before: a queen that only watches for the end of its hive sends none."""
 _BACKLOG = 1024
 _RESET_LIMIT, _RESET_POLL = 10.0, 0.001
 
@@ -93,6 +97,7 @@ class WaitressChannel(HTTPChannel):  # type: ignore[misc]
         self._gone = False
         self._listeners: list[Callable[[], None]] = []
         self._activity = activity
+        self._parked: ParkedJob | None = None
         with activity.job("http"):
             self._link = activity.open_link(address[1], connection.getsockname()[1], serves=True)
             super().__init__(server, connection, address, *args, **kwargs)
@@ -136,7 +141,25 @@ class WaitressChannel(HTTPChannel):  # type: ignore[misc]
 
     def handle_write(self) -> None:
         with self._activity.job("http"):
+            if (parked := self._parked) is not None:
+                parked.end()  # before there is room: the thread that waits for it is at work from then on
             super().handle_write()
+
+    def _flush_outbufs_below_high_watermark(self) -> None:
+        """Waits until the client has read so much that there is room. The job is at rest meanwhile: nobody knows when the client reads on."""
+        if self.total_outbufs_len <= self.adj.outbuf_high_watermark:
+            return
+        with self.outbuf_lock:
+            self._flush_exception(self._flush_some, do_close=False)
+            while self.connected and self.total_outbufs_len > self.adj.outbuf_high_watermark:
+                self.server.pull_trigger()
+                self._parked = ParkedJob(self._activity)
+                self._parked.begin()
+                try:
+                    self.outbuf_lock.wait()
+                finally:
+                    self._parked.end()
+                    self._parked = None
 
     def recv(self, buffer_size: int) -> bytes:
         data: bytes = super().recv(buffer_size)
@@ -196,9 +219,12 @@ class HttpServer:
         application: WSGI application.
         listener: the socket.
         activity: of this process; counts connections and jobs.
+        send_buffer: bytes that wait for a client which does not read, before writing waits as well; 0 = the usual many.
     """
 
-    def __init__(self, application: Callable[..., Any], listener: socket.socket, activity: Activity):
+    def __init__(self, application: Callable[..., Any], listener: socket.socket, activity: Activity, send_buffer: int = 0):
+        if send_buffer:  # accepted connections inherit it
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
         self._map: dict[int, Any] = {}
         threads = WaitressThreads(activity)
         threads.set_thread_count(_FIRST_THREADS)
@@ -214,6 +240,7 @@ class HttpServer:
             max_request_header_size=_HEADER_LIMIT,
             backlog=_BACKLOG,
             log_socket_errors=False,
+            **({"outbuf_high_watermark": send_buffer} if send_buffer else {}),
         )
         self._server.channel_class = partial(WaitressChannel, activity)
         self._serving = threading.Event()
@@ -259,16 +286,28 @@ class HttpServer:
         self._server.pull_trigger()
         self._finished.wait(limit + 0.5)
 
+    def _accept_waiting(self) -> None:
+        """Accepts what the kernel has accepted already: closing the port would reset these connections."""
+        known = -1
+        while len(self._server.active_channels) != known:
+            known = len(self._server.active_channels)
+            self._server.handle_accept()
+
     def _serve(self) -> None:
         while self._deadline is None:
             wasyncore.poll2(0 if not self._serving.is_set() else _LOOP_TIMEOUT, self._map)
             self._serving.set()
+        before = set(self._server.active_channels.values())
+        self._accept_waiting()
         self._server.accepting = False
         self._server.socket.close()
         self._map.pop(self._server._fileno, None)
+        hearing = time.monotonic() + _HEARING
         while self._server.active_channels and (left := self._deadline - time.monotonic()) > 0:
             for channel in list(self._server.active_channels.values()):
-                if not channel.requests:
+                is_fresh = channel not in before or time.time() - channel.creation_time < _FRESH
+                is_asking = channel.request is not None or (is_fresh and channel.last_activity == channel.creation_time)  # its request is still on its way
+                if not channel.requests and not (is_asking and time.monotonic() < hearing):
                     channel.close_when_flushed = True
             wasyncore.poll2(min(left, 0.05), self._map)
         self._finished.set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import math
 import os
 import queue
 import signal
@@ -21,6 +22,7 @@ from ...clock.member import ClockMember
 from ...errors import RunIsOver
 from ...journal.writer import Journal, close_journals, journal_path
 from ...net.http_client import HttpClient
+from ...net.reach import Reach
 from ...protocol.options import VERSION
 from ...run import environment
 from ...run.lifeline import hold_on, run_address
@@ -73,6 +75,7 @@ class Program:
         control: orders of the library; None without a run.
         journal: takes its records.
         client: sends its requests; limits count on the run's clock.
+        reach: addresses that it cannot reach.
         prober: sends requests whose time limits are real time, because they must end while the run's clock stands still.
     """
 
@@ -96,9 +99,19 @@ class Program:
             with contextlib.suppress(OSError):  # a run without a coordinator
                 ClockMember(folder, self.name, self.port, self.clock)
         self.journal = Journal(journal_path(journal, self.name), program, self.clock, alone=not journal, on_lost=self._end_without_journal)
-        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-        self.client = HttpClient(self.clock, f"{program}/{VERSION}", self.journal, headers)
-        self.prober = HttpClient(self.clock, f"{program}/{VERSION}", self.journal, headers, self.real_clock)
+        self._sent_headers: dict[str, str] = {}
+        self.set_sent_key(api_key)
+        self.reach = Reach(lambda address: self.journal.record("held_back", target=address))
+        if self.control is not None:
+            self.control.on("unreachable", lambda order: self.reach.limit_to(order["addresses"]))
+        self.client = HttpClient(self.clock, f"{program}/{VERSION}", self.journal, self._sent_headers, reach=self.reach)
+        self.prober = HttpClient(self.clock, f"{program}/{VERSION}", self.journal, self._sent_headers, self.real_clock, self.reach)
+
+    def set_sent_key(self, key: str | None) -> None:
+        """Sends this API key with its requests from now on; None = no key."""
+        self._sent_headers.pop("Authorization", None)
+        if key:
+            self._sent_headers["Authorization"] = f"Bearer {key}"
 
     def _register(self, address: str) -> None:
         try:
@@ -121,7 +134,7 @@ class Program:
         return Job(self.clock, job, args, name)
 
     def every(self, interval: float, job: Callable[[], None], name: str, *, at_once: bool = False) -> None:
-        """Runs a job again and again in a thread.
+        """Runs a job again and again in a thread. A start that was missed, because a job took too long or the machine slept, is left out.
 
         Args:
             interval: seconds of the clock between two starts.
@@ -135,7 +148,8 @@ class Program:
             while True:
                 self.clock.wait(None, due, name)
                 job()
-                due = max(due + interval, self.clock.now())
+                missed = max(0, math.floor((self.clock.now() - due) / interval)) if interval else 0
+                due += interval * (1 + missed)
 
         self.spawn(repeat, name=name)
 

@@ -123,6 +123,7 @@ class Service(Program):
             self.control.on("arm-fault", self._arm)
             self.control.on("clear-faults", lambda order: self.clear_faults(order.get("fault")))
             self.control.on("state", lambda _: self.state)
+            self.control.on("api-key", lambda order: self._take_key(order["key"]))
             self.control.start()
         self._server = self.make_server()
         self._server.start()
@@ -160,13 +161,21 @@ class Service(Program):
         self.spawn(drain, name="drain")
         signalled = reason.startswith("SIG")
         while (event := self.next_event()) != "drained":
-            if event.startswith("SIG"):
+            if event == "SIGTERM" and self.faults.find("ignore-sigterm"):
+                self.log("SIGTERM ignored")
+            elif event.startswith("SIG"):
                 if signalled:
                     self.log(f"{event} again: ending at once")
                     self.abandon()
                     return False
                 signalled = True  # the first signal, after a shutdown request
         return True
+
+    def _take_key(self, key: str | None) -> None:
+        """Asks for another key from now on, and sends it with its own requests; answers that have begun go on."""
+        self.options.api_key = key
+        self.set_sent_key(key)
+        self.log("the API key was changed")
 
     def _arm(self, order: dict[str, Any]) -> None:
         self.faults.arm(FaultSpec(**order["spec"]))
@@ -179,7 +188,7 @@ class Service(Program):
 
     def make_server(self) -> Serving:
         """Creates the server on the port; a program without HTTP overrides this."""
-        return HttpServer(self._http_app.app, self.listener, self.clock.activity)
+        return HttpServer(self._http_app.app, self.listener, self.clock.activity, int(getattr(self.options, "send_buffer", 0)))
 
     def prepare(self) -> None:
         """Called before the first request is served."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import getopt
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -24,7 +25,8 @@ examples:
   FAKE_SSH_HOSTS=hosts.json fake-ssh workstation.home.arpa true
 
 environment:
-  FAKE_SSH_HOSTS   JSON file, host -> {"outcome": ok, timeout, refused, denied, bad-key, unresolved, missing or real, "delay": seconds, "env": {}}
+  FAKE_SSH_HOSTS   JSON file, host -> {"outcome": ok, timeout, refused, denied, bad-key, unresolved,
+                   missing, host-key-changed, hangs, lost or real, "delay": seconds until it has logged in, "env": {}}
   FAKE_SSH_LOG     file that gets a line of JSON at the start and at the end of each call"""
 _SSH_FAILED = 255
 _NOT_FOUND = 127
@@ -45,6 +47,7 @@ class Call:
         self.port = "22"
         self.user = os.environ.get("USER") or "root"
         self.connect_timeout = 10.0
+        self.takes_any_host_key = False
         words = self._take_options(argv)
         if not words:
             raise BadArguments("usage: ssh [-i KEY] [-o K=V] [-p PORT] [-l USER] [USER@]HOST [COMMAND]")
@@ -70,6 +73,8 @@ class Call:
             self.user = value
         elif option == "-o" and value.lower().startswith("connecttimeout="):
             self.connect_timeout = float(value.partition("=")[2])
+        elif option == "-o" and value.lower() in ("stricthostkeychecking=no", "stricthostkeychecking=off"):
+            self.takes_any_host_key = True
 
 
 class Host:
@@ -100,7 +105,7 @@ def run(argv: list[str]) -> int:
     entry = {"id": f"{os.getpid()}-{began}", "argv": argv, "host": call.host, "outcome": host.outcome, "start": began}
     _log(entry)  # now, because ssh may be killed before it ends
     script: bytes | None = None
-    if call.command is None and host.outcome in ("ok", "missing"):
+    if call.command is None and host.outcome in ("ok", "missing", "hangs", "lost", "host-key-changed"):
         script = sys.stdin.buffer.read()
     code = _outcome(call, host, script, argv)
     stdin = script.decode("utf-8", "replace") if script is not None else None
@@ -120,10 +125,21 @@ def _outcome(call: Call, host: Host, script: bytes | None, argv: list[str]) -> i
     }
     if host.outcome == "real":
         return subprocess.run([*host.client, *argv]).returncode
-    time.sleep(min(call.connect_timeout, host.delay) if host.outcome == "timeout" else host.delay)
+    time.sleep(min(call.connect_timeout, host.delay))
+    if host.outcome != "timeout" and host.delay >= call.connect_timeout:
+        print(f"Connection timed out during banner exchange\nConnection to {call.host} port {call.port} timed out", file=sys.stderr)
+        return _SSH_FAILED
     if host.outcome in refusals:
         print(refusals[host.outcome], file=sys.stderr)
         return _SSH_FAILED
+    if host.outcome == "host-key-changed":
+        print("@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @", file=sys.stderr)
+        if not call.takes_any_host_key:
+            print("Host key verification failed.", file=sys.stderr)
+            return _SSH_FAILED
+    if host.outcome == "hangs":
+        while True:
+            signal.pause()
     if host.outcome == "missing":
         words = (call.command or "sh").split()
         print(f"sh: 1: {words[0]}: command not found", file=sys.stderr)
@@ -131,7 +147,14 @@ def _outcome(call: Call, host: Host, script: bytes | None, argv: list[str]) -> i
     env = {**os.environ, **host.env}
     home = env.get("HOME", "/")
     command = ["sh", "-c", call.command] if call.command is not None else ["sh", "-s"]
-    return subprocess.run(command, input=script, env=env, cwd=home if os.path.isdir(home) else "/").returncode
+    folder = home if os.path.isdir(home) else "/"
+    if host.outcome == "lost":
+        out = subprocess.run(command, input=script, env=env, cwd=folder, stdout=subprocess.PIPE).stdout
+        sys.stdout.buffer.write(out[: len(out) // 2])
+        sys.stdout.flush()
+        print(f"Connection to {call.host} closed by remote host.", file=sys.stderr)
+        return _SSH_FAILED
+    return subprocess.run(command, input=script, env=env, cwd=folder).returncode
 
 
 def _log(entry: dict[str, Any]) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 from ...errors import HttpFailure
+from ...faults.base import FaultContext
 from ...protocol.forms import split_durations
 from ...protocol.program_options import WorkerOptions
 from ...protocol.schema.fields import as_dict
@@ -58,7 +60,7 @@ class Callbacks:
             self._worker.every(self._options.heartbeat, self._heartbeat, "heartbeat", at_once=True)
 
     def _notify(self, target: str) -> None:
-        if self._worker.faults.find("lost-callback") is not None:
+        if self._worker.faults.find("lost-callback", FaultContext(urlsplit(target).path)) is not None:
             return
         if (late := self._worker.faults.find("late-callback")) is not None:
             self._worker.clock.pause(late.delay if late.delay is not None else 1.0, "late-callback")

@@ -125,7 +125,15 @@ _LOADING = (e.LayersLoaded, e.LoadingEnded)
 _DOWNLOAD = (e.Downloading, e.Retrying, e.DownloadComplete, e.StageError)
 _INFERENCE = Events((e.PlainToken, e.IndexedToken, e.IndexedEnd, e.Narration, e.TypedStart, e.TypedToken, e.TypedEnd, e.TypedError))
 _MODEL_ERRORS = ("MODEL_NOT_FOUND", "MODEL_ACCESS_DENIED", "INSUFFICIENT_DISK", "DOWNLOAD_FAILED", "DOWNLOAD_TIMEOUT")
-_SSH_ERRORS = ("SSH_TIMEOUT", "SSH_AUTH_FAILED", "SSH_FAILED", "HIVE_NOT_INSTALLED")
+_SSH_ERRORS = (
+    "SSH_TIMEOUT",
+    "SSH_AUTH_FAILED",
+    "SSH_HOST_KEY_CHANGED",
+    "SSH_COMMAND_TIMEOUT",
+    "SSH_CONNECTION_LOST",
+    "SSH_FAILED",
+    "HIVE_NOT_INSTALLED",
+)
 _OLD = ("success", "message")
 _DESCRIPTION = Route("GET", "/openapi.json", "Returns the description of the service (OpenAPI 3.1).", "1.6", {200: DOCUMENT}, protected=False)
 
@@ -241,6 +249,15 @@ HIVE = (
         {200: a.DownloadBegun},
         m.DownloadRequest,
         errors=_MODEL_ERRORS,
+    ),
+    Route(
+        "DELETE",
+        "/v1/models/download",
+        "Cancels a download; what has come so far is kept for the next one.",
+        "5.2",
+        {204: NOTHING},
+        query=DownloadId,
+        errors=("DOWNLOAD_NOT_FOUND",),
     ),
     Route(
         "GET",

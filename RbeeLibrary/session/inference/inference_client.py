@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ...clock.activity import ParkedJob
 from ...clock.event import Event
 from ...errors import HttpFailure, NoAnswer, NotConnected
 from ...net.http_client import Answer, HttpClient, Stream
@@ -17,6 +18,8 @@ from ...run.interruption import interruptible
 from ..types import Daemon, InferenceState
 
 _SHOWN = 500
+_LITTLE = 2048
+"""Bytes that the system takes in advance for a client that reads slowly; Linux doubles it, and takes no less."""
 OVER = (InferenceState.done, InferenceState.refused, InferenceState.cancelled, InferenceState.stalled, InferenceState.broken)
 
 
@@ -28,13 +31,32 @@ class Token:
     at: float
 
 
+@dataclass(frozen=True)
+class Reading:
+    """How a client reads its answer.
+
+    Args:
+        rate: tokens per second of real time; None = as they come, 0 = nothing at all until `Resume Reading`.
+        leave_after: the client leaves after so many tokens; None = it stays.
+        half_close: whether it closes its own direction when the request is sent.
+        last_event_id: header `Last-Event-ID`, of a client that connects again; None = without.
+    """
+
+    rate: float | None = None
+    leave_after: int | None = None
+    half_close: bool = False
+    last_event_id: str | None = None
+
+
 class Inference:
     """An inference under way.
 
     For .robot files: `${answer.id}`, `.tokens`, `.text`, `.state`, `.status`, `.headers`, `.events` (the JSON objects), `.error` (of a refusal).
     """
 
-    def __init__(self, http: HttpClient, to: Daemon, path: str, cancel_path: str, body: dict[str, Any], key: str | None, silence: float):
+    def __init__(
+        self, http: HttpClient, to: Daemon, path: str, cancel_path: str, body: dict[str, Any], key: str | None, silence: float, reading: Reading | None = None
+    ):
         self.id = str(body["request_id"])
         self.to = to.name
         self.tokens: list[Token] = []
@@ -52,7 +74,10 @@ class Inference:
         """What it was doing when its test ended; empty if it ended before."""
         self.started_at = 0.0
         self._left = Event()
-        self._http = http
+        self._reading = reading or Reading()
+        self._paused = self._reading.rate == 0
+        self._next_token = 0.0
+        self._http = http.reading_little(_LITTLE) if self._reading.rate is not None else http
         self.url = f"{to.url}{path}"
         self._cancel_url = f"{to.url}{cancel_path}"
         self._body = body
@@ -106,7 +131,36 @@ class Inference:
             self._leaving = True
             if self._stream is not None:
                 self._stream.cut()
+            self._changed.notify_all()
         self._left.set()
+
+    def pause(self) -> None:
+        """Reads nothing from now on."""
+        with self._changed:
+            self._paused = True
+
+    def resume(self) -> None:
+        """Reads on, at its rate."""
+        with self._changed:
+            self._paused = False
+            self._changed.notify_all()
+
+    def _wait_to_read(self) -> None:
+        """Waits while the client does not read. That is no work: the clock may move meanwhile."""
+        rate = self._reading.rate
+        with self._changed:
+            rest = ParkedJob(self._http.activity)
+            rest.begin()
+            try:
+                while not self._leaving:
+                    left = self._next_token - time.monotonic()
+                    if not self._paused and left <= 0:
+                        break
+                    self._changed.wait(None if self._paused else left)
+            finally:
+                rest.end()
+            if rate:
+                self._next_token = max(self._next_token, time.monotonic()) + 1 / rate
 
     def delete(self, limit: float) -> int:
         """Sends DELETE and returns the status."""
@@ -122,7 +176,8 @@ class Inference:
                 raise
 
     def _run(self) -> None:
-        headers = {**self._auth, "X-Request-Id": self.id}
+        again = {"Last-Event-ID": self._reading.last_event_id} if self._reading.last_event_id is not None else {}
+        headers = {**self._auth, "X-Request-Id": self.id, **again}
         try:
             stream = self._http.cancelled_by(self._left).open("POST", self.url, self._body, limit=self._silence, headers=headers)
         except NotConnected as error:
@@ -160,9 +215,17 @@ class Inference:
 
     def _read(self, stream: Stream) -> None:
         stream.limit_silence(self._silence)
+        if self._reading.half_close:
+            stream.half_close()
         parser = sse.Parser()
+        known = 0
         try:
+            if self._paused:
+                self._wait_to_read()
             for piece in stream.chunks():
+                if self._leaving and self._reading.rate is not None:
+                    self._end(self._bad_end(), "", "the client has left without reading the rest")
+                    return
                 at = time.monotonic()
                 self.raw += piece
                 for event in parser.feed(piece):
@@ -170,6 +233,13 @@ class Inference:
                         self._end(self._good_end())
                         return
                     self._take(event, at)
+                    if len(self.tokens) == self._reading.leave_after:
+                        self.disconnect()
+                        self._end(self._bad_end(), "", "the client has left")
+                        return
+                if self._paused or (self._reading.rate and len(self.tokens) > known):
+                    known = len(self.tokens)
+                    self._wait_to_read()
             cut = f", inside an event: {parser.rest[:80]!r}" if parser.rest else ""
             self._end(self._bad_end(), "", f"the stream ended without [DONE]{cut}")
         except NoAnswer as error:

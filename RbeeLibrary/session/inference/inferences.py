@@ -14,7 +14,8 @@ from ..assertions import NotYet
 from ..programs.programs import Programs
 from ..run import Run
 from ..types import CancelBy, Daemon, InferenceState, Statistic
-from .inference_client import OVER, Inference
+from .inference_client import OVER, Inference, Reading
+from .steady_load import SteadyLoad
 
 _NO_CONTENT = 204
 _DEFAULT_NODE = "workstation"
@@ -26,12 +27,16 @@ class Inferences:
     Args:
         run: sends the requests.
         programs: finds queens and workers.
+
+    Attributes:
+        loads: that go on beside the test.
     """
 
     def __init__(self, run: Run, programs: Programs):
         self._run = run
         self._programs = programs
         self._inferences: list[Inference] = []
+        self.loads: list[SteadyLoad] = []
 
     def submit(
         self,
@@ -45,6 +50,7 @@ class Inferences:
         device: int | None = None,
         request_id: str | None = None,
         api_key: str | None = None,
+        reading: Reading | None = None,
         **fields: Any,
     ) -> Inference:
         """Sends a request for an inference and returns at once; the answer is read in a thread.
@@ -59,6 +65,7 @@ class Inferences:
             device: of a queen's task.
             request_id: id of the request; None = made here.
             api_key: bearer key; None = the key that the program was started with, an empty text sends none.
+            reading: how the client reads; None = all as it comes.
             fields: further fields of the body; None = left out.
         """
         daemon = self._programs.find(to)
@@ -67,19 +74,20 @@ class Inferences:
         path, cancel_path = "/v1/inference", f"/v1/inference/{number}"
         if daemon.role == "queen":
             path, cancel_path = "/v2/tasks", f"/v2/tasks/{number}"
-            node = node or self._default_node()
+            node = node or self.default_node()
             body |= {"node": node, "model": model or self._default_model(node), "backend": backend, "device": device}
         if daemon.profile is not None:
             body |= dict.fromkeys(daemon.profile.ids, number)
             body |= {name: value for name, value in daemon.profile.fields.items() if body.get(name) is None}
         key = self._programs.key_of(daemon) if api_key is None else api_key or None
         body = {name: value for name, value in body.items() if value is not None}
-        inference = Inference(self._run.http, daemon, path, cancel_path, body, key, silence)
+        inference = Inference(self._run.http, daemon, path, cancel_path, body, key, silence, reading)
         self._inferences.append(inference)
         inference.start()
         return inference
 
-    def _default_node(self) -> str:
+    def default_node(self) -> str:
+        """Node of a task that names none: that of the first hive."""
         return next((hive.node for hive in self._programs.of_role("hive") if hive.node), _DEFAULT_NODE)
 
     def _default_model(self, node: str) -> str:
@@ -107,7 +115,10 @@ class Inferences:
         return list(self._inferences)
 
     def abandon_all(self) -> None:
-        """Disconnects the clients of running inferences, so that draining workers have nothing to wait for."""
+        """Ends all loads, and disconnects the clients of running inferences, so that draining workers have nothing to wait for."""
+        for load in self.loads:
+            load.end()
+        self.loads = []
         for inference in self._inferences:
             if inference.state not in OVER:
                 inference.unfinished = f"{inference.state.value} when the test ended"

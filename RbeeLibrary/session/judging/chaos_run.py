@@ -6,30 +6,29 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from ...errors import UsageError
-from ...report.fleet_rules import FleetRule, misbehaviour
 from ...report.history import History
+from ...report.rules.fleet_rules import Finding, FleetRule, misbehaviour
+from ..assertions import repeat_until
 from ..inference.inference_client import OVER, Inference
-from ..programs.stopper import GRACE
 from ..session import Session
-from ..types import InferenceState, Mark, TokenTexts
-from .chaos_schedule import CUTS, DISTURBANCES, Step, schedule, shrunk
+from ..types import ArmedFault, InferenceState, Mark, TokenTexts
+from .chaos_schedule import CUTS, DISTURBANCES, Step, schedule
+from .chaos_shrinking import FLEET, ChaosShrinking
 from .chaos_steps import ChaosSteps
 
 _SETTLE = 360.0
 """Seconds of the run's clock after the last step: longer than every limit of the contract but the loading one."""
+_CONVERGED = 100.0
+"""Seconds of it after which registrations have to agree with the processes."""
 _MILLISECOND = 0.001
 _BEFORE = 30
 """Seconds of the clock for an inference before the chaos begins."""
 _LINGER = 20.0
 """Seconds of the run's clock between the last step and the end of the faults."""
-_MOST_TRIALS = 150
-_TRIES_OF_A_RACE = 4
-"""How often a part of a schedule is run that does not fail each time, because two things happen at the same moment."""
-_REPLAYS = 3
-_FLEET = ("queen", "hive", "worker")
 
 Perform = Callable[..., Any]
 """Carries out a step: keyword and arguments. Raises AssertionError or UsageError if it cannot be done."""
@@ -41,15 +40,17 @@ class ChaosResult:
 
     Args:
         drawn: the schedule.
-        steps: the steps that matter, if the fleet failed; else all that were done.
+        steps: the steps that remain, if the fleet failed; else all that were done.
         findings: what is wrong, in words; empty if the fleet behaved.
         robot_file: a .robot file that repeats `steps`.
+        certainty: what is known of the remaining steps, to be said before them; empty if the fleet behaved.
     """
 
     drawn: list[Step]
     steps: list[Step]
     findings: list[str]
     robot_file: str
+    certainty: str = ""
 
 
 class ChaosRun:
@@ -59,13 +60,14 @@ class ChaosRun:
         session: whose fleet is hit.
         log: takes lines for the log.
         perform: carries out the steps of the first run; default: without a log.
+        progress: takes a line now and then while the schedule is shrunk, for somebody who waits.
     """
 
-    def __init__(self, session: Session, log: Callable[[str], object], perform: Perform | None = None):
+    def __init__(self, session: Session, log: Callable[[str], object], perform: Perform | None = None, progress: Callable[[str], object] = str):
         self._session = session
         self._log = log
-        self._quietly = ChaosSteps(session)
-        self._perform: Perform = perform or self._quietly
+        self._progress = progress
+        self._perform: Perform = perform or ChaosSteps(session)
         self._recipe: dict[str, Any] | None = None
 
     def unleash(self, seed: int, kinds: Sequence[str], duration: float, steps: int, shrink: float) -> ChaosResult:
@@ -80,19 +82,35 @@ class ChaosRun:
         """
         if steps < 1 or duration <= 0:
             raise UsageError(f"steps={steps} and duration={duration:g}s are no schedule: expected at least one step and some time")
-        programs = {role: sorted(daemon.name for daemon in self._session.programs.of_role(role)) for role in _FLEET}
+        programs = {role: sorted(daemon.name for daemon in self._session.programs.of_role(role)) for role in FLEET}
         if not programs["queen"]:
             raise UsageError("there is no fleet to unleash chaos on: start one with Start Fleet    workers=2    token_delay=500ms")
         self._recipe = self._session.start.recipes.get(self._session.programs.find(programs["queen"][0]).pid)
         drawn = schedule(seed, programs, list(kinds) or sorted(DISTURBANCES), duration, steps)
         self._log("\n".join([f"chaos with seed {seed}", *map(str, drawn)]))
         end = max(duration, drawn[-1].at) + _LINGER
+        armed = tuple(self._session.faults.armed)
+        start = [self._recipe_line(), *map(_inject_line, armed)]
         if (refused := self._refused_before()) is not None:
-            return ChaosResult(drawn, [], [refused], as_test(seed, [], end, self._recipe_line(), self._texts(), ()))
-        done, found = self._run(drawn, end)
+            return ChaosResult(drawn, [], [refused], as_test(seed, [], end, start, self._texts(), ()), "none was done:")
+        done, found = self.run(drawn, end)
+        certainty = ""
         if found:
-            done, found = self._shrunk(done, end, found, shrink)
-        return ChaosResult(drawn, done, found, as_test(seed, done, end, self._recipe_line(), self._texts(), _allowed(done)))
+            shrunk = ChaosShrinking(self._session, self._recipe, armed, self._fresh_run, self._progress).shrink(done, end, found, shrink)
+            undone = f"{len(drawn) - len(done)} of them could not be done, because of what was done before; " if len(done) < len(drawn) else ""
+            before = f"with {', '.join(map(str, armed))} armed before, " if armed else ""
+            done, found, certainty = shrunk.steps, shrunk.findings, f"{undone}{before}{shrunk.certainty}"
+            self._log(certainty)
+        return ChaosResult(drawn, done, found, as_test(seed, done, end, start, self._texts(), allowed_by(done)), certainty)
+
+    def _fresh_run(self, steps: Sequence[Step], end: float) -> tuple[list[Step], list[str]]:
+        """Runs some steps without a word in the log, in a fleet that has just been started."""
+        visibly, log = self._perform, self._log
+        self._perform, self._log = ChaosSteps(self._session), lambda _: None
+        try:
+            return self.run(steps, end)
+        finally:
+            self._perform, self._log = visibly, log
 
     def _refused_before(self) -> str | None:
         """What is wrong if the fleet refuses an inference even before the chaos begins: the chaos would try nothing then."""
@@ -107,12 +125,13 @@ class ChaosRun:
 
     # --- one run ---
 
-    def _run(self, steps: Sequence[Step], end: float) -> tuple[list[Step], list[str]]:
+    def run(self, steps: Sequence[Step], end: float) -> tuple[list[Step], list[str]]:
         """Runs a schedule; returns the steps that could be done, and what is wrong."""
         session = self._session
         began = time.monotonic_ns()
         here = {process.pid for process in session.run.supervisor.alive()}
         old_rate = session.set_rate(0)
+        own = list(session.faults.armed)
         variables: dict[str, Inference] = {}
         done: list[Step] = []
         now = 0.0
@@ -125,17 +144,19 @@ class ChaosRun:
             self._perform("Advance Time", f"{end - now:.3f} s")
             thaw = [Step(end, "Resume", (name,)) for name in self._frozen()]
             done += [step for step in thaw if self._do(step, variables)]
-            for line in _calm(end, end):
+            for line in _calm(end, end, steps):
                 self._perform(*line)
+            apart = self._not_converged(began, here)
+            self._perform("Advance Time", f"{_SETTLE - _CONVERGED:g} s")
             for inference in variables.values():
                 inference.await_end(session.settings.now.within)
         except (AssertionError, UsageError) as error:
             return done, [f"time stands still: {error}"]
         finally:
             session.set_rate(old_rate)
-            session.faults.armed.clear()  # a fault that chaos has drawn need not be hit
-        found = self._findings(began, here, _allowed(done))
-        return done, found
+            session.faults.armed[:] = own  # a fault that chaos has drawn need not be hit,
+            session.partitions.end()  # and a partition need not be felt
+        return done, [*(one.shown(self._session.run.scene_began) for one in apart), *self._findings(began, here, allowed_by(done))]
 
     def _do(self, step: Step, variables: dict[str, Inference]) -> bool:
         args = [variables[arg[2:-1]] if arg.startswith("${") else arg for arg in step.args]
@@ -151,6 +172,10 @@ class ChaosRun:
     def _is_possible(self, step: Step, variables: dict[str, Inference]) -> bool:
         if step.keyword == "Submit Inference":
             return True
+        if step.keyword == "Heal":
+            return not self._frozen()  # somebody could not be told
+        if step.keyword == "Partition":
+            return all(self._session.programs.responsive(name) is not None for name in step.target.split(" | "))
         if step.keyword == "Cancel Inference":
             inference = variables.get(step.target[2:-1])
             return inference is not None and inference.state not in OVER and not self._frozen()
@@ -175,68 +200,22 @@ class ChaosRun:
 
     def _findings(self, began: int, here: set[int], allowed: Sequence[FleetRule]) -> list[str]:
         journals, judge = self._session.journals, self._session.judge
-        records = [record for record in journals.settled(tokens=False) if record["ns"] >= began or record["pid"] in here]
-        found = [finding.shown(began) for finding in misbehaviour(History(records), began) if finding.rule not in allowed]
+        found = [finding.shown(self._session.run.scene_began) for finding in misbehaviour(self._history(began, here), began) if finding.rule not in allowed]
         off = journals.records(None, ("off_contract",), Mark(began), tokens=False)
         found += [f"off contract: {one['name']} {one['method']} {one['path']} {one['status']}: {one['problem']}" for one in off]
         return found + [f"tokens: {text}" for text in judge.wrong_tokens(began, self._texts())]
 
+    def _not_converged(self, began: int, here: set[int]) -> list[Finding]:
+        """What is not listed as it is, while the workers are not yet idle for so long that they end."""
+        look = partial(self._session.judge.not_converged, self._history(began, here))
+        return repeat_until(look, lambda found: not found, self._session.settings.now.within, self._session.run.supervisor.await_news)
+
+    def _history(self, began: int, here: set[int]) -> History:
+        return History([record for record in self._session.journals.settled(tokens=False) if record["ns"] >= began or record["pid"] in here])
+
     def _texts(self) -> TokenTexts:
         recipe = self._recipe or {}
         return TokenTexts.any if recipe.get("answer") is not None or recipe.get("answers") is not None else TokenTexts.generated
-
-    # --- shrinking ---
-
-    def _shrunk(self, steps: list[Step], end: float, found: list[str], limit: float) -> tuple[list[Step], list[str]]:
-        if self._recipe is None:
-            self._log("the schedule is not shrunk: the fleet was not started by Start Fleet, so it cannot be started again")
-            return steps, found
-        if not limit:
-            return steps, found
-        deadline, trials, tries = time.monotonic() + limit, 0, 1
-        wanted = _kinds(found)
-        best = steps, found
-
-        def fails_now(part: list[Step]) -> bool:
-            nonlocal trials, best
-            trials += 1
-            done, now_found = self._try(part, end)
-            if not _kinds(now_found) & wanted:
-                return False
-            best = done, now_found
-            return True
-
-        def may_go_on() -> bool:
-            return trials < _MOST_TRIALS and time.monotonic() < deadline
-
-        def fails(part: list[Step]) -> bool:
-            return any(may_go_on() and fails_now(part) for _ in range(tries))
-
-        visibly, self._perform = self._perform, self._quietly
-        log, self._log = self._log, lambda _: None
-        recurred = 0
-        try:
-            for often in (1, _TRIES_OF_A_RACE):
-                tries = often
-                if recurred < _REPLAYS and may_go_on():
-                    shrunk(best[0], fails, may_go_on)
-                    recurred = sum(fails_now(best[0]) for _ in range(_REPLAYS))  # last of all: the timeline of the test shows the last run
-        finally:
-            self._perform, self._log = visibly, log
-        self._log(f"shrunk from {len(steps)} to {len(best[0])} steps in {trials} runs; these failed again in {recurred} of {_REPLAYS} runs")
-        return best
-
-    def _try(self, steps: list[Step], end: float) -> tuple[list[Step], list[str]]:
-        """Runs some steps in a fresh fleet."""
-        assert self._recipe is not None
-        session = self._session
-        fleet = [process for process in session.run.supervisor.processes() if process.role in _FLEET]
-        session.inferences.abandon_all()
-        session.stopper.end([process for process in fleet if process.alive], GRACE)
-        session.programs.forget(fleet)
-        session.run.open_scene("chaos")
-        session.start.fleet(**self._recipe)
-        return self._run(steps, end)
 
     def _recipe_line(self) -> str:
         if self._recipe is None:
@@ -244,32 +223,31 @@ class ChaosRun:
         return "    ".join(["Start Fleet", *(f"{name}={_word(name, value)}" for name, value in self._recipe.items() if value not in (None, ""))])
 
 
-def as_test(seed: int, steps: Sequence[Step], end: float, start: str, texts: TokenTexts, allowed: Sequence[FleetRule]) -> str:
+def as_test(seed: int, steps: Sequence[Step], end: float, start: Sequence[str], texts: TokenTexts, allowed: Sequence[FleetRule]) -> str:
     """A schedule as a .robot file that needs nothing else."""
-    lines = [start, "Set Time Rate    0"]
+    lines = [*start, "Set Time Rate    0"]
     now = 0.0
     for step in steps:
         lines += [f"Advance Time    {step.at - now:.3f} s", step.line()]
         now = step.at
-    lines += ["    ".join(words) for words in _calm(now, end)]
-    lines += ["    ".join(["Fleet Should Have Behaved", *(rule.value for rule in allowed)]), f"Tokens Should Add Up    texts={texts.value}"]
+    lines += ["    ".join(words) for words in _calm(now, end, steps)]
+    behaved = "    ".join(["Fleet Should Have Behaved", *(rule.value for rule in allowed)])
+    lines += [behaved, f"Advance Time    {_SETTLE - _CONVERGED:g} s"]
+    lines += [behaved, f"Tokens Should Add Up    texts={texts.value}"]
     body = "\n".join(f"    {line}" for line in lines)
     return f"*** Settings ***\nLibrary         RbeeLibrary\n\n*** Test Cases ***\nChaos Of Seed {seed}\n{body}\n"
 
 
-def _calm(now: float, end: float) -> list[tuple[str, ...]]:
-    """What comes after the last step: no fault holds anybody up any more, and all limits pass."""
-    return [("Advance Time", f"{end - now + _MILLISECOND:.3f} s"), ("Clear Faults",), ("Advance Time", f"{_SETTLE:g} s")]
+def _calm(now: float, end: float, steps: Sequence[Step]) -> list[tuple[str, ...]]:
+    """What comes after the last step: nothing holds anybody up any more."""
+    heal = [("Heal",)] if any(step.keyword == "Partition" for step in steps) else []
+    return [("Advance Time", f"{end - now + _MILLISECOND:.3f} s"), ("Clear Faults",), *heal, ("Advance Time", f"{_CONVERGED:g} s")]
 
 
-def _allowed(steps: Sequence[Step]) -> list[FleetRule]:
+def allowed_by(steps: Sequence[Step]) -> list[FleetRule]:
     """Rules that a schedule breaks by the faults that it injects."""
     injected = {step.args[1].replace(" ", "-") for step in steps if step.keyword == "Inject Fault"}
     return [FleetRule.STREAM_END] if injected & set(CUTS) else []
-
-
-def _kinds(found: Sequence[str]) -> set[str]:
-    return {text.partition(":")[0] for text in found}
 
 
 def _word(name: str, value: Any) -> str:
@@ -278,3 +256,9 @@ def _word(name: str, value: Any) -> str:
     if name == "timeout":
         return f"{value:g}s"
     return f"{value.total_seconds():g}s" if isinstance(value, timedelta) else str(value)
+
+
+def _inject_line(fault: ArmedFault) -> str:
+    """A fault that the test had armed before."""
+    given = [f"{name}={value}" for name, value in fault.arguments().items()]
+    return "    ".join(["Inject Fault", fault.name, fault.kind.replace("-", " "), *given])

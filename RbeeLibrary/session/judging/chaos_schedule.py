@@ -12,6 +12,8 @@ from ...faults.registry import KINDS
 _MILLISECOND = 0.001
 _WEIGHTS = {"ask": 9, "fault": 4, "kill": 2, "freeze": 2, "terminate": 2, "cancel": 1}
 _MOST_TOKENS = 30
+_PARTED = 0.5
+"""Share of freezes in whose place the network is parted."""
 _TARGETS = {"worker": 6, "hive": 2, "queen": 1}
 """How often a program of each role is hit."""
 
@@ -39,8 +41,8 @@ class Step:
 
     @property
     def target(self) -> str:
-        """What it is about."""
-        return self.args[0]
+        """What it is about; empty if that is everything."""
+        return self.args[0] if self.args else ""
 
     def line(self) -> str:
         """As it stands in a .robot file."""
@@ -88,9 +90,17 @@ def _steps(seed: int, number: int, at: float, programs: Mapping[str, Sequence[st
     later = _rounded(at + 0.1 + draw(seed, number, "dwell") * duration / 3)
     role = _weighted({role: weight for role, weight in _TARGETS.items() if programs.get(role)}, seed, number, "role")
     target = _pick(programs[role], seed, number, "target")
+    if kind == "freeze" and (lines := _lines(programs)) and draw(seed, number, "parted") < _PARTED:
+        return [Step(at, "Partition", (_pick(lines, seed, number, "line"),)), Step(later, "Heal", ())]
     if kind == "freeze":
         return [Step(at, "Freeze", (target,)), Step(later, "Resume", (target,))]
     return [Step(at, "Kill" if kind == "kill" else "Terminate", (target,)), Step(later, "Restart", (target, "timeout=5s"))]
+
+
+def _lines(programs: Mapping[str, Sequence[str]]) -> list[str]:
+    """Every two programs that talk to each other, as groups of a partition."""
+    pairs = [("queen", "hive"), ("queen", "worker"), ("hive", "worker")]
+    return [f"{one} | {other}" for left, right in pairs for one in programs.get(left, ()) for other in programs.get(right, ())]
 
 
 def _fault(kind: str, seed: int, number: int, at: float, programs: Mapping[str, Sequence[str]]) -> Step:

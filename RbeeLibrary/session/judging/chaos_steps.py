@@ -33,6 +33,8 @@ class ChaosSteps:
             "Cancel Inference": self._cancel,
             "Inject Fault": self._inject,
             "Clear Faults": lambda *_: session.faults.clear(),
+            "Partition": lambda words, _: session.partitions.part(words[0]),
+            "Heal": lambda *_: session.partitions.heal(),
             "Freeze": lambda words, _: self._freeze(words[0]),
             "Resume": lambda words, _: self._signal(words[0], signal.SIGCONT),
             "Terminate": lambda words, _: self._signal(words[0], signal.SIGTERM),

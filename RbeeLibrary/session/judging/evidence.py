@@ -1,26 +1,43 @@
-"""The evidence of a failure: programs, states, last requests, faults, the likely cause, the timeline."""
+"""The evidence of a failure: programs, states, last requests, faults, the likely cause."""
 
 from __future__ import annotations
 
-import time
+from dataclasses import dataclass
 from typing import Any
 
-from ...report.cause import likely_cause, nearest_event
+from ...report.cause import NO_CAUSE, likely_cause
 from ...report.evidence_tables import ProgramEvidence, Verdict, evidence_table, faults_and_hits, folded_table, last_requests
-from ...report.failed_check import FailedCheck
-from ...report.timeline import ProcessSpan, timeline
-from ...run.exit_status import ExitStatus
+from ...report.failed_check import FailedCheck, FailedKeyword
+from ...report.nearest_event import nearest_event
 from ..journals import Journals
 from ..programs.outputs import Outputs
 from ..programs.process_table import ProcessTable, command_line, outside_state
 from ..programs.programs import Programs
-from ..programs.states import StateReader
+from ..programs.states import LISTS, StateReader
 from ..run import Run
 from ..types import Mark
+from .test_trace import TestTrace
 
+_OF_THE_TEST = FailedKeyword()
 _LAST_LINES = 12
 _VIEW_LIMIT = 0.3
-_LISTS = (("hive", "/v1/workers/list"), ("queen", "/v2/workers/list"))
+
+
+@dataclass(frozen=True)
+class KeptEvidence:
+    """Evidence of a run within a test that is shown instead of that of its end.
+
+    Args:
+        trace: what happened.
+        snapshot: the programs then, as HTML.
+        records: of the journals.
+        failed_at: monotonic nanoseconds.
+    """
+
+    trace: TestTrace
+    snapshot: str
+    records: list[dict[str, Any]]
+    failed_at: int
 
 
 class EvidenceCollector:
@@ -33,6 +50,9 @@ class EvidenceCollector:
         outputs: what they printed.
         states: what hives and queens list.
         table: the process table.
+
+    Attributes:
+        kept: evidence of an earlier moment of the test that is to be shown; None = that of its end.
     """
 
     def __init__(self, run: Run, programs: Programs, journals: Journals, outputs: Outputs, states: StateReader, table: ProcessTable):
@@ -42,6 +62,7 @@ class EvidenceCollector:
         self._outputs = outputs
         self._states = states
         self._table = table
+        self.kept: KeptEvidence | None = None
 
     def snapshot(self, keyword: str) -> str:
         """All programs at this moment, as HTML; an empty text if there are none.
@@ -82,48 +103,28 @@ class EvidenceCollector:
             )
         return found
 
-    def verdict(self, message: str, failed_at: int, arguments: str = "") -> tuple[Verdict, list[str]]:
+    def verdict(self, message: str, failed_at: int, keyword: FailedKeyword = _OF_THE_TEST) -> tuple[Verdict, list[str]]:
         """Why a test failed, as far as the records tell, and tables that show it as HTML.
 
         Args:
             message: of the failure.
             failed_at: monotonic nanoseconds.
-            arguments: of the failed keyword.
+            keyword: that failed.
         """
-        records = self._journals.settled(Mark(self._run.scene_began))
+        records = self.kept.records if self.kept is not None else self._journals.settled(Mark(self._run.scene_began))
         programs = self._run.supervisor.processes()
         stopped = frozenset(process.name for process in programs if process.alive and process.frozen)
         said = {process.name: self._last_words(process.name) for process in programs if process.role == "keeper"}
-        check = FailedCheck(f"{message} {arguments}", failed_at, stopped, said)
-        verdict = Verdict(message, nearest_event(records, check), likely_cause(records, check))
+        check = FailedCheck(message, failed_at, keyword, stopped, said)
+        cause = likely_cause(records, check)
+        verdict = Verdict(message, nearest_event(records, check) if cause.startswith(NO_CAUSE) else None, cause)
         tables = [
             folded_table("states by point of view, at the end of the test", ("worker", "says itself", "its hive says", "the queen says"), self._views()),
             folded_table("last requests", ("when", "program", "request", "status", "from"), last_requests(records, failed_at)),
             folded_table("faults and their hits", ("program", "fault", "hits"), faults_and_hits(records)),
-            folded_table("process tree", ("",), [[line] for line in self._table.tree()]),
+            folded_table("process tree", ("process",), [[line] for line in self._table.tree()]),
         ]
         return verdict, tables
-
-    def timeline(self, *, is_open: bool) -> tuple[str, list[dict[str, Any]]]:
-        """The timeline of the present test as HTML, empty for a test without programs; and the records that it shows."""
-        began, ended = self._run.scene_began, time.monotonic_ns()
-        spans = [
-            ProcessSpan(
-                process.name,
-                process.role,
-                process.pid,
-                int(process.started * 1e9),
-                int(process.ended * 1e9) if process.ended is not None else None,
-                str(ExitStatus(process.exit_code)) if process.exit_code is not None else "",
-                stopped=process.alive and process.frozen,
-            )
-            for process in self._run.supervisor.processes()
-            if process.ended is None or process.ended * 1e9 >= began
-        ]
-        if not spans:
-            return "", []
-        records = self._journals.records(since=Mark(began))
-        return timeline(spans, records, began, ended, is_open=is_open) if records else "", records
 
     def _last_words(self, name: str) -> str:
         """The line of standard error that says what went wrong, else the last one."""
@@ -134,7 +135,7 @@ class EvidenceCollector:
         """State of each worker per observer; an observer that is frozen or gone is not asked."""
         lists = {
             daemon.name: self._states.listed(daemon, path, _VIEW_LIMIT)
-            for role, path in _LISTS
+            for role, path in LISTS
             for daemon in self._programs.of_role(role)
             if self._programs.responsive(daemon.name) is not None
         }
@@ -145,7 +146,8 @@ class EvidenceCollector:
             itself = self._journals.last_state(worker.name, worker.pid) if process is not None else ""
             if process is not None and not process.alive:
                 itself = "is gone"
-            rows.append([worker.name, itself, *(_listed(lists.get(who or ""), worker.name) for who in (worker.owner, queen))])
+            observers = ((worker.owner, "has no hive"), (queen, "there is none"))
+            rows.append([worker.name, itself, *(_listed(lists.get(who), worker.name) if who else none for who, none in observers)])
         return rows
 
 

@@ -6,16 +6,20 @@ from collections.abc import Collection
 from pathlib import Path
 
 from ...journal.reader import entries
-from ...report.fleet_rules import HEALING, NEED_THE_INSIDE, Finding, FleetRule, misbehaviour
 from ...report.history import History, role_of
-from ...report.token_accounting import Submitted, wrong_tokens
+from ...report.rules.fleet_rules import HEALING, NEED_THE_INSIDE, Finding, FleetRule, misbehaviour
+from ...report.rules.registrations import MINUTE, KnownWorker, Observer, not_converged
+from ...report.rules.token_accounting import Submitted, wrong_tokens
 from ..assertions import repeat_until
 from ..inference.inference_client import OVER
 from ..inference.inferences import Inferences
 from ..journals import Journals
+from ..programs.programs import Programs
+from ..programs.states import LISTS, StateReader
 from ..run import Run
 from ..types import Mark, TokenTexts
 
+_LIST_LIMIT = 1.0
 _OFF_CONTRACT = b'"record":"off_contract"'
 
 
@@ -26,10 +30,14 @@ class Judge:
         run: whose programs are judged.
         journals: what they wrote.
         inferences: what was submitted.
+        programs: finds programs by name.
+        states: reads what queens and hives list.
     """
 
-    def __init__(self, run: Run, journals: Journals, inferences: Inferences):
+    def __init__(self, run: Run, journals: Journals, inferences: Inferences, programs: Programs, states: StateReader):
         self._run = run
+        self._programs = programs
+        self._states = states
         self._journals = journals
         self._inferences = inferences
 
@@ -43,13 +51,33 @@ class Judge:
         """
 
         def look() -> list[Finding]:
-            findings = misbehaviour(History(self._journals.settled(tokens=False)), since)
+            history = History(self._journals.settled(tokens=False))
+            findings = [*misbehaviour(history, since), *self.not_converged(history)]
             return [finding for finding in findings if finding.rule not in allowed]
 
         def is_final(findings: list[Finding]) -> bool:
             return not findings or any(finding.rule not in HEALING for finding in findings)
 
         return repeat_until(look, is_final, limit, self._run.supervisor.await_news)
+
+    def not_converged(self, history: History) -> list[Finding]:
+        """What queens and hives list against the process table; nobody is asked before a minute of the run's clock has passed in the test."""
+        now = self._run.coordinator.clock.now()
+        if now - self._run.scene_clock <= MINUTE:
+            return []
+        processes = {process.name: process for process in self._run.supervisor.processes()}
+        living = {name: process.alive and not process.frozen for name, process in processes.items()}
+        observers = []
+        for role, path in LISTS:
+            for daemon in self._programs.of_role(role):
+                if living.get(daemon.name) and daemon.profile is None and (rows := self._states.listed(daemon, path, _LIST_LIMIT)) is not None:
+                    observers.append(Observer(daemon.name, role, frozenset(rows)))
+        workers = [
+            KnownWorker(name, self._programs.look_at(name).owner, living[name])
+            for name, process in processes.items()
+            if process.role == "worker" and not self._programs.is_real(name)
+        ]
+        return list(not_converged(history, observers, workers, living, now))
 
     def unjudged(self) -> list[str]:
         """Rules that cannot be judged, because a real program does not tell what they need."""

@@ -33,7 +33,7 @@ def end_test(session: Session) -> ScopeEnd:
     astray = session.faults.never_started()
     for fault in astray:
         problems.append(f"{fault} was armed for a program that was never started; started were {', '.join(session.programs.names()) or 'none'}")
-    unused = [fault for fault in session.faults.end() if fault not in astray]
+    unused = [*(fault for fault in session.faults.end() if fault not in astray), *(f"partition {one}" for one in session.partitions.end())]
     if unused and settings.on_unused_fault is not OnUnusedFault.IGNORE:
         text = f"never hit: {', '.join(map(str, unused))}; the test proved nothing about it"
         if settings.on_unused_fault is OnUnusedFault.FAIL:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from ...protocol.profiles import profile_of
 from ...protocol.program_options import HiveOptions, HubOptions, QueenOptions, RelayOptions, WorkerOptions, for_hive_and_workers
 from ...run import environment
 from ...run.tcp_ports import http_url, is_loopback
+from ..network.partitions import Partitions
 from ..pending_faults import PendingFaults
 from ..real.real_hive import RealHive
 from ..real.real_programs import RealProgram, RealPrograms
@@ -40,6 +42,8 @@ _OPTIONS: dict[str, type[DaemonOptions]] = {
 _TITLES = {"worker": "mock-worker"}
 _NO_HUB = "http://127.0.0.1:1"
 """Nobody answers there: a hive of a test never asks a hub that happens to run on this machine."""
+SPAWN_FIELDS = ("model_ref", "backend", "device")
+"""Options of a worker that a client asks its hive for."""
 
 
 class Launcher:
@@ -70,6 +74,7 @@ class Launcher:
         faults: PendingFaults,
         warn: Callable[[str], None],
         clocks: RealTime,
+        partitions: Partitions,
     ):
         self._run = run
         self._registry = programs
@@ -81,6 +86,7 @@ class Launcher:
         self.stores: dict[str, str] = {}
         self._launched: dict[str, tuple[ProgramSpec, str, bool, dict[str, Any]]] = {}
         self.real = RealPrograms(run, programs, nodes, faults, self, clocks)
+        self._partitions = partitions
         self._hives_of: dict[tuple[str, str], str] = {}
         self.worker_spawns = WorkerSpawns(run, programs, outputs, faults, self._style_of_workers)
 
@@ -212,41 +218,65 @@ class Launcher:
         self._hives_of[queen.name, node] = name
 
     def with_stores(self, name: str, options: dict[str, Any], hub: str | None) -> dict[str, Any]:
-        """Options of a hive with files of its own, and with the hub of that name, if one runs."""
-        running = self._registry.find(hub) if hub and (found := self._registry.process_or_none(hub)) is not None and found.alive else None
+        """Options of a hive with files of its own, and with the hubs of these names that run: the first one is its hub, the others are mirrors."""
+        running = [self._registry.find(one).url for name in (hub or "").split(",") if (one := name.strip()) and self._is_alive(one)]
         stores = {
             "models_db": str(Path(self._run.outputs()) / f"{name}-models.db"),
             "models_dir": str(self._run.scratch(name) / "models"),
-            "hub_url": running.url if running else _NO_HUB,
+            "hub_url": running[0] if running else _NO_HUB,
+            "mirror": running[1:],
             "provision": "on" if running else "off",
         }
         given = {**stores, **{key: value for key, value in options.items() if value is not None}}
         self.stores[name] = given["models_db"]
         return given
 
-    def start_again(self, name: str, deadline: float) -> Daemon:
+    def _is_alive(self, name: str) -> bool:
+        process = self._registry.process_or_none(name)
+        return process is not None and process.alive
+
+    def start_again(self, name: str, deadline: float, options: dict[str, Any]) -> Daemon:
         """Starts a program that has ended again, on its port.
+
+        Args:
+            name: of the program.
+            deadline: of its start.
+            options: that are new, by field name; the others are as before.
 
         Raises:
             UsageError: the session did not start it, or its hive is unknown by now.
         """
         daemon = self._registry.find(name)
-        if (fresh := self.worker_spawns.spawn_again(daemon, deadline)) is not None:
+        asked = (*SPAWN_FIELDS, "slots")
+        request = {key: options[key] for key in asked if key in options}
+        own = {key: value for key, value in options.items() if key not in asked}
+        if (fresh := self.worker_spawns.spawn_again(daemon, deadline, own, request)) is not None:
             self.await_all([fresh], State.idle, deadline)
             return fresh
         if name not in self._launched:
             raise UsageError(f"{name} cannot be started again: this library did not start it")
-        spec, role, is_fake, options = self._launched[name]
+        spec, role, is_fake, before = self._launched[name]
         if (real := self.real.known(name)) is not None:
-            launching = self.real.begin(real, deadline, daemon.port)
+            launching = self.real.begin(replace(real, options={**real.options, **options}), deadline, daemon.port)
             self.finish_all([launching], State.idle, deadline)
             return launching.daemon
-        again = ProgramSpec(**{**spec.as_json(), "port": daemon.port if spec.port is not None else None})
-        launching = self.launch(again, role, is_fake, options, deadline)
+        if options:
+            launching = self._begin_changed(daemon, spec, before, options, deadline)
+        else:
+            again = ProgramSpec(**{**spec.as_json(), "port": daemon.port if spec.port is not None else None})
+            launching = self.launch(again, role, is_fake, before, deadline)
         self.finish_all([launching], State.idle, deadline)
         if role == "queen" and is_fake:
             self._tell_hives(launching)
         return launching.daemon
+
+    def _begin_changed(self, daemon: Daemon, spec: ProgramSpec, before: dict[str, Any], options: dict[str, Any], deadline: float) -> Launching:
+        """Begins a fake again with some other options; those of a hive's workers are added to what it gave them before."""
+        own, of_workers = for_hive_and_workers(options) if daemon.role == "hive" else (options, {})
+        kept = {key: value for key, value in spec.env.items() if key not in secret_environment({**before, **own}, _OPTIONS[daemon.role])}
+        env = {**kept, **{key: f"{kept[key]} {value}" if key in kept else value for key, value in of_workers.items()}}
+        given = {**before, "port": daemon.port, **own}
+        return self.begin(daemon.name, daemon.role, {key: value for key, value in given.items() if value is not None}, deadline, env=env)
 
     def _tell_hives(self, queen: Launching) -> None:
         """Tells a queen that was started again where the hives are that its predecessor knew."""
@@ -309,12 +339,14 @@ class Launcher:
         """
         self._registry.check_free(spec.name)
         supervisor = self._run.supervisor
+        spec.env.pop(environment.UNREACHABLE, None)  # of an earlier start
+        spec.env.update(self._partitions.environment(spec.name))
         try:
             process = supervisor.await_start(supervisor.begin(spec, role), deadline)
         except StartFailed as error:
             raise AssertionError(f"{role} {spec.name!r} could not be started: {error}") from None
         port = process.port or int(options.get("port", 0))
-        daemon = self._registry.add(Daemon(spec.name, role, http_url(spec.host, port), port, process.pid))
+        daemon = self._registry.add(Daemon(spec.name, role, http_url(spec.host, port), port, process.pid, leads_to=options.get("to")))
         self._launched[spec.name] = (spec, role, is_fake, options)
         self.worker_spawns.forget(spec.name)
         self._registry.set_key(spec.name, str(options["api_key"]) if options.get("api_key") else None)
@@ -340,6 +372,7 @@ class Launcher:
 
     def await_all(self, daemons: list[Daemon], until: State, deadline: float) -> None:
         """Waits until programs have reached a state; the end of one fails at once."""
+        self._partitions.follow()
         for daemon in daemons:
             self._states.await_state(daemon, (until,), deadline, describe=partial(self.last_lines, self._registry.process(daemon)))
 
@@ -352,3 +385,16 @@ class Launcher:
 
     def _is_fake(self, name: str) -> bool:
         return name not in self._launched or self._launched[name][2]
+
+
+def check_options(daemon: Daemon, options: dict[str, Any]) -> None:
+    """Checks options with which a program is to be started again: those of its role, of a hive also those of its workers.
+
+    Raises:
+        UsageError: it has no such option.
+    """
+    declared = [_OPTIONS[daemon.role], *([WorkerOptions] if daemon.role == "hive" else [])] if daemon.role in _OPTIONS else []
+    known = {field.name for one in declared for field in fields(one)}
+    for name in options:
+        if name not in known:
+            raise UsageError(f"{daemon}, a {daemon.role}, has no option {name}: expected one of {', '.join(sorted(known)) or 'none'}")

@@ -100,6 +100,7 @@ class NodeBuilder:
         if server is SshServer.real:
             client, node.port = self._serve_ssh(node, home, outcome, env, deadline)
         self._nodes.add(node, outcome, server, delay, env, client)
+        self._run.note("node", node=name, host=address, ssh=outcome.value)
         for queen in self._programs.of_role("queen"):
             process = self._programs.process(queen)
             if process.alive:

@@ -33,7 +33,10 @@ class Outputs:
             name: of the program.
             streams: stdout, stderr or both, in this order.
         """
-        folder = self.folder(name)
+        return self.read_in(self.folder(name), name, streams)
+
+    def read_in(self, folder: Path, name: str, streams: tuple[str, ...] = BOTH) -> str:
+        """The same, of a program whose folder is known, also when it is long gone."""
         paths = [folder / f"{name}.{stream}" for stream in streams]
         text = _COLOURS.sub("", "".join(path.read_text(encoding="utf-8", errors="replace") for path in paths if path.exists()))
         for secret in filter(None, self._secrets()):

@@ -14,7 +14,7 @@ from ..run import OWN_JOURNAL, Run
 from ..types import Daemon
 
 _PROBE_LIMIT = 2.0
-_NEWS_LIMIT = 0.5
+_NEWS_LIMIT = 2.0
 
 
 class Programs:
@@ -25,12 +25,14 @@ class Programs:
 
     Attributes:
         keys: name of a program -> its API key.
+        old_keys: that programs had before; never shown either.
     """
 
     def __init__(self, run: Run):
         self._run = run
         self._daemons: dict[str, Daemon] = {}
         self.keys: dict[str, str] = {}
+        self.old_keys: list[str] = []
 
     def add(self, daemon: Daemon) -> Daemon:
         """Registers a daemon under its name."""
@@ -65,6 +67,11 @@ class Programs:
             names = ", ".join(self.names()) or "nothing: start something with Start Fleet"
             raise UsageError(f"there is no {wanted!r}, running is {names}")
         return known
+
+    def look_at(self, name: str) -> Daemon:
+        """The same, but a program that a queen or hive has started is not registered as one of the test's."""
+        known, process = self._daemons.get(name), self._run.supervisor.find(name)
+        return self.find(name) if process is None or (known is not None and known.pid == process.pid) else self._adopted(process, known)
 
     def names(self) -> list[str]:
         """Names of everything that runs or ran since the start of the scope."""
@@ -122,7 +129,9 @@ class Programs:
         return self.keys.get(daemon.name) or (self.keys.get(daemon.owner) if daemon.owner else None)
 
     def set_key(self, name: str, key: str | None) -> None:
-        """Remembers the API key that a program was started with."""
+        """Remembers the API key of a program; the one that it had before stays a secret."""
+        if (old := self.keys.get(name)) is not None and old != key:
+            self.old_keys.append(old)
         if key:
             self.keys[name] = key
         else:

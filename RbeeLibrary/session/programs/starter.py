@@ -10,25 +10,25 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from ...errors import UsageError
+from ...errors import CannotJudge, UsageError
 from ...protocol.keeper_options import KeeperOptions
 from ...protocol.options import split_options, take_secrets
 from ...protocol.program_options import HiveOptions, QueenOptions, WorkerOptions
 from ...run import environment
 from ...run.interruption import interruptible
+from ..assertions import repeat_until
+from ..inference.locust_load import LoadPlan, LocustLoad
 from ..pending_faults import PendingFaults
 from ..run import Run
 from ..scoped_settings import ScopedSettings
 from ..types import Daemon, KeeperResult, StartedFleet, State, recorder_of
-from .launcher import Launcher
+from .launcher import SPAWN_FIELDS, Launcher, check_options
 from .launching import Launching
 from .nodes import NodeDirectory
 from .outputs import BOTH, Outputs
 from .programs import Programs
 from .stopper import Stopper
 
-_SPAWN_FIELDS = ("model_ref", "backend", "device")
-"""Worker options that a client gives in its spawn request."""
 _SPAWNS_AT_ONCE = 16
 _SETTLE = 2.0
 """Seconds of real time that a failed start waits for the processes that it has asked for."""
@@ -126,8 +126,8 @@ class Starter:
         with self.all_or_nothing(f"{prefix}queen", *names, *worker_names):
             deadline = self.deadline(timeout)
             hive_options = split_options(options, HiveOptions)
-            worker_options = split_options({name: value for name, value in options.items() if name not in ("api_key", *_SPAWN_FIELDS)}, WorkerOptions)
-            request = {"slots": slots, **{name: options[name] for name in _SPAWN_FIELDS if name in options}}
+            worker_options = split_options({name: value for name, value in options.items() if name not in ("api_key", *SPAWN_FIELDS)}, WorkerOptions)
+            request = {"slots": slots, **{name: options[name] for name in SPAWN_FIELDS if name in options}}
             key = split_options({"api_key": options.get("api_key")}, QueenOptions)
             first = self._launcher.begin_queen(f"{prefix}queen", key, deadline, program=queen)
             begun = [self._launcher.begin_hive(name, first.daemon, {**hive_options, **worker_options}, deadline) for name in names]
@@ -217,7 +217,7 @@ class Starter:
                     name, "worker", until=until, deadline=deadline, env=env, program=program, profile=profile, **options, slots=slots, worker_id=name
                 )
             given = {key: value for key, value in options.items() if key != "api_key"}
-            request = {key: given.pop(key) for key in (*_SPAWN_FIELDS, "port") if key in given}
+            request = {key: given.pop(key) for key in (*SPAWN_FIELDS, "port") if key in given}
             daemon = self._launcher.worker_spawns.spawn(name, self._programs.find(hive), given, {**request, "slots": slots}, deadline)
             self._launcher.await_all([daemon], until, deadline)
             return daemon
@@ -314,17 +314,52 @@ class Starter:
         out, err = (self._outputs.read(name, (stream,))[size:] for stream, size in zip(BOTH, before, strict=True))
         return KeeperResult(code, out, err)
 
-    def restart(self, name: str, timeout: float | None) -> Daemon:
+    def restart(self, name: str, timeout: float | None, **options: Any) -> Daemon:
         """Stops a program if it runs, and starts it again on its port.
+
+        Args:
+            name: of the program.
+            timeout: limit for each of stop and start, seconds of real time.
+            options: that are new; the others are as before.
 
         Raises:
             AssertionError: it did not end or did not start in time.
         """
-        process = self._programs.process(name)
-        if process.alive:
+        check_options(self._programs.find(name), options)
+        if self._programs.process(name).alive:
             self.stop(name, timeout)
         with self.all_or_nothing(name):
-            return self._launcher.start_again(name, self.deadline(timeout))
+            return self._launcher.start_again(name, self.deadline(timeout), options)
+
+    def load(self, name: str, target: Daemon, plan: LoadPlan) -> LocustLoad:
+        """Starts Locust; it makes load until it is stopped.
+
+        Raises:
+            UsageError: Locust is not installed.
+            AssertionError: it could not be started.
+        """
+        self._programs.check_free(name)
+        load = LocustLoad(name, Path(self._run.outputs()))
+        with self.all_or_nothing(name):
+            spec = load.program(plan, target, self._programs.key_of(target), self._launcher.files(name))
+            deadline = self.deadline(None)
+            process = self._launcher.launch(spec, "load", False, {}, deadline).process
+            left = deadline - time.monotonic()
+            if not repeat_until(load.started.exists, lambda begun: begun or not process.alive, left, self._run.supervisor.await_news):
+                raise AssertionError(f"{load} has not begun within {left:.1f} s; its last lines:\n{self._launcher.last_lines(process)}")
+        return load
+
+    def rotate_key(self, name: str, key: str) -> None:
+        """Changes the API key of a fake while it runs.
+
+        Raises:
+            CannotJudge: it is a real program.
+        """
+        daemon = self._programs.find(name)
+        if daemon.profile is not None:
+            raise CannotJudge(f"{name} is a real program, whose key cannot be changed while it runs: start it again with another environment")
+        self._run.supervisor.control(self._programs.process(name), {"op": "api-key", "key": key})
+        self._programs.set_key(name, key)
 
     def stop(self, name: str | Daemon, timeout: float | None) -> int:
         """Stops a program gracefully and returns its exit code.

@@ -13,6 +13,9 @@ from ..run import Run
 from ..types import ENDED, Daemon, SeenBy, State
 from .programs import Programs
 
+LISTS = (("hive", "/v1/workers/list"), ("queen", "/v2/workers/list"))
+"""Roles that list workers, and where."""
+
 
 class StateReader:
     """Reads states: of a program itself, of its hive, of the queen, of the process table.

@@ -17,6 +17,8 @@ from ..run import Run
 GRACE = 3.0
 """Seconds of real time that programs get for their graceful end when a test or suite is over."""
 _FORCE_LIMIT = 3.0
+_REPORT_LIMIT = 1.0
+"""Seconds of real time in which a parent tells the end of its child."""
 _AFTER_REAL_OWNER = 1.0
 """Seconds of real time for the children of a real program, which does not wait for their ends."""
 
@@ -127,15 +129,22 @@ class Stopper:
                 return code
 
     def _code_of_the_dead(self, process: Process, deadline: float) -> int | None:
-        # Its parent is frozen or slow: the status waits in the process table. A real hive takes it and tells nobody.
-        code = kernel.zombie_code(process.pid)
+        # A frozen parent leaves the status in the process table. A real hive takes it and tells nobody.
+        code = None if self._is_reported(process) else kernel.zombie_code(process.pid)
         if code is None:
-            code = self._run.supervisor.await_exit(process, min(1.0, max(0.0, deadline - time.monotonic())))
+            code = self._run.supervisor.await_exit(process, min(_REPORT_LIMIT, max(0.0, deadline - time.monotonic())))
+        if code is None:
+            code = kernel.zombie_code(process.pid)
         if code is None and signal.SIGKILL in process.signals:
             code = -signal.SIGKILL
         if code is not None:
             self._run.supervisor.note_end(process, code)
         return code
+
+    def _is_reported(self, process: Process) -> bool:
+        """Whether its parent is a fake that runs: it takes the process off its lists and reports the end then, in this order."""
+        parent = next((one for one in self._run.supervisor.processes() if one.pid == process.ppid and one.alive), None)
+        return parent is not None and not parent.frozen and not (parent.program is not None and parent.program.is_real)
 
     # --- many processes ---
 

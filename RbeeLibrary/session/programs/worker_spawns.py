@@ -85,8 +85,14 @@ class WorkerSpawns:
         self._spawned[name] = _Spawned(options, request)
         return daemon
 
-    def spawn_again(self, daemon: Daemon, deadline: float) -> Daemon | None:
+    def spawn_again(self, daemon: Daemon, deadline: float, options: dict[str, Any], request: dict[str, Any]) -> Daemon | None:
         """Asks for a worker that has ended once more, on its port; None if no hive had started it.
+
+        Args:
+            daemon: the worker.
+            deadline: of its start.
+            options: that are new; the others are as before.
+            request: fields of the spawn request that are new.
 
         Raises:
             UsageError: its hive is unknown by now.
@@ -98,7 +104,7 @@ class WorkerSpawns:
         if hive is None:
             raise UsageError(f"{daemon.name} cannot be started again: the hive that started it is unknown by now")
         port = {} if self._real(hive) is not None else {"port": daemon.port}
-        return self.spawn(daemon.name, hive, spawned.options, {**spawned.request, **port}, deadline)
+        return self.spawn(daemon.name, hive, {**spawned.options, **options}, {**spawned.request, **port, **request}, deadline)
 
     def _real(self, hive: Daemon) -> RealHive | None:
         return None if hive.profile is None else self._real_hives.get(hive.name)

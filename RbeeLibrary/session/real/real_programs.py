@@ -10,12 +10,13 @@ from typing import Any, Protocol
 from ...errors import CannotJudge, ControlFailed
 from ...faults.base import FaultSpec
 from ...faults.registry import KINDS
+from ...fleet.kernel import listens
 from ...fleet.launch import ProgramSpec
 from ...fleet.supervisor import Process
 from ...protocol.profiles import ITSELF, Profile
 from ...run import environment
 from ...run.environment import through_proxy
-from ...run.tcp_ports import address_of, free_range, holder, listens
+from ...run.tcp_ports import address_of, free_range, holder
 from ..pending_faults import PendingFaults
 from ..programs.launching import Launching
 from ..programs.nodes import NodeDirectory
@@ -124,19 +125,20 @@ class RealPrograms:
         own = free_range(1)  # it binds its port itself and tells nobody which one
         words = [*real.arguments, *profile.argv(real.given(own), options)]
         recorder = self._begin_recorder(name, host, public, own, deadline)
-        way_out = int(self._run.supervisor.control(recorder.process, {"op": "proxy"}))
         clock = self._clocks.environment(name, wanted=_PRELOAD not in real.env)
         spec = ProgramSpec(name, command=[real.path, *words], port=None, stop_signal=profile.stop_signal, is_real=True, **self._starts.files(name))
         keys = dict.fromkeys(("RBEE_API_KEY", "LLORCH_API_TOKEN"), str(key)) if key else {}
-        spec.env.update({**self._nodes.environment(), **profile.env, **through_proxy(f"http://127.0.0.1:{way_out}"), **keys, **clock, **real.env})
+        proxy = through_proxy(f"http://127.0.0.1:{recorder.process.way_out}")
+        spec.env.update({**self._nodes.environment(), **profile.env, **proxy, **keys, **clock, **real.env})
         launching = self._starts.launch(spec, profile.role, False, {**options, "api_key": key, "port": recorder.daemon.port}, deadline)
+        self._starts.await_ready(recorder.process, deadline)  # both start at the same time
         daemon, pid = launching.daemon, launching.process.pid
         daemon.url, daemon.profile, daemon.direct = recorder.daemon.url, profile, f"http://127.0.0.1:{own}"
         journal = Path(self._run.outputs()) / f"{name}-{pid}.jsonl"
         self._clocks.joined(name, pid, journal, recorder.daemon.name)
-        self._run.supervisor.control(recorder.process, {"op": "program", "pid": pid, "program": f"real-{profile.role}", "journal": str(journal)})
         self._known[name] = real
-        self.send_routes()
+        self.send_routes()  # before the recorder lets anything pass
+        self._run.supervisor.control(recorder.process, {"op": "program", "pid": pid, "program": f"real-{profile.role}", "journal": str(journal)})
         return launching
 
     def _begin_recorder(self, name: str, host: str, public: int, own: int, deadline: float) -> Launching:
@@ -151,10 +153,10 @@ class RealPrograms:
             raise CannotJudge(f"{', '.join(inside)} of {name} needs the inside of the program, which is a real one")
         faults = [word for fault in taken for word in ("--fault", fault)]
         argv = ["--port", "{port}", "--to", f"127.0.0.1:{own}", *faults]
-        spec = ProgramSpec(recorder, module="RbeeLibrary.recorder.recorder", argv=argv, title="fake-recorder", host=host, port=public, **files)
-        launching = self._starts.launch(spec, "recorder", True, {}, deadline)
-        self._starts.await_ready(launching.process, deadline)
-        return launching
+        spec = ProgramSpec(
+            recorder, module="RbeeLibrary.recorder.recorder", argv=argv, title="fake-recorder", host=host, port=public, has_way_out=True, **files
+        )
+        return self._starts.launch(spec, "recorder", True, {}, deadline)
 
     def send_routes(self) -> None:
         """Tells all recorders which programs of this run their programs mean by fixed addresses."""

@@ -14,10 +14,13 @@ from pathlib import Path
 
 from ...clock.coordinator import FiredTimer
 from ...errors import ControlFailed, NotAtRest
+from ...fleet.supervisor import Process
 from ..programs.programs import Programs
 from ..run import Run
+from .stillness import are_all, are_still, pause
 
 _PLACES = ("/usr/lib/*/faketime/libfaketimeMT.so.1", "/usr/lib/faketime/libfaketimeMT.so.1", "/usr/lib64/faketime/libfaketimeMT.so.1")
+_SHARED_MEMORY = Path("/dev/shm")
 _STEP = 1.0
 """Seconds of the clock that a real program is moved by at once: its own timers are not known."""
 _STOP_LIMIT = 2.0
@@ -42,6 +45,19 @@ class _Clock:
     virtual: float = 0.0
     ahead: float = 0.0
     writes: int = 0
+    read: int = 0
+
+    def said(self) -> int:
+        """How much the recorder has written. The size of the file does not tell: empty lines are the room for further ones."""
+        with contextlib.suppress(FileNotFoundError), open(self.journal, "rb") as journal:
+            journal.seek(self.read)
+            self.read += len(journal.read().rstrip(b"\n"))
+        return self.read
+
+    def remove_shared_memory(self) -> None:
+        """Removes what libfaketime leaves of a program that was killed; a later program with its pid would not start."""
+        for name in (f"faketime_shm_{self.pid}", f"sem.faketime_sem_{self.pid}"):
+            (_SHARED_MEMORY / name).unlink(missing_ok=True)
 
 
 class RealTime:
@@ -68,7 +84,8 @@ class RealTime:
 
     def environment(self, name: str, *, wanted: bool = True) -> dict[str, str]:
         """Variables with which a real program that is being started follows the run's clock; none where that cannot be or is not wanted."""
-        self._clocks.pop(name, None)
+        if (old := self._clocks.pop(name, None)) is not None:
+            old.remove_shared_memory()
         if self._library is None or not wanted:
             return {}
         clock = self._run.coordinator.clock
@@ -92,6 +109,14 @@ class RealTime:
         if name in self._clocks:
             one = self._clocks[name]
             one.pid, one.journal, one.recorder = pid, journal, recorder
+
+    def forget_ended(self) -> None:
+        """Forgets the programs that have ended."""
+        for name, one in list(self._clocks.items()):
+            process = self._programs.process_or_none(name)
+            if process is None or not process.alive:
+                one.remove_shared_memory()
+                del self._clocks[name]
 
     # --- moving ---
 
@@ -122,13 +147,14 @@ class RealTime:
             return self._run.coordinator.advance(by, limit)
         fired: list[FiredTimer] = []
         left = by
-        while True:
-            step = min(_STEP, left)
-            fired += self._moved(by - left, step, limit)
-            fired += self._follow_and_settle(by - left + step, limit)
-            left = round(left - step, 9)
-            if left <= 0:
-                return fired
+        with self._run.coordinator.watching():
+            while True:
+                step = min(_STEP, left)
+                fired += self._moved(by - left, step, limit)
+                fired += self._follow_and_settle(by - left + step, limit)
+                left = round(left - step, 9)
+                if left <= 0:
+                    return fired
 
     def _moved(self, passed: float, step: float, limit: float) -> list[FiredTimer]:
         fired = self._run.coordinator.advance(step, limit)
@@ -152,11 +178,8 @@ class RealTime:
             self._await_quiet(living, deadline)
         return fired
 
-    def _is_recorder_busy(self, one: _Clock) -> bool:
-        """Whether the recorder of a program has not passed on yet what the program has sent."""
-        recorder = self._programs.process_or_none(one.recorder)
-        if recorder is None or not recorder.alive:
-            return False
+    def _is_busy(self, recorder: Process) -> bool:
+        """Whether a recorder has not passed on yet what its program has sent."""
         try:
             return bool(self._run.supervisor.control(recorder, {"op": "busy"}))
         except ControlFailed:  # it has ended meanwhile
@@ -164,7 +187,7 @@ class RealTime:
 
     def _said(self, living: list[_Clock]) -> int:
         """How much the recorders have written about these programs."""
-        return sum(one.journal.read_bytes().count(b"\n") for one in living if one.journal.exists())
+        return sum(one.said() for one in living)
 
     def _living(self) -> list[_Clock]:
         return [one for name, one in self._clocks.items() if self._is_alive(name, one.pid)]
@@ -183,11 +206,12 @@ class RealTime:
             file.write(text.encode())  # in one piece, and of one length: the program may read at any moment
 
     def _await_quiet(self, living: list[_Clock], deadline: float) -> None:
-        """Waits until all threads of these programs sleep, and their recorders have passed on what they have sent."""
-        while not all(_sleeps(one.pid) for one in living) or any(map(self._is_recorder_busy, living)):
+        """Waits until these programs sleep, and their recorders have passed on what they have sent."""
+        recorders = [process for one in living if (process := self._programs.process_or_none(one.recorder)) is not None and process.alive]
+        while not are_still([one.pid for one in living], lambda: any(map(self._is_busy, recorders))):
             if time.monotonic() > deadline:
                 raise NotAtRest(f"a real program is at work: {', '.join(name for name, one in self._clocks.items() if one in living)}")
-            _wait(_LOOK)
+            pause(_LOOK)
 
 
 def find_library() -> str | None:
@@ -209,32 +233,9 @@ def _poke(pids: list[int]) -> None:
             os.kill(pid, signal.SIGSTOP)
             stopped.append(pid)
     deadline = time.monotonic() + _STOP_LIMIT
-    for pid in stopped:
-        while not _is_stopped(pid) and time.monotonic() < deadline:
-            _wait(_LOOK / 10)
+    for pid in stopped:  # a thread that is not stopped yet would go on with its wait
+        while not are_all(pid, b"T") and time.monotonic() < deadline:
+            pause(_LOOK / 10)
     for pid in stopped:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGCONT)
-
-
-def _is_stopped(pid: int) -> bool:
-    """Whether all threads of a process are stopped: one that is not would go on with its wait."""
-    try:
-        return all(Path(task.path, "stat").read_text().rpartition(") ")[2][:1] == "T" for task in os.scandir(f"/proc/{pid}/task"))
-    except OSError:
-        return True
-
-
-def _sleeps(pid: int) -> bool:
-    """Whether all threads of a process sleep."""
-    try:
-        return all(Path(task.path, "stat").read_text().rpartition(") ")[2][:1] == "S" for task in os.scandir(f"/proc/{pid}/task"))
-    except OSError:
-        return True
-
-
-def _wait(seconds: float) -> None:
-    # There is no event for a process that has gone to sleep.
-    import select
-
-    select.select([], [], [], seconds)

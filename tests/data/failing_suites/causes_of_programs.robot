@@ -46,13 +46,14 @@ Idle For Too Long
 Removed For Want Of Heartbeats
     ${queen} =    Start Queen
     Start Worker    loner    hive=None    queen_url=${queen.url}    heartbeat=30s
-    Get Worker Count    queen    ==    1
+    Get Request Count    queen    POST    /v1/workers/loner/heartbeat    >=    1    status=200
     Inject Fault    loner    lost heartbeat
     Advance Time    5 min
     Get Worker Count    queen    ==    1    within=0s
 
 Frozen Worker Is Given Up By Its Hive
     Start Fleet    workers=1
+    Get Request Count    hive    POST    /v1/workers/ready    ==    1    status=200
     Freeze    worker-1
     Advance Time    5 min
     Get Worker Count    hive    ==    1    within=0s

@@ -83,3 +83,50 @@ Time That Goes Back
 
 Rate That Cannot Be
     Set Time Rate    -1
+
+Load That Is Counted
+    Start Worker    hive=None
+    Keep Submitting    every=1s    to=worker-1
+    Get Load Statistic    requests    ==    1000    within=50ms
+
+Load Of The Test Before
+    Start Worker    hive=None
+    Get Load Statistic    requests
+
+Load That Is None Of Locust
+    Start Worker    hive=None
+    Keep Submitting    every=1s    to=worker-1
+    Stop Load
+
+Load Without A Rate
+    Start Worker    hive=None
+    Start Load    to=worker-1    rate=0/s
+
+Partition Of One Group
+    Start Queen
+    Partition    queen
+
+Partition With A Program On Both Sides
+    Start Fleet    workers=1
+    Partition    hive | queen, worker-1 | hive
+
+Partition Of Somebody Unknown
+    Start Queen
+    Partition    queen | hive-7
+
+Partition Of A Frozen Program
+    Start Fleet
+    Freeze    hive
+    Partition    hive | queen
+
+Partition Of A Line
+    Start Fleet
+    Start Relay    line    to=hive
+    Partition    line | queen
+
+Parted Programs
+    Start Fleet    workers=1
+    Partition    hive | queen
+    ${answer} =    Submit Inference    hello
+    Advance Time    1 min
+    Get Inference State    ${answer}    ==    done

@@ -8,7 +8,10 @@ Resource            ../../../resources/rbee.resource
 *** Test Cases ***
 Required Callback That Fails Ends The Worker
     ${port} =    Occupy Port    mode=refuse
+    Set Time Rate    0
     Start Worker    hive=None    queen_url=http://127.0.0.1:${port}    callback_delays=20ms    callback_required=True
+    Wait Until Timer    worker-1    callback-retry
+    Advance Time    1 s
     Get Exit Code    worker-1    ==    1
 
 Heartbeats Reach The Queen

@@ -19,3 +19,13 @@ Fault That Is Hit
     ${fault} =    Inject Fault    queen    delay    path=/health    delay=1ms
     Get State    queen    ==    idle
     Get Fault Hits    ${fault}    >=    1
+
+Partition That Nobody Feels
+    Start Fleet
+    Partition    hive | queen
+    Get State    queen    ==    idle
+
+Partition That Is Felt
+    Start Fleet    workers=1    heartbeat=30s
+    Partition    hive | queen
+    Advance Time    1 min

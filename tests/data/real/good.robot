@@ -84,6 +84,18 @@ Queen Is Frozen
     Resume    queen
     Answer Should Be Complete    ${answer}    5
 
+Queen Is Parted From Its Hive
+    [Documentation]    Its recorder holds its requests back; the stream that had begun goes on when the network is whole again.
+    Real Queen With Fake Hive    token_delay=50ms
+    ${answer} =    Submit Inference    hello there    max_tokens=20
+    Wait For Tokens    ${answer}    2
+    Partition    hive | queen
+    ${seen} =    Get Token Count    ${answer}
+    Get State    mock-worker-1    ==    idle    within=5s
+    Get Token Count    ${answer}    <=    ${seen + 2}    within=0s
+    Heal
+    Answer Should Be Complete    ${answer}    20
+
 Status Instead Of An Answer
     Real Queen With Fake Hive
     ${fault} =    Inject Fault    queen    status    path=/v2/tasks    status=503    times=1
@@ -114,7 +126,7 @@ Start That Failed Can Be Tried Again
     ...    timeout=300ms
     ${library} =    Get Library Instance    RbeeLibrary
     Evaluate    setattr($library._session.real_time, 'environment', lambda name, wanted: 1 / 0)
-    Run Keyword And Expect Error    ZeroDivisionError*    Start Queen    program=${QUEEN}
+    Run Keyword And Expect Error    the library failed: ZeroDivisionError*    Start Queen    program=${QUEEN}
     Evaluate    delattr($library._session.real_time, 'environment')
     Real Queen With Fake Hive
     ${answer} =    Submit Inference    hello there    max_tokens=5
@@ -179,6 +191,15 @@ Real Workers Below A Fake Hive
     Kill    worker-1
     Get Exit Code    worker-1    ==    -9
     Get Worker Count    hive    ==    0
+
+Real Worker Without A Recorder Cannot Be Parted
+    [Documentation]    Nobody can hold back what it sends.
+    Start Queen
+    Start Hive    worker_binary=${WORKER}    worker_args=real    worker_ports=18101-18199
+    Start Worker    model=/dev/null
+    Run Keyword And Expect Error    *the network of worker-1 cannot be changed*    Partition    hive | queen
+    ${answer} =    Submit Inference    hello there    max_tokens=5
+    Answer Should Be Complete    ${answer}    5
 
 Mock Workers Below A Fake Hive
     Start Hive    queen=None    worker_binary=${MOCK}    worker_args=mock-worker    worker_ports=18101-18199

@@ -10,6 +10,7 @@ Five Minutes Pass Exactly
     Real Queen With Fake Hive    load_time=2 h
     Set Time Rate    0
     ${answer} =    Submit Inference    hello there    max_tokens=5    timeout=60s
+    Get Request Count    hive    POST    /v1/workers/spawn    ==    1
     Get Request Count    mock-worker-1    GET    /v1/ready    ==    1
     Advance Time    10 s
     Get Request Count    mock-worker-1    GET    /v1/ready    ==    6    within=0s

@@ -107,7 +107,7 @@ def _save(arguments: argparse.Namespace) -> int:
 
 def _sample(arguments: argparse.Namespace) -> int:
     """Mutants whose function has changed since are left out, those that survived count as such. Each commit tries a half; all with `RBEE_MUTANTS=all`."""
-    rows = {row["name"]: row for row in portion(json.loads(SAMPLE.read_text()), 2, "RBEE_MUTANTS")}
+    rows = {row["name"]: row for row in portion(json.loads(SAMPLE.read_text()), 4, "RBEE_MUTANTS")}
     there = [mutant for file in sorted({name.partition("::")[0] for name in rows}) for mutant in mutants_of(file) if mutant.name in rows]
     there = [mutant for mutant in there if (mutant.before, mutant.after) == (rows[mutant.name]["before"], rows[mutant.name]["after"])]
     judge = Judge(lambda mutant: [[known_test(rows[mutant.name]["test"], 3)]], arguments.at_once, confirms=False)
@@ -179,7 +179,7 @@ def main() -> int:
     saving.add_argument("--count", type=int, default=150, help="how many, default 150")
     saving.set_defaults(run=_save)
     sampling = commands.add_parser("sample", help="tries the sample again")
-    sampling.add_argument("--at-least", type=float, default=80, help="per cent that have to be noticed, else the exit code is 1; default 80")
+    sampling.add_argument("--at-least", type=float, default=85, help="per cent that have to be noticed, else the exit code is 1; default 85")
     sampling.set_defaults(run=_sample)
     for command in (trying, sampling):
         command.add_argument("--at-once", type=int, default=3, help="mutants at the same time, default 3")

@@ -276,8 +276,8 @@ MUTATIONS = [
     Mutation(
         "second signal ignored",
         "fakes/runtime/service.py",
-        '            if event.startswith("SIG"):',
-        "            if False:",
+        '            elif event.startswith("SIG"):',
+        "            elif False:",
         STOP,
         "Second Signal Ends The Waiting",
     ),
@@ -548,7 +548,7 @@ MUTATIONS = [
     Mutation(
         "idle worker not used again",
         "fakes/rbee_client.py",
-        "        row = best_row(rows, wanted)\n",
+        "        row = best_row([row for row in rows if isinstance(row, dict) and takes_requests(_id_of(row))], wanted)\n",
         "        row = None\n",
         ROUTING,
         "Idle Worker For The Model Is Used At Once",
@@ -840,14 +840,14 @@ MUTATIONS = [
     ),
     Mutation(
         "unknown model becomes an internal error",
-        "fakes/hive/downloads.py",
+        "fakes/hive/hubs.py",
         '        if answer.status == 404:\n            raise RbeeError("MODEL_NOT_FOUND", f"model {model_ref} was',
         '        if False:\n            raise RbeeError("MODEL_NOT_FOUND", f"model {model_ref} was',
         DOWNLOAD,
         "Unknown Model Is Reported",
     ),
     Mutation(
-        "private model is reported as missing", "fakes/hive/downloads.py", "if answer.status in (401, 403):", "if False:", DOWNLOAD, "Private Model Is Reported"
+        "private model is reported as missing", "fakes/hive/hubs.py", "if answer.status in (401, 403):", "if False:", DOWNLOAD, "Private Model Is Reported"
     ),
     Mutation(
         "corrupt catalog is thrown away",
@@ -1029,8 +1029,8 @@ MUTATIONS = [
     Mutation(
         "stalled line loses what it holds",
         "fakes/relay.py",
-        'clock.wait(self._relay.flows, None, "stalled")',
-        'clock.wait(self._relay.flows, None, "stalled")\n                    continue',
+        'clock.wait(self._relay.flows, None, "stalled")\n                    if self._relay.rate:',
+        'clock.wait(self._relay.flows, None, "stalled")\n                        continue\n                    if self._relay.rate:',
         LINES,
         "Stalled Line Goes On When It Is Mended",
     ),
@@ -1347,7 +1347,7 @@ MUTATIONS = [
     ),
     Mutation(
         "rule routed before ready is deaf",
-        "report/fleet_rules.py",
+        "report/rules/fleet_rules.py",
         "    _routed_before_ready,\n",
         "",
         FLEET_RULES,
@@ -1355,7 +1355,7 @@ MUTATIONS = [
     ),
     Mutation(
         "rule callback before listening is deaf",
-        "report/fleet_rules.py",
+        "report/rules/fleet_rules.py",
         "    _callback_before_listening,\n",
         "",
         FLEET_RULES,
@@ -1363,7 +1363,7 @@ MUTATIONS = [
     ),
     Mutation(
         "rule too many in flight is deaf",
-        "report/fleet_rules.py",
+        "report/rules/fleet_rules.py",
         "    _too_many_in_flight,\n",
         "",
         FLEET_RULES,
@@ -1371,7 +1371,7 @@ MUTATIONS = [
     ),
     Mutation(
         "rule request while draining is deaf",
-        "report/fleet_rules.py",
+        "report/rules/fleet_rules.py",
         "    _request_while_draining,\n",
         "",
         FLEET_RULES,
@@ -1379,7 +1379,7 @@ MUTATIONS = [
     ),
     Mutation(
         "rule stream end is deaf",
-        "report/fleet_rules.py",
+        "report/rules/fleet_rules.py",
         "    _stream_end,\n",
         "",
         FLEET_RULES,
@@ -1387,7 +1387,7 @@ MUTATIONS = [
     ),
     Mutation(
         "rule truncated as complete is deaf",
-        "report/fleet_rules.py",
+        "report/rules/fleet_rules.py",
         "    _truncated_as_complete,\n",
         "",
         FLEET_RULES,
@@ -1395,7 +1395,7 @@ MUTATIONS = [
     ),
     Mutation(
         "rule cascade order is deaf",
-        "report/fleet_rules.py",
+        "report/rules/fleet_rules.py",
         "    _cascade_order,\n",
         "",
         FLEET_RULES,
@@ -1403,7 +1403,7 @@ MUTATIONS = [
     ),
     Mutation(
         "rule outlived its hive is deaf",
-        "report/fleet_rules.py",
+        "report/rules/fleet_rules.py",
         "    _outlived_its_hive,\n",
         "",
         FLEET_RULES,
@@ -1411,7 +1411,7 @@ MUTATIONS = [
     ),
     Mutation(
         "rule cancel not passed on is deaf",
-        "report/fleet_rules.py",
+        "report/rules/fleet_rules.py",
         "    _cancel_not_passed_on,\n",
         "",
         FLEET_RULES,
@@ -1419,7 +1419,7 @@ MUTATIONS = [
     ),
     Mutation(
         "rule retried too soon is deaf",
-        "report/fleet_rules.py",
+        "report/rules/fleet_rules.py",
         "    _retried_too_soon,\n",
         "",
         FLEET_RULES,
@@ -1459,7 +1459,7 @@ MUTATIONS = [
     ),
     Mutation(
         "chaos judges no tokens",
-        "report/token_accounting.py",
+        "report/rules/token_accounting.py",
         "    return [text for inference in submitted for text in _wrong(inference,",
         "    return [text for inference in submitted[:0] for text in _wrong(inference,",
         CHAOS,

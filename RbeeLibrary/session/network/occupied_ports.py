@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import socket
 
-from ..errors import UsageError
-from ..run.tcp_ports import PortTaken
-from .types import PortMode
+from ...errors import UsageError
+from ...run.tcp_ports import PortTaken
+from ..types import PortMode
 
 _BACKLOG_PROBES = 4
 

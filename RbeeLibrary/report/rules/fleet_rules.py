@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from .cause import ends_its_program
-from .history import Exchange, History, Record, role_of
+from ..cause import ends_its_program
+from ..history import Exchange, History, Record, role_of
 
 _CALLERS = ("queen", "keeper")
 _TOLERANCE = 0.05
 _SHOWN = ("method", "path", "status", "request_id", "to", "slots", "ends", "gone", "retry_after", "signal", "exit_code", "worker_id", "kind", "total")
+_CALLED = {"ends": "end_markers", "gone": "client_left"}
 
 
 class FleetRule(Enum):
@@ -30,11 +31,12 @@ class FleetRule(Enum):
     OUTLIVED_ITS_HIVE = "outlived its hive"
     CANCEL_NOT_PASSED_ON = "cancel not passed on"
     RETRIED_TOO_SOON = "retried too soon"
+    REGISTRATION = "registration"
 
 
 NEED_THE_INSIDE = (FleetRule.TOO_MANY_IN_FLIGHT, FleetRule.REQUEST_WHILE_DRAINING)
 """Rules that need what only a fake worker tells: its slots, and that it drains."""
-HEALING = (FleetRule.CANCEL_NOT_PASSED_ON,)
+HEALING = (FleetRule.CANCEL_NOT_PASSED_ON, FleetRule.REGISTRATION)
 """Rules that a fleet may seem to break until records under way have been written."""
 
 
@@ -48,7 +50,7 @@ class Finding:
 
     def shown(self, began: int) -> str:
         """Text of the finding, followed by its records with their times in milliseconds since `began` (monotonic nanoseconds)."""
-        lines = [f"{self.rule.value}: {self.text}", *(f"    {_line(record, began)}" for record in self.records)]
+        lines = [f"{self.rule.value}: {self.text}", *(f"    {_line(record, began)}" for record in sorted(self.records, key=lambda one: int(one["ns"])))]
         return "\n".join(lines)
 
 
@@ -209,7 +211,8 @@ def _cancel_not_passed_on(history: History) -> Iterator[Finding]:
 
 def _goes_on(history: History, inference: Exchange, cancel: Exchange) -> bool:
     request_id, pid = inference.request_id, inference.pid
-    if pid in history.hurt or history.end(pid) is not None or (inference.end is not None and inference.end["ns"] <= cancel.answered["ns"]):
+    is_parted = any(record["ns"] >= cancel.arrival["ns"] for record in history.of("held_back", cancel.pid))
+    if is_parted or pid in history.hurt or history.end(pid) is not None or (inference.end is not None and inference.end["ns"] <= cancel.answered["ns"]):
         return False
     deleted = any(one.pid == pid and one.is_for("worker", "DELETE", f"/v1/inference/{request_id}") for one in history.exchanges)
     return not deleted and not history.of("cancelled", pid, request_id=request_id) and not history.of("client_gone", pid, request_id=request_id)
@@ -256,5 +259,5 @@ _RULES: tuple[Callable[[History], Iterator[Finding]], ...] = (
 
 
 def _line(record: Record, began: int) -> str:
-    shown = " ".join(f"{name}={record[name]}" for name in _SHOWN if record.get(name) is not None)
+    shown = " ".join(f"{_CALLED.get(name, name)}={record[name]}" for name in _SHOWN if record.get(name) is not None)
     return f"{(record['ns'] - began) / 1e6:.1f} ms  {record['name']}  {record['record']}  {shown}".rstrip()

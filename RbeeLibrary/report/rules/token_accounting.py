@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..protocol.tokens import generated
+from ...protocol.tokens import generated
 
 _SEED = 42
 

@@ -1,0 +1,1 @@
+"""Rules over the records of a whole fleet, and what they find."""

@@ -1,0 +1,61 @@
+"""Whether sent bytes have arrived, on real connections."""
+
+from __future__ import annotations
+
+import socket
+import sys
+
+import pytest
+
+from RbeeLibrary.clock.activity import Activity
+from RbeeLibrary.net.arrival import has_arrived
+from RbeeLibrary.net.counted_socket import CountedSocket
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the kernel's socket diagnosis is that of Linux")
+
+
+@pytest.fixture
+def connection():
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()) as client:
+        server, _ = listener.accept()
+        with server:
+            yield client, server
+
+
+def test_bytes_that_were_read_have_arrived_and_no_more(connection):
+    client, server = connection
+    client.sendall(b"x" * 1000)
+    assert len(server.recv(4096)) == 1000
+    own, peer = client.getsockname(), client.getpeername()
+    assert has_arrived(1000, own, peer)
+    assert not has_arrived(1001, own, peer), "the last byte is under way"
+    assert not has_arrived(1, peer, own), "the other direction has its own count"
+
+
+def test_other_end_that_does_not_read_is_not_waited_for(connection):
+    client, _ = connection
+    client.sendall(b"x" * 1000)
+    assert has_arrived(2000, client.getsockname(), client.getpeername())
+
+
+def test_other_end_that_is_gone_is_not_waited_for(connection):
+    client, server = connection
+    own, peer = client.getsockname(), client.getpeername()
+    client.close()
+    server.close()
+    assert has_arrived(1000, own, peer)
+
+
+def test_counted_socket_knows_whether_its_bytes_have_arrived():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        one = CountedSocket(Activity(), socket.AF_INET, socket.SOCK_STREAM, 0)
+        one.connect(listener.getsockname())
+        accepted, _ = listener.accept()
+        with accepted:
+            one.sendall(b"hello")
+            assert accepted.recv(10) == b"hello"
+            assert one.is_delivered()
+            one._activity.wrote(one._link, 1)
+            assert not one.is_delivered()
+        one.close()
+        assert one.is_delivered()
