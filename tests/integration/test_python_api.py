@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import time
@@ -12,7 +13,7 @@ import pytest
 from running import ROOT, await_none_left, robot_env
 
 from RbeeLibrary import Fleet, Rbee
-from RbeeLibrary.errors import UsageError
+from RbeeLibrary.errors import ControlFailed, UsageError
 
 REAL = ROOT / "tests/data/real"
 
@@ -111,6 +112,42 @@ def test_real_programs_take_the_place_of_fakes(rbee):
         worker = rbee.start_worker("real", hive=None, program=str(REAL / "llm-worker-rbee"), model="/dev/null")
         hive = rbee.start_hive("real-hive", queen=None, program=str(REAL / "rbee-hive"), env={"PYTHONPATH": str(REAL)})
         assert (worker.profile.name, hive.profile.name) == ("llm-worker-rbee", "rbee-hive")
+
+
+def test_real_program_that_ends_at_once_is_reported_by_its_exit_code(rbee, monkeypatch):
+    """Its recorder ends with it, and may do so while the library speaks to it."""
+    supervisor = rbee.session.run.supervisor
+    control = supervisor.control
+
+    def control_of_the_ended(process, order):
+        if order["op"] == "program":
+            supervisor.signal(process, signal.SIGKILL)
+            supervisor.await_exit(process, 5)
+        return control(process, order)
+
+    monkeypatch.setattr(supervisor, "control", control_of_the_ended)
+    with pytest.raises(AssertionError, match="^queen did not reach idle: it exited with 1; its last lines:\n"):
+        rbee.start_queen(program="/usr/bin/tail", profile="like-fake-queen")
+
+
+def test_recorder_that_ends_before_its_program_is_reported(rbee, tmp_path, monkeypatch):
+    """A program that runs on without a recorder would be judged by nothing."""
+    program = tmp_path / "queen"
+    program.write_text("#!/bin/sh\nexec sleep 60\n")
+    program.chmod(0o755)
+    supervisor = rbee.session.run.supervisor
+    control = supervisor.control
+    monkeypatch.setattr(supervisor, "control", lambda process, order: control(process, {**order, "op": "no such order"}))
+    with pytest.raises(ControlFailed, match="queen-recorder"):
+        rbee.start_queen(program=str(program), profile="like-fake-queen")
+
+
+def test_real_program_that_does_not_listen_is_reported(rbee, tmp_path):
+    program = tmp_path / "queen"
+    program.write_text("#!/bin/sh\nexec sleep 60\n")
+    program.chmod(0o755)
+    with pytest.raises(AssertionError, match="^queen did not reach idle within .* s: it is unreachable"):
+        rbee.start_queen(program=str(program), profile="like-fake-queen", timeout=1)
 
 
 def test_misbehaviour_and_wrong_tokens_are_found(rbee):

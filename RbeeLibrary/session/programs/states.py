@@ -56,8 +56,8 @@ class StateReader:
         if state in states:
             return state
         details = describe()
-        why = (hopeless or f"it is {state.value}{self._run.held_clock()}") + (f"; its last lines:\n{details}" if details else "")
-        raise AssertionError(f"{name} did not reach {wanted} within {time.monotonic() - started:.1f} s: {why}")
+        why = f": {hopeless}" if hopeless else f" within {time.monotonic() - started:.1f} s: it is {state.value}{self._run.held_clock()}"
+        raise AssertionError(f"{name} did not reach {wanted}{why}" + (f"; its last lines:\n{details}" if details else ""))
 
     def check_hope(self, name: str | Daemon, state: State, seen_by: SeenBy) -> None:
         """Raises Hopeless if a program that has ended is expected to reach a living state."""

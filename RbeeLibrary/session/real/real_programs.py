@@ -138,7 +138,12 @@ class RealPrograms:
         self._clocks.joined(name, pid, journal, recorder.daemon.name)
         self._known[name] = real
         self.send_routes()  # before the recorder lets anything pass
-        self._run.supervisor.control(recorder.process, {"op": "program", "pid": pid, "program": f"real-{profile.role}", "journal": str(journal)})
+        try:
+            self._run.supervisor.control(recorder.process, {"op": "program", "pid": pid, "program": f"real-{profile.role}", "journal": str(journal)})
+        except ControlFailed:
+            if self._run.supervisor.await_exit(launching.process, _END_LIMIT) is None:
+                raise
+            # the program ended at once, and its recorder after it: who waits for its start is told the exit code
         return launching
 
     def _begin_recorder(self, name: str, host: str, public: int, own: int, deadline: float) -> Launching:

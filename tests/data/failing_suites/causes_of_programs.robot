@@ -24,13 +24,15 @@ Frozen By An Outsider
     Start Fleet    workers=1
     ${worker} =    Get Daemon    worker-1
     Evaluate    os.kill(${worker.pid}, signal.SIGSTOP)    modules=os, signal
+    Get State    worker-1    ==    frozen
     Get State    worker-1    ==    idle    within=0s
 
 Killed By An Outsider
     Start Fleet    workers=1
     ${worker} =    Get Daemon    worker-1
     Evaluate    os.kill(${worker.pid}, signal.SIGKILL)    modules=os, signal
-    Get State    worker-1    ==    idle    within=1s
+    Get State    worker-1    ==    killed
+    Get State    worker-1    ==    idle    within=0s
 
 Terminated By The Test
     Start Fleet    workers=1
