@@ -21,7 +21,7 @@ from typing import Any
 
 from ..run import environment
 from ..run.json_channel import JsonChannel
-from ..run.lifeline import FULL
+from ..run.lifeline import FULL, lifeline_of
 from ..run.platform import portable
 from ..run.proctitle import set_proctitle
 from ..run.tcp_ports import listen
@@ -73,6 +73,9 @@ class Nursery:
         os.chmod(address, 0o600)
         self._listener.listen(1024)
         self._listener.setblocking(False)
+        if not portable():
+            os.mkfifo(lifeline_of(address), 0o600)
+            self._lifeline = os.open(lifeline_of(address), os.O_RDWR)  # the run ends when nobody can write to it any more
         self._peers: dict[int, Peer] = {}
         self._controls: dict[int, Peer] = {}
         self._waiting: dict[int, int] = {}

@@ -1,13 +1,14 @@
-"""The lifeline of a process: a connection that ends the process when its run ends, for whatever reason.
+"""The lifeline of a process: it ends the process when its run ends, for whatever reason.
 
-`RBEE_RUN` names the run's unix socket. A process registers there first of all, waits for the acknowledgement and keeps the connection open.
-Nothing is sent on it after the acknowledgement, so end of file means the end of the run.
+`RBEE_RUN` names the run's unix socket. A process registers there first of all and waits for the acknowledgement. Then it opens the run's named pipe,
+of which the nursery holds the only end that can be written to. Nothing is ever written, so end of file means the end of the run.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
+import io
 import json
 import os
 import resource
@@ -58,7 +59,16 @@ def connect(address: str, hello: dict[str, object]) -> socket.socket:
     return connection
 
 
-def hold_on(address: str, name: str, role: str, port: int | None = None) -> socket.socket:
+def lifeline_of(address: str) -> str:
+    """Path of the named pipe of a run.
+
+    Args:
+        address: path of the run's socket.
+    """
+    return f"{address}.lifeline"
+
+
+def hold_on(address: str, name: str, role: str, port: int | None = None) -> io.RawIOBase | socket.socket:
     """Registers this process in the run, so that it is killed when the run ends.
 
     Args:
@@ -68,28 +78,35 @@ def hold_on(address: str, name: str, role: str, port: int | None = None) -> sock
         port: TCP port on which it serves.
 
     Returns:
-        The connection, which must be kept open.
+        The lifeline, which must be kept open.
+
+    Raises:
+        RunIsOver: the run has ended.
+        RunIsFull: it takes no more processes.
     """
     connection = connect(address, {"hello": "lifeline", "pid": os.getpid(), "ppid": os.getppid(), "name": name, "role": role, "port": port})
     if portable():
         threading.Thread(target=_end_at_eof, args=(connection,), name="lifeline", daemon=True).start()
-    else:
-        _let_kernel_end_at_eof(connection)
-    return connection
+        return connection
+    with connection:
+        return _killed_at_eof(lifeline_of(address))
 
 
-def _let_kernel_end_at_eof(connection: socket.socket) -> None:
-    # The kernel sends SIGKILL at EOF: this also ends a frozen process and one that holds the GIL for ever.
+def _killed_at_eof(path: str) -> io.RawIOBase:
+    # The kernel sends SIGKILL at EOF: this also ends a frozen process and one that holds the GIL for ever. A socket would not do: whatever arrives there
+    # raises the signal, even a moment after it was read, so the acknowledgement of the run could kill the process.
     if sys.platform != "linux":
         raise RuntimeError("kernel-watched lifelines need Linux")
-    fcntl.fcntl(connection, fcntl.F_SETOWN, os.getpid())
-    fcntl.fcntl(connection, fcntl.F_SETSIG, signal.SIGKILL)
-    fcntl.fcntl(connection, fcntl.F_SETFL, fcntl.fcntl(connection, fcntl.F_GETFL) | os.O_ASYNC)
     try:
-        if connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b"":
-            raise RunIsOver("the run ended while this process was registering")
-    except BlockingIOError:
-        return
+        lifeline = io.FileIO(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
+    except FileNotFoundError as error:
+        raise RunIsOver("the run ended while this process was registering") from error
+    fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(lifeline, fcntl.F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
+    if lifeline.read(1) == b"":  # None while somebody can write
+        raise RunIsOver("the run ended while this process was registering")
+    return lifeline
 
 
 def _end_at_eof(connection: socket.socket) -> None:

@@ -8,7 +8,6 @@ import math
 import os
 import queue
 import signal
-import socket
 import sys
 import threading
 import time
@@ -91,7 +90,7 @@ class Program:
         self.clock = Clock(ClockPage.of_run(folder) if folder else None)
         self.real_clock = Clock(activity=self.clock.activity)
         self._main = ParkedJob(self.clock.activity)
-        self._lifeline: socket.socket | None = None
+        self._lifeline: object = None
         self.control: Control | None = None
         if self._run is not None:
             self._register(self._run)

@@ -33,13 +33,13 @@ Many Steps Of The Clock
 
 Many Workers Of Their Own
     Start Hive    queen=None
-    FOR    ${number}    IN RANGE    32
+    FOR    ${number}    IN RANGE    64
         Start Worker    alone-${number}    hive=None
     END
     Advance Time    1 s
 
 Many Workers Of One Hive
     Start Hive    queen=None
-    FOR    ${number}    IN RANGE    32
+    FOR    ${number}    IN RANGE    64
         Start Worker    worker-${number}
     END
