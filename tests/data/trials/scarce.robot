@@ -6,6 +6,10 @@ Library             OperatingSystem
 Resource            ../../../resources/rbee.resource
 
 
+*** Variables ***
+${WORKERS}          54
+
+
 *** Test Cases ***
 Small Fleet
     Start Fleet    workers=1
@@ -33,13 +37,13 @@ Many Steps Of The Clock
 
 Many Workers Of Their Own
     Start Hive    queen=None
-    FOR    ${number}    IN RANGE    64
+    FOR    ${number}    IN RANGE    ${WORKERS}
         Start Worker    alone-${number}    hive=None
     END
     Advance Time    1 s
 
 Many Workers Of One Hive
     Start Hive    queen=None
-    FOR    ${number}    IN RANGE    64
+    FOR    ${number}    IN RANGE    ${WORKERS}
         Start Worker    worker-${number}
     END
