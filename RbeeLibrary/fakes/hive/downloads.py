@@ -144,14 +144,15 @@ class Downloader:
 
     def _fetch(self, download: Download, offset: int) -> None:
         http = self._http.cancelled_by(download.cancelled)
+        asked = self._clock.now(), time.monotonic()  # from here on, so that no speed exceeds that of the line
         stream = self._open(http, download.model.url, offset)
         try:
             with http.cutting(stream):
-                self._take(download, stream, offset)
+                self._take(download, stream, offset, asked)
         finally:
             stream.close()
 
-    def _take(self, download: Download, stream: Stream, offset: int) -> None:
+    def _take(self, download: Download, stream: Stream, offset: int, asked: tuple[float, float]) -> None:
         if stream.status == 416:
             raise _Failed("the hub has less than is here already", start_over=True)
         if stream.status not in (200, 206):
@@ -164,7 +165,7 @@ class Downloader:
         declared = stream.headers.get("content-length")
         if declared is not None and declared.isdigit() and int(declared) != download.model.size - offset:
             raise _Failed(f"the hub declares {declared} bytes, expected {download.model.size - offset}", start_over=True)
-        self._write(download, stream, offset)
+        self._write(download, stream, offset, asked)
 
     def _open(self, http: HttpClient, url: str, offset: int) -> Stream:
         headers = {**self._hubs.headers_for(url), **({"Range": f"bytes={offset}-"} if offset else {})}
@@ -184,9 +185,9 @@ class Downloader:
             url = target
         raise _Failed(f"the hub redirects more than {_REDIRECTS} times")
 
-    def _write(self, download: Download, stream: Stream, offset: int) -> None:
+    def _write(self, download: Download, stream: Stream, offset: int, asked: tuple[float, float]) -> None:
         step = self._options.progress_step
-        began, real_began, first = self._clock.now(), time.monotonic(), offset
+        first = offset
         fd = os.open(download.partial, os.O_WRONLY | os.O_CREAT, 0o600)
         try:
             if stat.S_ISREG(os.fstat(fd).st_mode):
@@ -199,7 +200,7 @@ class Downloader:
                     count = os.write(fd, data[: step - offset % step])
                     data, offset = data[count:], offset + count
                     if offset % step == 0:
-                        seconds = (self._clock.now() - began) or (time.monotonic() - real_began) or 1e-6
+                        seconds = (self._clock.now() - asked[0]) or (time.monotonic() - asked[1]) or 1e-6
                         self._publish_progress(download, offset, (offset - first) / MEBIBYTE / seconds)
         finally:
             os.close(fd)
