@@ -38,7 +38,7 @@ Stall
     [Documentation]    Silence with an open connection.
     [Tags]    L033
     ${fault} =    Inject Fault    worker-1    stall    after_tokens=2
-    ${answer} =    Submit Inference    hello    to=worker-1    timeout=200ms
+    ${answer} =    Submit Inference    hello    to=worker-1    timeout=500ms
     Wait Until Inference Ends    ${answer}
     Get Inference State    ${answer}    ==    stalled
     Get Inference Text    ${answer}    ==    one two

@@ -58,7 +58,7 @@ Hive Reaps Its Killed Worker
 Frozen Worker Stalls Its Stream
     [Tags]    S47    L033
     Start Fleet    workers=1    token_delay=20ms
-    ${answer} =    Submit Inference    write a short story    to=worker-1    max_tokens=2000    timeout=300ms
+    ${answer} =    Submit Inference    write a short story    to=worker-1    max_tokens=2000    timeout=600ms
     Wait For Tokens    ${answer}    3
     Freeze    worker-1
     Get State    worker-1    ==    frozen    within=0s
