@@ -238,7 +238,7 @@ Host Of A Node May Be An IPv6 Address
 Call Of Ssh That Hangs Is Recorded
     [Documentation]    ssh is killed at its limit; the call has no exit code then, and no end.
     Start Node    delay=1 h
-    ${queen} =    Start Queen    ssh_timeout=200ms
+    ${queen} =    Start Queen    ssh_timeout=1s
     VAR    &{hanging}    &{REGISTRATION}    ssh_host=workstation.home.arpa
     ${answer} =    Register    ${queen}    ${hanging}    status=400
     Should Be Equal    ${answer}[error][code]    SSH_TIMEOUT
