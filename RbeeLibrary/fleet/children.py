@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 from ..clock.activity import Activity, ChildActivity
 from ..clock.event import Event
@@ -30,7 +30,7 @@ from ..run.platform import has_pidfds, signal_at_parents_end
 from ..run.proctitle import set_proctitle
 from ..run.tcp_ports import PortTaken
 from . import kernel
-from .launch import ProgramSpec, close_all_but, fork, module_command, of_descriptors, prepare, private
+from .launch import ProgramSpec, close_all_but, forked, module_command, of_descriptors, prepare, private, run_program, start_afresh
 
 _REQUEST_LIMIT = 262144
 OWN_GROUP: dict[str, Any] = {"process_group": 0} if sys.version_info >= (3, 11) else {"start_new_session": True}
@@ -180,7 +180,7 @@ def _spawn(program: ProgramSpec, parent: int) -> tuple[dict[str, Any], list[int]
     port = listener.getsockname()[1] if listener else None
     if middle == 0:
         try:
-            pid = fork(program, listener, ready_in_child, keep=set(), before=lambda: _wait_at_gate(gate_in_child, gate), die_with=None)
+            pid = forked(lambda: _run_after_gate(program, listener, ready_in_child, gate_in_child, gate), die_with=None)
             os.write(answer_in_middle, str(pid).encode())
         finally:
             os._exit(0)
@@ -199,10 +199,12 @@ def _spawn(program: ProgramSpec, parent: int) -> tuple[dict[str, Any], list[int]
     return {"pid": int(answer), "port": port, "gate": gate}, [ready]
 
 
-def _wait_at_gate(gate: int, other_end: int) -> None:
+def _run_after_gate(program: ProgramSpec, listener: socket.socket | None, ready: int, gate: int, other_end: int) -> NoReturn:
     os.close(other_end)
     if os.read(gate, 1) != b"g":
         os._exit(1)
+    start_afresh({ready, *([listener.fileno()] if listener else [])})
+    run_program(program, listener, ready, None)
 
 
 def start_executed(program: ProgramSpec) -> Child:

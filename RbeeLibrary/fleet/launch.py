@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from ..run import environment
 from ..run.platform import signal_at_parents_end
@@ -75,15 +75,29 @@ class ProgramSpec:
         return [str(port) if (before, word) == ("--port", "{port}") else word for before, word in zip(["", *words], words, strict=False)]
 
 
-def fork(program: ProgramSpec, listener: socket.socket | None, ready: int, *, keep: set[int], before: Callable[[], None], die_with: int | None) -> int:
+def fork(program: ProgramSpec, listener: socket.socket | None, ready: int, *, way_out: socket.socket | None = None, die_with: int | None) -> int:
     """Forks a process that runs the program; returns its pid in the parent and never in the child.
 
     Args:
         program: to run.
         listener: a listening socket that the child inherits.
         ready: write end of its ready pipe.
-        keep: further descriptors that stay open in the child.
-        before: called first in the child, with all signals blocked.
+        way_out: a second listening socket that it inherits.
+        die_with: pid of the parent; the child is killed when it ends. None = the child may outlive it.
+    """
+
+    def child() -> NoReturn:
+        start_afresh({ready, *(one.fileno() for one in (listener, way_out) if one is not None)})
+        run_program(program, listener, ready, way_out)
+
+    return forked(child, die_with=die_with)
+
+
+def forked(child: Callable[[], object], *, die_with: int | None) -> int:
+    """Forks a process with all signals blocked; returns its pid in the parent and never in the child.
+
+    Args:
+        child: runs in the child; it does not return.
         die_with: pid of the parent; the child is killed when it ends. None = the child may outlive it.
     """
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
@@ -97,12 +111,11 @@ def fork(program: ProgramSpec, listener: socket.socket | None, ready: int, *, ke
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
         return pid
     try:
-        before()
         if die_with is not None:
             signal_at_parents_end(signal.SIGKILL)
             if os.getppid() != die_with:
                 os._exit(1)
-        _become(program, listener, ready, keep)
+        child()
     except BaseException:
         traceback.print_exc()
         sys.stderr.flush()
@@ -117,19 +130,37 @@ def _move_to_own_group(pid: int) -> None:
         return  # the child has done so itself, has called exec or is gone
 
 
-def _become(program: ProgramSpec, listener: socket.socket | None, ready: int, keep: set[int]) -> None:
+def start_afresh(keep: set[int]) -> None:
+    """Leaves the group, the signal handlers and the descriptors of the parent behind; all signals stay blocked.
+
+    Args:
+        keep: descriptors that stay open, besides the standard ones.
+    """
     os.setpgid(0, 0)
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCONT, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
-    fds = {0, 1, 2, ready, *keep} | ({listener.fileno()} if listener else set())
-    close_all_but(fds)  # first: the parent may hold all descriptors that a process can have, and then no file can be opened
+    close_all_but({0, 1, 2, *keep})  # the parent may hold all descriptors that a process can have, and then no file can be opened
+
+
+def run_program(program: ProgramSpec, listener: socket.socket | None, ready: int, way_out: socket.socket | None) -> NoReturn:
+    """Runs a program in this process, which was forked for it; never returns.
+
+    Args:
+        program: to run.
+        listener: its listening socket.
+        ready: write end of its ready pipe.
+        way_out: its second listening socket.
+    """
     _redirect(program.stdout, 1)
     _redirect(program.stderr, 2)
     if program.cwd:
         os.chdir(program.cwd)
     os.environ.update(program.env)
     os.environ[environment.NAME] = program.name
+    if way_out is not None:
+        way_out.set_inheritable(True)
+        os.environ[environment.WAY_OUT_FD] = str(way_out.fileno())
     if program.module is None:
         _exec(program, listener, ready)
     sys.stdout.reconfigure(line_buffering=True, write_through=True)  # type: ignore[union-attr]
@@ -150,7 +181,7 @@ def _become(program: ProgramSpec, listener: socket.socket | None, ready: int, ke
     os._exit(code)
 
 
-def _exec(program: ProgramSpec, listener: socket.socket | None, ready: int) -> None:
+def _exec(program: ProgramSpec, listener: socket.socket | None, ready: int) -> NoReturn:
     os.environ.pop(environment.FORKED, None)
     words = program.words(listener.getsockname()[1] if listener else None)
     os.set_inheritable(ready, True)

@@ -17,9 +17,9 @@ import resource
 import select
 import signal
 import socket
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..run import environment
 from ..run.json_channel import JsonChannel
 from ..run.lifeline import FULL, lifeline_of
 from ..run.platform import portable
@@ -27,6 +27,7 @@ from ..run.proctitle import set_proctitle
 from ..run.tcp_ports import listen
 from .kernel import become_subreaper, end_children
 from .launch import ProgramSpec, fork, of_descriptors, prepare
+from .spares import Spares
 
 
 def main(connection: int, address: str, preload: str) -> None:
@@ -40,13 +41,11 @@ def main(connection: int, address: str, preload: str) -> None:
     set_proctitle(["rbee-nursery", "--run", address])
     become_subreaper()
     nursery = Nursery(socket.socket(fileno=connection), address)
-    if not portable():
-        for module in preload.split(","):
-            importlib.import_module(module)
+    modules = [] if portable() else [importlib.import_module(module) for module in preload.split(",")]
     gc.collect()
     gc.disable()
     gc.freeze()
-    nursery.serve()
+    nursery.serve([module.rehearse for module in modules if hasattr(module, "rehearse")])
     end_children()
 
 
@@ -84,6 +83,7 @@ class Nursery:
         self._wakeup, wakeup = os.pipe()
         os.set_blocking(self._wakeup, False)
         os.set_blocking(wakeup, False)
+        self._spares = Spares(["rbee-nursery-spare", "--run", address])
         self._running = True
         signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -98,10 +98,18 @@ class Nursery:
         for source in (runner, self._listener, self._wakeup):
             self._poll.register(source, select.POLLIN)
 
-    def serve(self) -> None:
-        """Handles events one after the other until the run ends."""
+    def serve(self, rehearsals: Sequence[Callable[[], None]] = ()) -> None:
+        """Handles events one after the other until the run ends.
+
+        Args:
+            rehearsals: what a spare does ahead of its start.
+        """
+        self._spares.rehearsals = rehearsals
         while self._running:
-            for fd, _ in self._poll.poll():
+            events = self._poll.poll(self._spares.wait)
+            if not events:
+                self._spares.add()
+            for fd, _ in events:
                 if fd == self._wakeup:
                     self._reap()
                 elif fd == self._runner.fileno():
@@ -146,10 +154,7 @@ class Nursery:
             read, write = pipe
             if program.has_way_out:
                 way_out = listen("127.0.0.1", 0)
-                way_out.set_inheritable(True)
-                program.env[environment.WAY_OUT_FD] = str(way_out.fileno())
-            kept = {way_out.fileno()} if way_out else set()
-            pid = fork(program, listener, write, keep=kept, before=lambda: None, die_with=self._pid)
+            pid = self._spares.start(program, listener, write, way_out) or fork(program, listener, write, way_out=way_out, die_with=self._pid)
         except (OSError, OverflowError) as error:
             for fd in pipe:
                 os.close(fd)
@@ -192,7 +197,9 @@ class Nursery:
                 return
             if pid == 0:
                 return
-            self._report(event="exited", pid=pid, code=os.waitstatus_to_exitcode(status))
+            code = os.waitstatus_to_exitcode(status)
+            if not self._spares.forget(pid, code):
+                self._report(event="exited", pid=pid, code=code)
 
     def _accept(self) -> None:
         try:

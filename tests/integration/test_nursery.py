@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
+import signal
 import socket
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from RbeeLibrary.errors import ControlFailed
+from RbeeLibrary.fleet import kernel
 from RbeeLibrary.fleet.launch import ProgramSpec
 from RbeeLibrary.fleet.supervisor import StartFailed, Supervisor
+from RbeeLibrary.session.programs.process_table import command_line
 
 
 @pytest.fixture
@@ -117,3 +123,86 @@ def test_end_of_the_run_ends_programs_that_ignore_sigterm(tmp_path):
     running.close()
     assert not process.alive
     assert not os.path.exists(os.path.dirname(running.address))
+
+
+# --- spares, which are forked on Linux only ---
+
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the nursery forks nothing ahead")
+
+
+def spares(supervisor) -> list[int]:
+    """Pids of the processes that the nursery has forked ahead."""
+    return [pid for pid in kernel.marked(supervisor.address) if command_line(pid).startswith("rbee-nursery-spare")]
+
+
+def await_spares(supervisor, count: int) -> list[int]:
+    deadline = time.monotonic() + 20
+    while len(found := spares(supervisor)) != count:
+        assert time.monotonic() < deadline, f"{len(found)} spares, expected {count}"
+    return found
+
+
+@on_linux
+def test_spare_becomes_the_program_and_is_replaced(supervisor, tmp_path):
+    waiting = await_spares(supervisor, 2)
+    process = start(supervisor, worker("first", tmp_path))
+    assert process.pid in waiting
+    assert command_line(process.pid).startswith("mock-worker --port")
+    assert process.pid not in await_spares(supervisor, 2)
+    assert supervisor.control(process, {"op": "state"}) == "idle"
+    assert os.readlink(f"/proc/{process.pid}/fd/1") == str(tmp_path / "first.out")
+
+
+@on_linux
+def test_program_that_a_spare_became_has_its_own_group_signals_and_descriptors(supervisor, tmp_path):
+    """As if it had been forked for it: a spare keeps nothing of the nursery and nothing of its own."""
+    await_spares(supervisor, 2)
+    first = start(supervisor, worker("of-a-spare", tmp_path))
+    kernel.kill(await_spares(supervisor, 2)[0])
+    tickets = [supervisor.begin(worker(f"forked-{number}", tmp_path), "worker") for number in range(3)]
+    forked = [supervisor.await_start(ticket, time.monotonic() + 10) for ticket in tickets][-1]
+    supervisor.await_ready(forked, time.monotonic() + 10)
+
+    def seen(process):
+        status = dict(line.split(":\t", 1) for line in Path(f"/proc/{process.pid}/status").read_text().splitlines() if ":\t" in line)
+        kinds = sorted(re.sub(r"\d+", "N", os.readlink(f"/proc/{process.pid}/fd/{fd}")) for fd in os.listdir(f"/proc/{process.pid}/fd"))
+        return {name: status[name] for name in ("SigBlk", "SigIgn", "SigCgt", "Umask", "PPid")}, [kind.replace("of-a-spare", "forked-N") for kind in kinds]
+
+    assert os.getpgid(first.pid) == first.pid
+    assert seen(first) == seen(forked)
+
+
+@on_linux
+def test_spare_that_somebody_killed_is_no_end_of_a_program(supervisor, tmp_path):
+    waiting = await_spares(supervisor, 2)
+    for pid in waiting:
+        kernel.kill(pid)
+    kernel.await_gone(waiting, time.monotonic() + 10)
+    process = start(supervisor, worker("first", tmp_path))
+    assert process.alive
+    await_spares(supervisor, 2)
+    assert supervisor.alive() == [process]
+
+
+@on_linux
+def test_frozen_spare_runs_its_program_when_it_goes_on(supervisor, tmp_path):
+    """Nobody but an outsider can freeze one; the start takes as long as that."""
+    waiting = await_spares(supervisor, 2)
+    for pid in waiting:
+        kernel.kill(pid, signal.SIGSTOP)
+    ticket = supervisor.begin(worker("first", tmp_path), "worker")
+    process = supervisor.await_start(ticket, time.monotonic() + 10)
+    assert process.pid in waiting
+    kernel.kill(process.pid, signal.SIGCONT)
+    supervisor.await_ready(process, time.monotonic() + 10)
+
+
+@on_linux
+def test_spares_end_with_their_nursery(tmp_path):
+    running = Supervisor(["RbeeLibrary.fakes.worker"], str(tmp_path), os.environ)
+    waiting = await_spares(running, 2)
+    kernel.kill(waiting[0], signal.SIGSTOP)
+    kernel.kill(kernel.parents()[waiting[0]])
+    kernel.await_gone(waiting, time.monotonic() + 10)
+    assert not any(kernel.start_mark(pid) for pid in waiting)
+    running.close()

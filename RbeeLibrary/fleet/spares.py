@@ -1,0 +1,110 @@
+"""Processes that the nursery forks ahead: each one waits, asleep, until it gets the program that it runs."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import socket
+import time
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from ..run.platform import portable
+from ..run.proctitle import set_proctitle
+from .launch import ProgramSpec, forked, run_program, start_afresh
+
+_LIMIT = 262144
+"""Bytes of an order."""
+
+
+class Spares:
+    """The spares of the nursery. Without one, or where none can take an order, the nursery forks as usual.
+
+    Args:
+        title: name that `ps` shows for a spare.
+        count: how many wait at the same time; a fleet begins with a queen and a hive.
+        pause: seconds after a start before the next spare is forked, so that it takes no time from programs that start.
+
+    Attributes:
+        rehearsals: what a spare does before it waits. The same work is faster later, in the program: its memory has been copied, and its code has run.
+    """
+
+    def __init__(self, title: list[str], count: int = 2, pause: float = 0.1):
+        self._title = title
+        self._count = 0 if portable() else count
+        self._pause = pause
+        self._due = 0.0
+        self._waiting: dict[int, socket.socket] = {}
+        self.rehearsals: Sequence[Callable[[], None]] = ()
+
+    @property
+    def wait(self) -> int | None:
+        """Milliseconds until the next spare is to be forked; None if there are enough."""
+        return max(0, math.ceil((self._due - time.monotonic()) * 1000)) if len(self._waiting) < self._count else None
+
+    def add(self) -> None:
+        """Forks one."""
+        try:
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        except OSError:
+            self._count = 0  # what is left of descriptors is for programs
+            return
+        with theirs:
+            try:
+                self._waiting[forked(lambda: self._be_one(theirs), die_with=os.getpid())] = ours
+            except OSError:
+                self._count = 0
+                ours.close()
+
+    def start(self, program: ProgramSpec, listener: socket.socket | None, ready: int, way_out: socket.socket | None) -> int | None:
+        """Has a spare run a program; returns its pid, or None if there is none that can.
+
+        Args:
+            program: to run; one with a command line is executed and needs no spare.
+            listener: a listening socket that it gets.
+            ready: write end of its ready pipe.
+            way_out: a second listening socket that it gets.
+        """
+        self._due = time.monotonic() + self._pause
+        if program.module is None:
+            return None
+        sockets = {"listener": listener, "way_out": way_out}
+        given = {name: one.fileno() for name, one in sockets.items() if one is not None}
+        order = json.dumps({"program": program.as_json(), "sockets": list(given)}).encode()
+        while self._waiting:
+            pid, orders = self._waiting.popitem()
+            with orders, contextlib.suppress(OSError):  # it is gone: somebody has killed it
+                socket.send_fds(orders, [order], [ready, *given.values()])
+                return pid
+        return None
+
+    def forget(self, pid: int, code: int) -> bool:
+        """Forgets a spare that has ended; returns whether it was one.
+
+        Args:
+            pid: of a process that has ended.
+            code: its exit code; one that ended by itself would do so again, and is not replaced.
+        """
+        orders = self._waiting.pop(pid, None)
+        if orders is None:
+            return False
+        orders.close()
+        self._count -= code >= 0
+        return True
+
+    def _be_one(self, orders: socket.socket) -> NoReturn:
+        start_afresh({orders.fileno()})
+        set_proctitle(self._title)
+        for rehearse in self.rehearsals:
+            rehearse()
+        order, fds, _, _ = socket.recv_fds(orders, _LIMIT, 3)
+        if not order:
+            os._exit(0)
+        orders.close()
+        message = json.loads(order)
+        program = ProgramSpec(**message["program"])
+        ready, *rest = fds
+        sockets = {name: socket.socket(fileno=fd) for name, fd in zip(message["sockets"], rest, strict=True)}
+        run_program(program, sockets.get("listener"), ready, sockets.get("way_out"))

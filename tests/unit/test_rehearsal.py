@@ -1,0 +1,27 @@
+"""What a spare of the nursery does before it becomes a program."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+from RbeeLibrary.fakes.runtime import preload
+from RbeeLibrary.net.http_client import correlation
+
+
+def test_rehearsed_request_is_answered_and_leaves_nothing(monkeypatch, tmp_path, capfd):
+    heard: list[tuple[object, ...]] = []
+    monkeypatch.setattr(preload, "_ignore", lambda *given: heard.append(given))
+    monkeypatch.chdir(tmp_path)
+    threads = threading.enumerate()
+    preload.rehearse()
+    before = sorted(os.listdir("/proc/self/fd")) if os.path.exists("/proc/self/fd") else []
+    preload.rehearse()
+    assert ("GET /v1/health 200",) in heard
+    assert any(given[0] == "200 OK" for given in heard)
+    assert not any("contract" in str(given) for given in heard), "a rehearsal takes the way of a good answer"
+    assert before == (sorted(os.listdir("/proc/self/fd")) if before else [])
+    assert correlation.get() is None
+    assert threading.enumerate() == threads
+    assert list(tmp_path.iterdir()) == []
+    assert capfd.readouterr() == ("", "")
