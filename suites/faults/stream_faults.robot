@@ -46,9 +46,9 @@ Stall
 
 Stall For A Time
     [Documentation]    Silence that ends.
-    ${fault} =    Inject Fault    worker-1    stall    after_tokens=2    delay=150ms
+    ${fault} =    Inject Fault    worker-1    stall    after_tokens=2    delay=500ms
     ${answer} =    Answer Ends As    done    one two three four five six
-    Get Token Gap    ${answer}    max    >=    140 ms
+    Get Token Gap    ${answer}    max    >=    300 ms
     Get Fault Hits    ${fault}    ==    1
 
 Close
