@@ -11,6 +11,7 @@ class failure_listener:  # noqa: N801  (Robot Framework wants the module's name)
     """Writes a line for each failed test."""
 
     ROBOT_LISTENER_API_VERSION = 3
+    ROBOT_LISTENER_PRIORITY = -1000  # after the library, which adds the likely cause to the message
 
     def __init__(self, written: str):
         self._written = Path(written)
