@@ -56,10 +56,16 @@ class Journals:
         found = self._outputs.folder(name).glob(f"{name}-*.jsonl")
         return sorted((path for path in found if path.stem[len(name) + 1 :].isdigit()), key=first_stamp)
 
-    def last_state(self, name: str, pid: int) -> str:
-        """The state that a process recorded last; an empty text if it has recorded none."""
+    def last_state(self, name: str, pid: int, before: int | None = None) -> str:
+        """The state that a process recorded last; an empty text if it has recorded none.
+
+        Args:
+            name: of the program.
+            pid: of the process.
+            before: only until this moment, monotonic nanoseconds.
+        """
         path = self._outputs.folder(name) / f"{name}-{pid}.jsonl"
-        states = [entry["to"] for entry in entries(path) if entry.get("record") == "state"]
+        states = [entry["to"] for entry in entries(path, tokens=False) if entry.get("record") == "state" and (before is None or entry["ns"] < before)]
         return str(states[-1]) if states else ""
 
     # --- requests ---

@@ -89,7 +89,7 @@ class Session:
         self.scopes = Scopes(run, self.programs, self.stopper, self.ports, self.nodes, self.launcher.stores, self.outputs)
         self.judge = Judge(run, self.journals, self.inferences, self.programs, self.states)
         self.evidence = EvidenceCollector(run, self.programs, self.journals, self.outputs, self.states, self.table)
-        self.trace = TraceTaker(run, self.journals, self.outputs)
+        self.trace = TraceTaker(run, self.programs, self.journals, self.outputs)
         self.verify = Verifier(lambda: settings.now.within, lambda limit: run.supervisor.await_news(limit), log, run.held_clock)
 
     def open_scope(self, name: str) -> None:

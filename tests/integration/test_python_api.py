@@ -14,6 +14,7 @@ from running import ROOT, await_none_left, robot_env
 
 from RbeeLibrary import Fleet, Rbee
 from RbeeLibrary.errors import ControlFailed, UsageError
+from RbeeLibrary.report.trace.timeline import TestSpan
 
 REAL = ROOT / "tests/data/real"
 
@@ -148,6 +149,16 @@ def test_real_program_that_does_not_listen_is_reported(rbee, tmp_path):
     program.chmod(0o755)
     with pytest.raises(AssertionError, match="^queen did not reach idle within .* s: it is unreachable"):
         rbee.start_queen(program=str(program), profile="like-fake-queen", timeout=1)
+
+
+def test_timeline_begins_with_the_states_from_before_the_test(rbee):
+    """A program of the suite has told its state before; a real one tells none."""
+    rbee.start_fleet(workers=1, queen=str(REAL / "queen-rbee"))
+    rbee.wait_until_state("worker-1", "idle", seen_by="hive")
+    now = time.monotonic_ns()
+    rbee.start_worker("new", hive=None)
+    states = {span.name: span.state for span in rbee.session.trace.take(TestSpan(now, now)).spans}
+    assert states == {"queen": "running", "queen-recorder": "", "hive": "idle", "worker-1": "idle", "new": ""}
 
 
 def test_misbehaviour_and_wrong_tokens_are_found(rbee):

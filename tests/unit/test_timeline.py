@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import time
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 from RbeeLibrary.report.trace.keyword_span import KeywordSpan
-from RbeeLibrary.report.trace.process_spans import ProcessSpan
+from RbeeLibrary.report.trace.process_spans import ProcessSpan, state_bars
 from RbeeLibrary.report.trace.timeline import TestSpan, timeline
 
 MS = 1_000_000
@@ -218,6 +219,12 @@ def test_end_of_which_the_session_does_not_know_the_reason_yet_has_that_of_its_p
 
 
 ALIVE = ProcessSpan("worker-1", "worker", 12, 20 * MS, None)
+
+
+def test_program_that_was_started_before_begins_in_the_state_that_it_had():
+    records = [state("worker-1", 12, 60, "idle", "busy")]
+    bars = state_bars(replace(ALIVE, state="idle"), records, 40 * MS, 100 * MS)
+    assert [(bar.began // MS, bar.ended // MS, bar.state) for bar in bars] == [(40, 60, "idle"), (60, 100, "busy")]
 
 
 def test_long_silence_is_folded_and_the_rest_gets_its_room():

@@ -22,6 +22,7 @@ class ProcessSpan:
         ended: when its end was noticed; None = it lives.
         ending: how it ended, for a label.
         stopped: whether the kernel has stopped it, whoever has sent the signal.
+        state: with which its bar begins; empty for a fake that was started in the test.
     """
 
     name: str
@@ -31,6 +32,7 @@ class ProcessSpan:
     ended: int | None
     ending: str = ""
     stopped: bool = False
+    state: str = ""
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def state_bars(span: ProcessSpan, records: Sequence[dict[str, Any]], began: int,
         ended: last moment.
     """
     end = span.ended if span.ended is not None else ended
-    state = "starting" if span.role in _TELL_STATES else "running"
+    state = span.state or ("starting" if span.role in _TELL_STATES else "running")
     changes = [(max(span.began, began), state)]
     for record in records:
         kind = record.get("record")

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ...fleet.supervisor import Process
 from ...report.trace.open_telemetry import otlp_json
 from ...report.trace.process_spans import ProcessSpan
 from ...report.trace.timeline import TestSpan, timeline
@@ -17,6 +18,7 @@ from ...run.exit_status import ExitStatus
 from ..artifacts import write_private
 from ..journals import Journals
 from ..programs.outputs import BOTH, Outputs
+from ..programs.programs import Programs
 from ..run import Run
 from ..types import Mark
 
@@ -31,13 +33,15 @@ class TraceTaker:
     """Takes what happened in the present test.
 
     Args:
-        run: whose programs they are.
+        run: whose processes they are.
+        programs: tells which ones are real.
         journals: what they wrote.
         outputs: what they printed.
     """
 
-    def __init__(self, run: Run, journals: Journals, outputs: Outputs):
+    def __init__(self, run: Run, programs: Programs, journals: Journals, outputs: Outputs):
         self._run = run
+        self._programs = programs
         self._journals = journals
         self._outputs = outputs
 
@@ -61,12 +65,18 @@ class TraceTaker:
                 int(process.ended * 1e9) if process.ended is not None else None,
                 str(ExitStatus(process.exit_code)) if process.exit_code is not None else "",
                 stopped=process.alive and process.frozen,
+                state=self._state_before(process, test.began),
             )
             for process in processes
         ]
         return TestTrace(
             test, Path(self._run.outputs()), spans, records if spans else [], {span.name: self._outputs.folder(span.name) for span in spans}, self._outputs
         )
+
+    def _state_before(self, process: Process, began: int) -> str:
+        if self._programs.is_real(process.name):
+            return "running"  # it does not tell
+        return self._journals.last_state(process.name, process.pid, began) if process.started * 1e9 < began else ""
 
 
 class TestTrace:
@@ -89,13 +99,13 @@ class TestTrace:
         self.folder = folder
         self.records = records
         self._test = test
-        self._spans = spans
+        self.spans = spans
         self._folders = folders
         self._outputs = outputs
 
     def as_timeline(self, *, is_open: bool) -> str:
         """The timeline as HTML; empty for a test without programs."""
-        return timeline(self._spans, self.records, self._test, is_open=is_open) if self.records else ""
+        return timeline(self.spans, self.records, self._test, is_open=is_open) if self.records else ""
 
     def write(self, name: str, status: str, message: str, log: str) -> Path:
         """Writes the trace page, and the same as Chrome trace events and as OTLP JSON, into the folder of the test.
@@ -110,8 +120,8 @@ class TestTrace:
             The page.
         """
         folder = self.folder
-        printed = {span.name: {stream: self._outputs.read_in(self._folders[span.name], span.name, (stream,)) for stream in BOTH} for span in self._spans}
-        events = TraceEvents(self._spans, self.records, self._test, printed).events()
+        printed = {span.name: {stream: self._outputs.read_in(self._folders[span.name], span.name, (stream,)) for stream in BOTH} for span in self.spans}
+        events = TraceEvents(self.spans, self.records, self._test, printed).events()
         about = {"test": name, "status": status}
         write_private(folder / CHROME, chrome_trace(events, about))
         began = next((record["wall"] - (record["ns"] - self._test.began) / 1e9 for record in self.records if "wall" in record), 0.0)
