@@ -169,7 +169,9 @@ def test_program_that_a_spare_became_has_its_own_group_signals_and_descriptors(s
         return {name: status[name] for name in ("SigBlk", "SigIgn", "SigCgt", "Umask", "PPid")}, [kind.replace("of-a-spare", "forked-N") for kind in kinds]
 
     assert os.getpgid(first.pid) == first.pid
-    assert seen(first) == seen(forked)
+    deadline = time.monotonic() + 10
+    while seen(first) != seen(forked):  # one of them may still be about to close what it needed for its start
+        assert time.monotonic() < deadline, f"{seen(first)}\n{seen(forked)}"
 
 
 @on_linux

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import re
@@ -25,8 +26,6 @@ PATH = "/usr/bin:/bin"
 TOOLS = Path(sys.executable).parent
 TUTORIAL = ROOT / "suites/tutorial.robot.md"
 STAND_INS = {"QUEEN": "queen-rbee", "HIVE": "rbee-hive", "WORKER": "llm-worker-rbee", "KEEPER": "rbee"}
-CONNECTION_REFUSED = 7
-"""Exit code of curl."""
 NPM = """#!/bin/sh
 curl -sN "$RBEE_QUEEN/v2/tasks" -d '{"node":"workstation","model":"mock-model","prompt":"hello","max_tokens":3}' | grep DONE
 """
@@ -123,8 +122,10 @@ def test_shell_session_prints_what_is_shown(tmp_path, fixed_ports, text):
         for step in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
             line, _, expected = step.partition("\n")
             if line.endswith("&"):
-                words = ["sh", "-c", f"exec {line.rstrip(' &')}"]
-                programs.append(subprocess.Popen(words, cwd=tmp_path, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+                printed = tmp_path / f"{len(programs)}.stderr"
+                words = ["sh", "-c", f"exec {line.rstrip(' &')} 2>{printed}"]
+                programs.append(subprocess.Popen(words, cwd=tmp_path, env=env, stdout=subprocess.DEVNULL))
+                await_service(programs[-1], printed)
                 continue
             printed = output_of(line, tmp_path, env)
             assert fnmatchcase(printed, re.sub(r"([\[?*])", r"[\1]", expected).replace("...", "*").strip()), f"$ {line}\n{printed}"
@@ -134,14 +135,19 @@ def test_shell_session_prints_what_is_shown(tmp_path, fixed_ports, text):
             program.wait(60)
 
 
-def output_of(line: str, folder: Path, env: dict[str, str]) -> str:
-    """Standard output of a command, without blank lines; repeated while curl finds that a program does not listen yet."""
+def await_service(program: subprocess.Popen, printed: Path) -> None:
+    """Waits for the line `serves on`, as the guide says."""
     deadline = time.monotonic() + 20
-    while True:
-        done = subprocess.run(["sh", "-c", line], cwd=folder, env=env, capture_output=True, text=True, timeout=60)
-        if done.returncode != CONNECTION_REFUSED or time.monotonic() > deadline:
-            return "\n".join(filter(None, done.stdout.splitlines()))
-        time.sleep(0.1)
+    while not printed.exists() or "serves on" not in printed.read_text():
+        assert time.monotonic() < deadline, printed.read_text()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            raise AssertionError(f"it ended with {program.wait(0.05)}: {printed.read_text()}")
+
+
+def output_of(line: str, folder: Path, env: dict[str, str]) -> str:
+    """Standard output of a command, without blank lines."""
+    done = subprocess.run(["sh", "-c", line], cwd=folder, env=env, capture_output=True, text=True, timeout=60)
+    return "\n".join(filter(None, done.stdout.splitlines()))
 
 
 def test_tutorial_passes(tmp_path):
