@@ -376,7 +376,7 @@ def _trouble(scene: Scene) -> str | None:
 
 
 def _nothing(scene: Scene) -> str:
-    names = scene.check.mentioned([*scene.requests, *scene.names])
+    names = [*scene.check.mentioned(scene.requests), *scene.mentioned()]
     if not names:
         keyword = scene.check.keyword
         where = (

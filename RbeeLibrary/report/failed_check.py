@@ -57,10 +57,18 @@ class FailedCheck:
 
     def mentioned(self, names: Iterable[str]) -> list[str]:
         """Those of some names that message and arguments have as whole words, in the order of the text: `worker-12` does not mention `worker-1`."""
-        text = " ".join([self.message, *self.keyword.arguments])
-        inside = [name for name in names if name and name in text]
-        found = {name: match.start() for name in inside if (match := re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", text))}
+        inside = [name for name in names if name and name in self._text]
+        found = {name: match.start() for name in inside if (match := re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", self._text))}
         return sorted(found, key=lambda name: found[name])
+
+    @property
+    def addresses(self) -> list[str]:
+        """Addresses of this machine that message and arguments have, as `HOST:PORT`: a keyword of another library knows a program by its URL only."""
+        return re.findall(r"(?:127\.\d+\.\d+\.\d+|localhost|\[::1\]):\d+", self._text)
+
+    @property
+    def _text(self) -> str:
+        return " ".join([self.message, *self.keyword.arguments])
 
 
 @dataclass(frozen=True)
@@ -127,9 +135,13 @@ class Scene:
             hops = [self._of_hop(exchange, exchanges) for exchange in sorted(exchanges, key=lambda one: -int(one.arrival["ns"]))]
             yield hops
             yield self._needed(self._targets({hop.name for hop in hops}, hops[-1].since))
-        mentioned = self.check.mentioned(self.names)
+        mentioned = self.mentioned()
         yield [Suspect(name, 0, self.check.at) for name in mentioned]
         yield self._needed(self._needed_by(mentioned))
+
+    def mentioned(self) -> list[str]:
+        """Programs that the check has by their names, then those that it has by their addresses."""
+        return list(dict.fromkeys([*self.check.mentioned(self.names), *filter(None, map(self.program_at, self.check.addresses))]))
 
     def _needed(self, names: Iterable[str]) -> list[Suspect]:
         return [Suspect(name, 0, self.check.at, is_needed=True) for name in names]

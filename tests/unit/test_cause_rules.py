@@ -122,6 +122,18 @@ def test_deepest_refusal_is_what_was_said_first():
     assert cause(hops, "req-1 is refused") == "worker-1 answered POST /v1/inference with 503 ALL_SLOTS_BUSY (all 1 slots are busy), 88.5 ms before the failure"
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.3", "localhost", "[::1]"])
+def test_program_is_known_by_its_address_too(host):
+    """The message of another library, which has never heard of the hive."""
+    asked = exchange("hive", 10, 11, 500, "/v1/models/download", code="INTERNAL", message="a bug", caller="python-requests/2.32")
+    said = "hive answered POST /v1/models/download with 500 INTERNAL (a bug), 89.5 ms before the failure"
+    assert cause(asked, f"Url: http://{host}:9200/v1/models/download Expected status: 500 != 200") == said
+    arguments = (f"http://{host}:9200/v1/models/download", "json=${body}")
+    assert cause(asked, "error != complete", keyword=FailedKeyword("POST", arguments, "models.resource, line 3")) == said
+    assert "names no program" in cause(asked, f"Url: http://{host}:92001/ Expected status: 500 != 200"), "another port"
+    assert "names no program" in cause(asked, "Url: http://192.168.1.2:9200/ Expected status: 500 != 200"), "another machine"
+
+
 def test_refusal_of_a_program_counts_unless_it_is_usual():
     own = exchange("queen", 10, 11, 404, "/v2/workers/shutdown", code="WORKER_NOT_FOUND", message="no such worker")
     usual = exchange("queen", 20, 21, 404, "/v2/workers/removed", caller="fake-hive/0.1")
