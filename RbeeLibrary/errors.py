@@ -100,6 +100,10 @@ class BadConfig(RbeeLibraryError):
     """A config file that cannot be read; the message has path and line."""
 
 
+OWN_ERROR = "the program met an error of its own"
+"""What a fake says of an error that nobody intended."""
+
+
 def with_place(error: BaseException) -> str:
     """Kind and place of an error of this package's own, such as `KeyError in clock/clock.py, line 172`; without its text, which may be secret."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).is_relative_to(_PACKAGE)]

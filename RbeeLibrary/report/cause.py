@@ -5,9 +5,10 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Sequence
 
+from ..errors import OWN_ERROR
 from .failed_check import FailedCheck, Record, Scene, Suspect, subject_of
 from .history import Exchange, groups_of, role_of
-from .wording import LIBRARY, ending_of, is_probe, request_line, span
+from .wording import LIBRARY, ending_of, is_probe, listed, request_line, span
 
 NO_CAUSE = "no cause found"
 _DEADLY = ("SIGKILL", "SIGTERM", "SIGINT")
@@ -183,7 +184,7 @@ def _fault(scene: Scene, suspect: Suspect) -> str | None:
         return None
     last = hits[-1]
     paths = list(dict.fromkeys(str(hit["path"]) for hit in hits if hit.get("path") and hit.get("fault") == last.get("fault")))
-    where = f" on {_and(paths)}" if paths else ""
+    where = f" on {listed(paths)}" if paths else ""
     return f"the injected fault {last.get('kind')} of {suspect.name} acted{where} {span(scene.check.at - last['ns'])} before the failure{_often(scene, last)}"
 
 
@@ -201,6 +202,11 @@ def _download(scene: Scene, suspect: Suspect) -> str | None:
     by = f" (the injected fault {hubs[-1].get('kind')} of {hubs[-1]['name']} acted{_often(scene, hubs[-1])})" if hubs else ""
     tries = f"{len(failed)} attempts" if len(failed) > 1 else "an attempt"
     return f"{tries} of {suspect.name} to download {failed[-1].get('model_ref')} failed: {failed[-1].get('reason')}{by}"
+
+
+def _own_error(scene: Scene, suspect: Suspect) -> str | None:
+    errors = [record for record in scene.of("off_contract") if suspect.covers(record) and OWN_ERROR in str(record.get("problem"))]
+    return f"{suspect.name}: {errors[-1]['problem']}, {span(scene.check.at - errors[-1]['ns'])} before the failure" if errors else None
 
 
 def _refusal(scene: Scene, suspect: Suspect) -> str | None:
@@ -224,7 +230,7 @@ def _held_by(scene: Scene, refused: Exchange) -> str:
     at = refused.answered["ns"]
     others = [one for one in scene.history.inferences() if one.pid == refused.pid and one.status == 200 and one.answered["ns"] <= at]
     running = [str(one.request_id) for one in others if one.end is None or one.end["ns"] > at]
-    return f"; it was answering {_and(running)} then" if running and refused.arrival["path"] == "/v1/inference" else ""
+    return f"; it was answering {listed(running)} then" if running and refused.arrival["path"] == "/v1/inference" else ""
 
 
 def _ssh(scene: Scene, suspect: Suspect) -> str:
@@ -353,7 +359,7 @@ def _canceller(scene: Scene, suspect: Suspect) -> str:
 
 _Rule = Callable[[Scene, Suspect], str | None]
 _RULES: tuple[_Rule, ...] = (
-    *(_death, _frozen, _parted, _download, _fault, _unanswered, _refusal, _unreachable),
+    *(_death, _frozen, _parted, _download, _fault, _unanswered, _refusal, _own_error, _unreachable),
     *(_callback, _missed, _terminated, _removed, _cancelled, _slow),
 )
 """In the order in which they are tried."""
@@ -387,9 +393,5 @@ def _nothing(scene: Scene) -> str:
         return f"{NO_CAUSE}: the message names no program and no request; look at {where}"
     workers = {record["name"] for record in scene.of("bound") if role_of(record) == "worker"}
     idle = [name for name in names if name in workers and not any(one.arrival["name"] == name for one in scene.history.inferences())]
-    asked = f"; {_and(idle)} received no inference" if idle else ""
-    return f"{NO_CAUSE}: nothing in the evidence is wrong with {_and(names)}{asked}"
-
-
-def _and(names: Sequence[str]) -> str:
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+    asked = f"; {listed(idle)} received no inference" if idle else ""
+    return f"{NO_CAUSE}: nothing in the evidence is wrong with {listed(names)}{asked}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Sequence
 
 from .history import Record
 
@@ -35,3 +36,8 @@ def span(nanoseconds: int) -> str:
 def counted(number: int, what: str) -> str:
     """A number with its noun: `1 token`, `2 tokens`, `2 processes`."""
     return f"{number} {what}{'' if number == 1 else 'es' if what.endswith('s') else 's'}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in a sentence: `a, b and c`."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

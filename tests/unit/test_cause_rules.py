@@ -134,6 +134,15 @@ def test_program_is_known_by_its_address_too(host):
     assert "names no program" in cause(asked, "Url: http://192.168.1.2:9200/ Expected status: 500 != 200"), "another machine"
 
 
+def test_stream_that_an_error_of_its_program_has_ended():
+    said = "the program met an error of its own, see its output: TypeError in fakes/worker/token_events.py, line 62"
+    found = at(20, "worker-1", "off_contract", method="POST", path="/v1/inference", status=200, problem=said)
+    other = at(30, "worker-12", "off_contract", method="POST", path="/v1/inference", status=200, problem=said)
+    broken = exchange("worker-1", 10, 21, 200)
+    assert cause([*broken, found, other], "inference req-1 is broken") == f"worker-1: {said}, 80.0 ms before the failure"
+    assert cause([*broken, other], "inference req-1 is broken") == "no cause found: nothing in the evidence is wrong with req-1"
+
+
 def test_refusal_of_a_program_counts_unless_it_is_usual():
     own = exchange("queen", 10, 11, 404, "/v2/workers/shutdown", code="WORKER_NOT_FOUND", message="no such worker")
     usual = exchange("queen", 20, 21, 404, "/v2/workers/removed", caller="fake-hive/0.1")

@@ -8,9 +8,11 @@ import shlex
 import signal
 import socket
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, Protocol
 
+from ...errors import OWN_ERROR, with_place
 from ...protocol.keeper_options import (
     AddNodeOptions,
     InferOptions,
@@ -105,6 +107,8 @@ class Keeper(Program):
             code = 1
             try:
                 code = part()
+            except Exception as error:  # said here, since the process may end before a thread has printed it
+                console.report(f"{traceback.format_exc()}{PROGRAM}: {OWN_ERROR}: {with_place(error)}")
             finally:
                 codes.append(code)
                 self.request_shutdown(event)

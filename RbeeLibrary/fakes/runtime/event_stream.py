@@ -85,10 +85,16 @@ class EventStream:
 
 
 class StreamBody:
-    """Body of a stream for the server; turns an intended break into a closed connection without a traceback."""
+    """Body of a stream for the server; turns an intended break into a closed connection without a traceback.
 
-    def __init__(self, stream: EventStream):
+    Args:
+        stream: that is sent.
+        on_error: called with an error that nobody intended, before the server prints it and closes the connection.
+    """
+
+    def __init__(self, stream: EventStream, on_error: Callable[[Exception], object]):
         self._stream = stream
+        self._on_error = on_error
         self._ended = False
 
     def __iter__(self) -> Iterator[bytes]:
@@ -99,6 +105,9 @@ class StreamBody:
             # Bytes written so far still go out, the final chunk does not: the client sees a body that broke off.
             self._ended = True
             raise CutConnection from None
+        except Exception as error:
+            self._on_error(error)
+            raise
         finally:
             self.close()
 

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, parse_qsl
 import bottle
 
 from ...clock.clock import Clock
-from ...errors import with_place
+from ...errors import OWN_ERROR, with_place
 from ...faults.base import Cut, ErrorAnswer, FaultContext, FaultSet
 from ...journal.writer import Journal
 from ...net.http_client import correlation
@@ -129,9 +129,7 @@ class HttpApp:
             raise CutConnection from None
         except Exception as error:  # a request never ends a fake; the traceback is in its output
             traceback.print_exc()
-            what = f"the program met an error of its own, see its output: {with_place(error)}"
-            self._contract_check.broke(route, what)
-            reply = Reply(500, RbeeError("INTERNAL", what).envelope())
+            reply = Reply(500, RbeeError("INTERNAL", self._own_error(route, error)).envelope())
         if isinstance(reply.body, EventStream) and request.method == "HEAD":
             reply = Reply(reply.status, None, {"Content-Type": CONTENT_TYPE, **reply.headers})
         recorder.answered(reply.status, reply.body, reply.headers.get("Retry-After"))
@@ -144,9 +142,15 @@ class HttpApp:
             stream.changed_by(lambda events: self._faults.events(events, context))
             if has_ends:
                 stream.changed_by(recorder.counts_ends)
-            return bottle.HTTPResponse(StreamBody(stream), _status(reply.status), answer_headers)
+            body = StreamBody(stream, lambda error: self._own_error(route, error))
+            return bottle.HTTPResponse(body, _status(reply.status), answer_headers)
         stream.close()
         return self._plain(reply, answer_headers, context)
+
+    def _own_error(self, route: Route, error: Exception) -> str:
+        what = f"{OWN_ERROR}, see its output: {with_place(error)}"
+        self._contract_check.broke(route, what)
+        return what
 
     def _checked(self, route: Route, request: Request, result: Any) -> Reply:
         reply = result if isinstance(result, Reply) else Reply(200, result)

@@ -1,0 +1,73 @@
+"""Errors of a fake that nobody intended: it says that they are its own, what they are and where."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from RbeeLibrary.clock.clock import Clock
+from RbeeLibrary.fakes.runtime.http_app import HttpApp
+from RbeeLibrary.fakes.runtime.http_server import CHANNEL
+from RbeeLibrary.faults.base import FaultSet
+from RbeeLibrary.faults.registry import KINDS
+from RbeeLibrary.journal.writer import Journal
+from RbeeLibrary.protocol.options import parse
+from RbeeLibrary.protocol.program_options import WorkerOptions
+from RbeeLibrary.protocol.sse import event
+
+KEEPER = """
+import sys
+from RbeeLibrary.fakes.keeper import main
+from RbeeLibrary.fakes.keeper.queen_commands import QueenCommand
+QueenCommand.run = lambda self: {}["no such key"]
+sys.exit(main(["workers", "list"]))
+"""
+
+
+@pytest.fixture
+def app(tmp_path):
+    """A worker without a socket, and what it has recorded."""
+    options = parse(WorkerOptions, "fake-worker", ["--port", "0", "--worker-id", "w"], {})
+    clock, file = Clock(None), tmp_path / "journal.jsonl"
+    journal = Journal(str(file), "fake-worker", clock)
+    app = HttpApp(options, clock, journal, FaultSet(KINDS, "w", clock, journal), lambda line: None, "worker")
+    yield app, lambda: [record for line in file.read_text().splitlines() if (record := json.loads(line))["record"] == "off_contract"]
+    journal.close()
+
+
+def asked(app, path):
+    ignore = SimpleNamespace(when_gone=lambda _: None, forget=lambda _: None, reset=lambda: None)
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": path, "HTTP_HOST": "localhost", "SERVER_PROTOCOL": "HTTP/1.1", "wsgi.input": io.BytesIO(), CHANNEL: ignore}
+    return app.app(environ, lambda *_: None)
+
+
+def test_error_in_the_middle_of_a_stream_is_recorded(app):
+    app, off_contract = app
+
+    def progress(request):
+        def events():
+            yield event({"stage": "loading_to_vram", "layers_loaded": 1, "layers_total": 2, "vram_mb": 1})
+            yield Clock(None).no_such_thing
+
+        return request.stream.carries(events())
+
+    app.route("GET", "/v1/loading/progress", progress)
+    body = iter(asked(app, "/v1/loading/progress"))
+    assert b"layers_loaded" in next(body)
+    with pytest.raises(AttributeError):
+        next(body)
+    (record,) = off_contract()
+    assert record["problem"].startswith("the program met an error of its own, see its output: AttributeError")
+    assert (record["method"], record["path"]) == ("GET", "/v1/loading/progress")
+
+
+def test_keeper_says_it_in_its_last_line():
+    done = subprocess.run([sys.executable, "-c", KEEPER], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "Traceback (most recent call last):" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("rbee-keeper: the program met an error of its own: KeyError in ")
