@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import io
 import json
 import subprocess
@@ -43,7 +44,7 @@ def app(tmp_path):
 def asked(app, path):
     ignore = SimpleNamespace(when_gone=lambda _: None, forget=lambda _: None, reset=lambda: None)
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": path, "HTTP_HOST": "localhost", "SERVER_PROTOCOL": "HTTP/1.1", "wsgi.input": io.BytesIO(), CHANNEL: ignore}
-    return app.app(environ, lambda *_: None)
+    return contextvars.copy_context().run(app.app, environ, lambda *_: None)  # the correlation id of the request ends with it
 
 
 def test_error_in_the_middle_of_a_stream_is_recorded(app):
