@@ -30,7 +30,7 @@ from ..run.platform import has_pidfds, signal_at_parents_end
 from ..run.proctitle import set_proctitle
 from ..run.tcp_ports import PortTaken
 from . import kernel
-from .launch import ProgramSpec, close_all_but, forked, module_command, of_descriptors, prepare, private, run_program, start_afresh
+from .launch import ProgramSpec, become, close_all_but, forked, module_command, of_descriptors, prepare, private
 
 _REQUEST_LIMIT = 262144
 OWN_GROUP: dict[str, Any] = {"process_group": 0} if sys.version_info >= (3, 11) else {"start_new_session": True}
@@ -203,8 +203,7 @@ def _run_after_gate(program: ProgramSpec, listener: socket.socket | None, ready:
     os.close(other_end)
     if os.read(gate, 1) != b"g":
         os._exit(1)
-    start_afresh({ready, *([listener.fileno()] if listener else [])})
-    run_program(program, listener, ready, None)
+    become(program, listener, ready)
 
 
 def start_executed(program: ProgramSpec) -> Child:

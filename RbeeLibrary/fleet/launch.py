@@ -75,24 +75,6 @@ class ProgramSpec:
         return [str(port) if (before, word) == ("--port", "{port}") else word for before, word in zip(["", *words], words, strict=False)]
 
 
-def fork(program: ProgramSpec, listener: socket.socket | None, ready: int, *, way_out: socket.socket | None = None, die_with: int | None) -> int:
-    """Forks a process that runs the program; returns its pid in the parent and never in the child.
-
-    Args:
-        program: to run.
-        listener: a listening socket that the child inherits.
-        ready: write end of its ready pipe.
-        way_out: a second listening socket that it inherits.
-        die_with: pid of the parent; the child is killed when it ends. None = the child may outlive it.
-    """
-
-    def child() -> NoReturn:
-        start_afresh({ready, *(one.fileno() for one in (listener, way_out) if one is not None)})
-        run_program(program, listener, ready, way_out)
-
-    return forked(child, die_with=die_with)
-
-
 def forked(child: Callable[[], object], *, die_with: int | None) -> int:
     """Forks a process with all signals blocked; returns its pid in the parent and never in the child.
 
@@ -141,6 +123,12 @@ def start_afresh(keep: set[int]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCONT, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
     close_all_but({0, 1, 2, *keep})  # the parent may hold all descriptors that a process can have, and then no file can be opened
+
+
+def become(program: ProgramSpec, listener: socket.socket | None, ready: int, way_out: socket.socket | None = None) -> NoReturn:
+    """Makes this process, which was just forked, the program; never returns. Arguments are those of `run_program`."""
+    start_afresh({ready, *(one.fileno() for one in (listener, way_out) if one is not None)})
+    run_program(program, listener, ready, way_out)
 
 
 def run_program(program: ProgramSpec, listener: socket.socket | None, ready: int, way_out: socket.socket | None) -> NoReturn:

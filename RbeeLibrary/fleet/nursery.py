@@ -26,7 +26,7 @@ from ..run.platform import portable
 from ..run.proctitle import set_proctitle
 from ..run.tcp_ports import listen
 from .kernel import become_subreaper, end_children
-from .launch import ProgramSpec, fork, of_descriptors, prepare
+from .launch import ProgramSpec, become, forked, of_descriptors, prepare
 from .spares import Spares
 
 
@@ -154,7 +154,8 @@ class Nursery:
             read, write = pipe
             if program.has_way_out:
                 way_out = listen("127.0.0.1", 0)
-            pid = self._spares.start(program, listener, write, way_out) or fork(program, listener, write, way_out=way_out, die_with=self._pid)
+            pid = self._spares.start(program, listener, write, way_out)
+            pid = pid or forked(lambda: become(program, listener, write, way_out), die_with=self._pid)
         except (OSError, OverflowError) as error:
             for fd in pipe:
                 os.close(fd)
@@ -197,9 +198,8 @@ class Nursery:
                 return
             if pid == 0:
                 return
-            code = os.waitstatus_to_exitcode(status)
-            if not self._spares.forget(pid, code):
-                self._report(event="exited", pid=pid, code=code)
+            if not self._spares.forget(pid):
+                self._report(event="exited", pid=pid, code=os.waitstatus_to_exitcode(status))
 
     def _accept(self) -> None:
         try:

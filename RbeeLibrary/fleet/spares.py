@@ -8,6 +8,7 @@ import math
 import os
 import socket
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
@@ -80,25 +81,21 @@ class Spares:
                 return pid
         return None
 
-    def forget(self, pid: int, code: int) -> bool:
-        """Forgets a spare that has ended; returns whether it was one.
-
-        Args:
-            pid: of a process that has ended.
-            code: its exit code; one that ended by itself would do so again, and is not replaced.
-        """
+    def forget(self, pid: int) -> bool:
+        """Forgets a spare that has ended: somebody has killed it. Returns whether the process was one."""
         orders = self._waiting.pop(pid, None)
-        if orders is None:
-            return False
-        orders.close()
-        self._count -= code >= 0
-        return True
+        if orders is not None:
+            orders.close()
+        return orders is not None
 
     def _be_one(self, orders: socket.socket) -> NoReturn:
         start_afresh({orders.fileno()})
         set_proctitle(self._title)
-        for rehearse in self.rehearsals:
-            rehearse()
+        try:
+            for rehearse in self.rehearsals:
+                rehearse()
+        except Exception:  # its program starts all the same, only not as fast
+            traceback.print_exc()
         order, fds, _, _ = socket.recv_fds(orders, _LIMIT, 3)
         if not order:
             os._exit(0)

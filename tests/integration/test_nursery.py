@@ -208,3 +208,16 @@ def test_spares_end_with_their_nursery(tmp_path):
     kernel.await_gone(waiting, time.monotonic() + 10)
     assert not any(kernel.start_mark(pid) for pid in waiting)
     running.close()
+
+
+@on_linux
+def test_rehearsal_that_fails_makes_no_start_fail(tmp_path):
+    (tmp_path / "broken_rehearsal.py").write_text("def rehearse():\n    raise RuntimeError('broken')\n")
+    running = Supervisor(["RbeeLibrary.fakes.worker", "broken_rehearsal"], str(tmp_path), {**os.environ, "PYTHONPATH": str(tmp_path)})
+    try:
+        waiting = await_spares(running, 2)
+        process = start(running, worker("first", tmp_path))
+        assert process.pid in waiting
+        assert process.alive
+    finally:
+        running.close()
