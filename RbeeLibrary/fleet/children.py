@@ -33,6 +33,7 @@ from . import kernel
 from .launch import ProgramSpec, become, close_all_but, forked, module_command, of_descriptors, prepare, private
 
 _REQUEST_LIMIT = 262144
+_RUN = b"g"
 OWN_GROUP: dict[str, Any] = {"process_group": 0} if sys.version_info >= (3, 11) else {"start_new_session": True}
 
 
@@ -44,6 +45,7 @@ class Child:
         pid: of the child.
         port: TCP port of the socket that it inherited.
         ready: descriptor for its ready line; -1 when the line has been read.
+        gate: descriptor that lets it run; -1 if it runs.
         code: result of `wait`; None while the child runs.
         ended: set when its end has been handled.
         activity: its entry in the activity of this process.
@@ -52,6 +54,7 @@ class Child:
     pid: int
     port: int | None
     ready: int
+    gate: int = -1
     code: int | None = None
     ended: Event = field(default_factory=Event)
     activity: ChildActivity | None = None
@@ -60,6 +63,14 @@ class Child:
     def status(self) -> ExitStatus:
         """Exit status; valid after its end only."""
         return ExitStatus(self.code or 0)
+
+    def let_run(self) -> None:
+        """Lets a child of a spawner run. It has done nothing yet, so what is recorded of its start comes before what it records itself."""
+        if self.gate >= 0:
+            with contextlib.suppress(BrokenPipeError):  # it has been killed
+                os.write(self.gate, _RUN)
+            os.close(self.gate)
+            self.gate = -1
 
     def signal(self, number: int) -> None:
         """Sends a signal, unless the child has ended: its pid may belong to another process by then."""
@@ -112,7 +123,7 @@ class Spawner:
         self._connection = ours
 
     def start(self, program: ProgramSpec) -> Child:
-        """Starts a program as a child of this process.
+        """Starts a program as a child of this process, which waits for `let_run`.
 
         Raises:
             PortTaken: its port is taken.
@@ -121,7 +132,7 @@ class Spawner:
         with self._lock:
             try:
                 self._connection.send(json.dumps(program.as_json()).encode())
-                data, fds, _, _ = socket.recv_fds(self._connection, _REQUEST_LIMIT, 1)
+                data, fds, _, _ = socket.recv_fds(self._connection, _REQUEST_LIMIT, 2)
             except OSError as error:
                 raise SpawnFailed(f"the spawner of this process does not answer: {error.strerror}") from error
         if not data:
@@ -131,11 +142,14 @@ class Spawner:
             raise PortTaken(answer["taken"])
         if "error" in answer:
             raise SpawnFailed(answer["error"])
-        if not fds:
-            kernel.kill(answer["pid"])  # no descriptor was left to receive its ready pipe
+        if len(fds) < 2:
+            for fd in fds:
+                os.close(fd)
+            kernel.kill(answer["pid"])  # no descriptor was left to receive its pipes
             lost = OSError(errno.EMFILE, os.strerror(errno.EMFILE))
             raise SpawnFailed(f"{lost.strerror}{of_descriptors(lost)}")
-        return Child(answer["pid"], answer["port"], fds[0])
+        ready, gate = fds
+        return Child(answer["pid"], answer["port"], ready, gate)
 
 
 def _serve_spawns(connection: socket.socket, parent: int, name: str) -> None:
@@ -150,16 +164,12 @@ def _serve_spawns(connection: socket.socket, parent: int, name: str) -> None:
     set_proctitle([f"{name}-spawner", "--for", str(parent)])
     while request := connection.recv(_REQUEST_LIMIT):
         answer, fds = _spawn(ProgramSpec(**json.loads(request)), parent)
-        gate = answer.pop("gate", None)
         try:
             socket.send_fds(connection, [json.dumps(answer).encode()], fds)
         except OSError:
             return
         for fd in fds:
             os.close(fd)
-        if gate is not None:
-            os.write(gate, b"g")
-            os.close(gate)
 
 
 def _spawn(program: ProgramSpec, parent: int) -> tuple[dict[str, Any], list[int]]:
@@ -196,12 +206,12 @@ def _spawn(program: ProgramSpec, parent: int) -> tuple[dict[str, Any], list[int]
         os.close(ready)
         os.close(gate)
         return {"error": f"{program.name} could not be forked"}, []
-    return {"pid": int(answer), "port": port, "gate": gate}, [ready]
+    return {"pid": int(answer), "port": port}, [ready, gate]
 
 
 def _run_after_gate(program: ProgramSpec, listener: socket.socket | None, ready: int, gate: int, other_end: int) -> NoReturn:
     os.close(other_end)
-    if os.read(gate, 1) != b"g":
+    if os.read(gate, 1) != _RUN:
         os._exit(1)
     become(program, listener, ready)
 

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -221,3 +222,21 @@ def test_rehearsal_that_fails_makes_no_start_fail(tmp_path):
         assert process.alive
     finally:
         running.close()
+
+
+def test_worker_of_a_hive_does_nothing_before_the_hive_has_recorded_its_start(tmp_path):
+    out = str(tmp_path / "out")
+    script = (
+        "import select\n"
+        "from RbeeLibrary.clock.activity import Activity\n"
+        "from RbeeLibrary.fleet.children import Spawner\n"
+        "from RbeeLibrary.fleet.launch import ProgramSpec\n"
+        "words = ['--port', '{port}', '--worker-id', 'w']\n"
+        f"child = Spawner('hive').start(ProgramSpec('w', module='RbeeLibrary.fakes.worker', argv=words, stdout={out!r}))\n"
+        "print('before', select.select([child.ready], [], [], 0.5)[0])\n"
+        "child.let_run()\n"
+        "print('after', child.read_ready(Activity()))\n"
+        "child.signal(9)\n"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=20)
+    assert run.stdout.startswith("before []\nafter {"), run.stdout + run.stderr

@@ -169,6 +169,7 @@ class Workers:
         if self._hive.control is not None:
             self._hive.control.report("child-started", pid=child.pid, ppid=os.getpid(), name=row.worker_id, role="worker", port=row.port)
         self._reaper.watch(child, lambda ended: self._ended(row, ended))
+        child.let_run()
         if self._options.worker_args == "fake":
             self._await_ready(row, child)
         else:
