@@ -102,13 +102,24 @@ class BadConfig(RbeeLibraryError):
 
 OWN_ERROR = "the program met an error of its own"
 """What a fake says of an error that nobody intended."""
+_PLACES = 3
+_PLUMBING = ("fakes/runtime/", "keywords/option_arguments.py", "library.py", "listener/")
+"""Calls all handlers of requests, or all keywords, so its places say nothing."""
 
 
-def with_place(error: BaseException) -> str:
-    """Kind and place of an error of this package's own, such as `KeyError in clock/clock.py, line 172`; without its text, which may be secret."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).is_relative_to(_PACKAGE)]
-    where = f" in {Path(frames[-1].filename).relative_to(_PACKAGE)}, line {frames[-1].lineno}" if frames else ""
-    return f"{type(error).__name__}{where}"
+def with_place(error: BaseException, *, quotes: bool = False) -> str:
+    """Describes an error of this package's own: `AttributeError in clock/clock.py, line 172, called by fakes/hive/hive.py, line 75: 'NoneType' object ...`.
+
+    Args:
+        error: the error.
+        quotes: whether its text may quote values. Otherwise only texts that name types and attributes are shown, since a value may be secret.
+    """
+    frames = [(Path(frame.filename), frame.lineno) for frame in reversed(traceback.extract_tb(error.__traceback__))]
+    own = [(path.relative_to(_PACKAGE), line) for path, line in frames if path.is_relative_to(_PACKAGE)]
+    telling = [*own[:1], *((path, line) for path, line in own[1:] if not str(path).startswith(_PLUMBING))][:_PLACES]
+    where = " in " + ", called by ".join(f"{path}, line {line}" for path, line in telling) if telling else ""
+    text = f": {error}" if quotes or isinstance(error, (AttributeError, NameError, TypeError)) else ""
+    return f"{type(error).__name__}{where}{text}"
 
 
 def check_known(name: str, known: Collection[str], what: str) -> None:

@@ -191,7 +191,7 @@ class RbeeLibrary:
                     raise SkipExecution(str(error)) from None
                 raise
             except UNEXPECTED as error:
-                raise InternalError(f"the library failed: {with_place(error)}: {error}") from error
+                raise InternalError(f"the library failed: {with_place(error, quotes=True)}") from error
 
         keyword.__signature__ = inspect.signature(method)  # type: ignore[attr-defined]
         return keyword

@@ -77,7 +77,7 @@ class TestListener:
         except RobotError:  # Robot Framework stops the test
             raise
         except Exception as error:
-            self._own_failures.append(f"the library failed at the {moment}: {with_place(error)}: {error}")
+            self._own_failures.append(f"the library failed at the {moment}: {with_place(error, quotes=True)}")
             logger.debug(traceback.format_exc())
 
     def report_own_failures(self, result: Any | None) -> None:

@@ -36,7 +36,7 @@ class FailedCheck:
         at: when it failed, in monotonic nanoseconds.
         keyword: that failed.
         stopped: names of programs that the kernel had stopped (state T) at that moment.
-        said: name of a command -> the last line of its standard error.
+        said: name of a command -> the line of its output that says what went wrong, or the last one.
     """
 
     message: str

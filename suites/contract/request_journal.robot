@@ -79,7 +79,7 @@ Whole Life Of A Worker Is In The Journal
     ...    hive process_started    worker-2 state    worker-2 bound
     ...    library signal_sent    worker-2 signal    worker-2 state
     ...    hive process_exited
-    Lists Should Be Equal    ${history}    ${expected}
+    Should Be Equal    ${history}    ${expected}
     Should Be Equal    ${records}[1][to]    idle
     Should Be Equal    ${records}[3][to]    worker-2
     Should Be Equal    ${records}[4][signal]    SIGTERM

@@ -13,7 +13,7 @@ Same Seed Is The Same Schedule
     Stop All
     Start Fleet    workers=1    token_delay=500ms
     @{second} =    Unleash Chaos    seed=11    steps=3    duration=5s
-    Lists Should Be Equal    ${first}    ${second}
+    Should Be Equal    ${first}    ${second}
 
 Chaos Draws From The Faults That It Is Told
     @{steps} =    Unleash Chaos    stall    seed=3    steps=12    duration=20s

@@ -50,7 +50,7 @@ Typed Stream Says That It Was Cancelled
     ${answer} =    Submit Inference    think hard    to=worker-1
     Wait For Tokens    ${answer}    1
     Cancel Inference    ${answer}
-    Should Be Equal    ${answer.events}[-1][stop_reason]    CANCELLED
+    Should Be Equal    ${answer.events}[-1][stop_reason]    CANCELLED    msg=${answer.events}[-1]
 
 Client That Leaves Is Noticed
     [Documentation]    The worker stops generating, and its slot is free.

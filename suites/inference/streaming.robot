@@ -62,10 +62,10 @@ Typed Shape Begins And Ends With An Event
     VAR    ${events}    ${answer.events}
     @{types} =    Get Field Of Each    ${events}    type
     VAR    @{expected}    narration    started    token    token    token    end
-    Lists Should Be Equal    ${types}    ${expected}
+    Should Be Equal    ${types}    ${expected}
     Should Be Equal    ${events}[0][job_id]    req-typed
     Should Be Equal    ${events}[-1][tokens_out]    ${3}
-    Should Be Equal    ${events}[-1][stop_reason]    MAX_TOKENS
+    Should Be Equal    ${events}[-1][stop_reason]    MAX_TOKENS    msg=${events}[-1]
 
 First Token May Take Longer
     [Documentation]    Status and id arrive at once, the first token after the delay, and not later.

@@ -31,7 +31,7 @@ Empty Worker List Leads To Preflight
     Get Token Count    ${answer}    ==    20
     @{requests} =    Get Client Requests    hive
     VAR    @{expected}    GET /v1/workers/list    GET /v1/health
-    Lists Should Be Equal    ${requests}[:2]    ${expected}
+    Should Be Equal    ${requests}[:2]    ${expected}
     Get Worker Count    hive    ==    1    model=${MODEL}
 
 Idle Worker For The Model Is Used At Once
@@ -45,7 +45,7 @@ Idle Worker For The Model Is Used At Once
     Should Be Equal    ${answer.headers}[x-worker-id]    worker-abc123
     @{requests} =    Get Client Requests    hive
     VAR    @{expected}    POST /v1/workers/spawn    GET /v1/workers/list
-    Lists Should Be Equal    ${requests}    ${expected}
+    Should Be Equal    ${requests}    ${expected}
     Get Child Count    hive    ==    1
 
 Busy Worker For The Model Is Still Asked

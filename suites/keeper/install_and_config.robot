@@ -150,4 +150,4 @@ Ssh Should Have Run
     [Arguments]    ${command}
     @{calls} =    Get Ssh Calls    pool
     VAR    @{expected}    pool.home.arpa    ${command}
-    Lists Should Be Equal    ${calls[-1].argv}    ${expected}
+    Should Be Equal    ${calls[-1].argv}    ${expected}

@@ -53,11 +53,11 @@ Shutdown Progress Is Logged
     ...    shutdown progress: 3/4    shutdown progress: 4/4    shutdown finished
     ${log} =    Get Output    hive
     @{logged} =    Get Regexp Matches    ${log}    shutdown (?:started|progress|finished).*
-    Lists Should Be Equal    ${logged}    ${messages}
+    Should Be Equal    ${logged}    ${messages}
     @{records} =    Get Records    hive    shutdown_started    shutdown_progress    shutdown_finished
     @{numbers} =    Format Each    ${records}    {n} of {total}
     VAR    @{expected}    - of 4    1 of 4    2 of 4    3 of 4    4 of 4    - of 4
-    Lists Should Be Equal    ${numbers}    ${expected}
+    Should Be Equal    ${numbers}    ${expected}
 
 Five Workers Shut Down In Parallel
     [Documentation]    Each worker needs 4 s to end. All get the request at the same moment, and the hive ends after

@@ -45,7 +45,7 @@ Workers Are Listed In The Order Of Their Numbers
     ${list} =    GET    ${fleet.hives[0].url}/v1/workers/list    timeout=5
     ${names} =    Get Field Of Each    ${list.json()}[workers]    worker_id
     VAR    @{expected}    worker-1    worker-2    worker-3    worker-4    worker-5    worker-6
-    Lists Should Be Equal    ${names}    ${expected}
+    Should Be Equal    ${names}    ${expected}
 
 
 *** Keywords ***
@@ -55,4 +55,4 @@ Process And Parents Should Be
     ${daemon} =    Get Daemon    ${name}
     ${names} =    Get Process Names    ${daemon.pid}
     ${depth} =    Get Length    ${expected}
-    Lists Should Be Equal    ${names}[:${depth}]    ${expected}
+    Should Be Equal    ${names}[:${depth}]    ${expected}

@@ -37,7 +37,7 @@ Killed Worker Breaks The Stream Of The Queen
     @{sent} =    Get Records    queen    request_out
     @{paths} =    Get Field Of Each    ${sent}    path
     VAR    @{expected}    /v1/workers/list    /v1/inference
-    Lists Should Be Equal    ${paths}    ${expected}    msg=requests of the queen
+    Should Be Equal    ${paths}    ${expected}    msg=requests of the queen
 
 Hive Reaps Its Killed Worker
     [Documentation]    The hive has no zombie among its children, no longer lists the pid, and logs the crash.
@@ -77,7 +77,7 @@ Frozen Worker Does Not Hold Up The List
     ${list} =    GET    ${fleet.hives[0].url}/v1/workers/list    timeout=1
     @{states} =    Format Each    ${list.json()}[workers]    {worker_id} {state}
     VAR    @{expected}    worker-1 idle    worker-2 idle
-    Lists Should Be Equal    ${states}    ${expected}
+    Should Be Equal    ${states}    ${expected}
 
 Worker Killed While Loading Is Noticed
     [Tags]    S33    L027

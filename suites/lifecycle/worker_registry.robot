@@ -136,7 +136,7 @@ Stale Worker Is Removed After Five Minutes
     @{records} =    Get Records    queen    worker_stale    worker_removed
     @{changes} =    Format Each    ${records}    {record} {worker_id}
     VAR    @{expected}    worker_stale loner    worker_removed loner
-    Lists Should Be Equal    ${changes}    ${expected}
+    Should Be Equal    ${changes}    ${expected}
     ${gaps} =    Get Gaps    ${records}
     Should Be Equal    ${gaps}    [300_000]    msg=milliseconds that the stale worker was listed    type=list[int]
     Get State    loner    ==    unlisted    seen_by=queen    within=0s

@@ -204,4 +204,4 @@ Install Should Reach
     Should End With    ${answer.text}    data: [DONE]\n\n
     @{events} =    Parse Events    ${answer.text}
     @{stages} =    Get Field Of Each    ${events}[:-1]    stage
-    Lists Should Be Equal    ${stages}    ${expected}
+    Should Be Equal    ${stages}    ${expected}

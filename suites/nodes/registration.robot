@@ -164,7 +164,7 @@ Nodes Are Listed By Name
     ${answer} =    GET    ${queen.url}/v2/registry/beehives/list    timeout=5
     @{names} =    Get Field Of Each    ${answer.json()}[nodes]    node_name
     VAR    @{expected}    blep    workstation
-    Lists Should Be Equal    ${names}    ${expected}
+    Should Be Equal    ${names}    ${expected}
     @{rows} =    Get Rows    queen    beehives    node_name=blep
     Dictionaries Should Be Equal    ${answer.json()}[nodes][0]    ${rows}[0]
 
@@ -224,7 +224,7 @@ Bad Registration Gets All Its Problems
     Should Be Equal    ${answer}[error][code]    INVALID_REQUEST
     @{fields} =    Get Field Of Each    ${answer}[error][details][errors]    field
     VAR    @{expected}    ssh_host    ssh_user    git_repo_url    install_path
-    Lists Should Be Equal    ${fields}    ${expected}
+    Should Be Equal    ${fields}    ${expected}
     Should Be Equal    ${answer}[success]    ${False}
     Should Be Equal    ${answer}[message]    ${answer}[error][message]
     Should Be Equal    ${answer}[node_name]    n
@@ -287,7 +287,7 @@ Ssh Should Have Probed
     ...    -p    22
     ...    vince@workstation.home.arpa    ${PROBE}
     Should Contain    ${calls[0].argv[1]}    /id_ed25519
-    Lists Should Be Equal    ${calls[0].argv[2:]}    ${argv}
+    Should Be Equal    ${calls[0].argv[2:]}    ${argv}
     Should Be Equal As Integers    ${calls[0].exit_code}    0
 
 Keeper Should Say Why A Node Is Not Added

@@ -46,4 +46,4 @@ Timers Should Have Fired At
             VAR    @{found}    @{found}    ${timer.at}
         END
     END
-    Lists Should Be Equal    ${found}    ${seconds}
+    Should Be Equal    ${found}    ${seconds}

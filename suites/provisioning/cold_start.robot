@@ -43,7 +43,7 @@ Task Progress Shows Download And Loading
     @{stages} =    Get Field Of Each    ${events}[:-1]    stage
     @{stages} =    Remove Duplicates    ${stages}
     VAR    @{expected}    downloading    complete    loading_to_vram
-    Lists Should Be Equal    ${stages}    ${expected}
+    Should Be Equal    ${stages}    ${expected}
 
 
 *** Keywords ***

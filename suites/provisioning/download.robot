@@ -18,7 +18,7 @@ Missing Model Is Downloaded With Progress
     @{events} =    Wait Until Stream Ends    ${download}
     @{stages} =    Get Field Of Each    ${events}[:-1]    stage
     VAR    @{expected}    downloading    downloading    downloading    downloading    downloading    complete
-    Lists Should Be Equal    ${stages}    ${expected}
+    Should Be Equal    ${stages}    ${expected}
     FOR    ${number}    ${event}    IN ENUMERATE    @{events}[:5]    start=1
         Should Be Equal    ${event}[bytes_downloaded]    ${number * 1048576}
         Should Be Between    ${event}[speed_mbps]    1    10
@@ -150,7 +150,7 @@ Twenty Who Ask At Once Get One Download
         Should Be Equal    ${answer}[download_id]    ${answers}[0][download_id]
         ${download} =    Follow Download    ${answer}[download_id]
         @{events} =    Wait Until Stream Ends    ${download}
-        Should Be Equal    ${events}[-2][stage]    complete
+        Should Be Equal    ${events}[-2][stage]    complete    msg=${events}[-2]
     END
     Get Request Count    hub    GET    ${FILE_PATH}    ==    1
     Get Fault Hits    ${stall}    ==    1
@@ -183,7 +183,7 @@ Late Reader Gets The Last Event
     ${late} =    Follow Download    ${download.id}
     @{events} =    Wait Until Stream Ends    ${late}
     Length Should Be    ${events}    2
-    Should Be Equal    ${events}[0][stage]    complete
+    Should Be Equal    ${events}[0][stage]    complete    msg=${events}[0]
     Should Be Equal    ${events}[1]    [DONE]
     Advance Time    59 s
     GET    url=${hive.url}/v1/models/download/progress?id=${download.id}    timeout=5    expected_status=200
@@ -216,7 +216,7 @@ Private Model Is Reported
     Start Hive    trusted    queen=None    hf_token=hf_secret
     ${download} =    Begin Download    trusted
     @{events} =    Wait Until Stream Ends    ${download}
-    Should Be Equal    ${events}[-2][stage]    complete
+    Should Be Equal    ${events}[-2][stage]    complete    msg=${events}[-2]
     Get Catalog Count    trusted    ==    1
 
 Stalled Download Times Out

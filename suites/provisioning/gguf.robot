@@ -51,7 +51,7 @@ GGUF Metadata Is Read And Used
     ${answer} =    Submit Inference    tell me    to=worker-1    max_tokens=20
     Wait Until Inference Ends    ${answer}
     Get Token Count    ${answer}    ==    2
-    Should Be Equal    ${answer.events}[-1][stop_reason]    EOS
+    Should Be Equal    ${answer.events}[-1][stop_reason]    EOS    msg=${answer.events}[-1]
     ${file} =    Create Model File    nine.gguf    eos_token_id=9
     Start Worker    worker-2    hive=None    model=${file}    token_ids=5,17,2,9
     ${answer} =    Submit Inference    tell me    to=worker-2    max_tokens=20

@@ -124,7 +124,7 @@ Healthy Hive Passes Preflight
     @{requests} =    Get Requests    hive    since=${mark}
     @{paths} =    Format Each    ${requests}    {method} {path}
     VAR    @{expected}    GET /v1/workers/list    GET /v1/health    POST /v1/models/download
-    Lists Should Be Equal    ${paths}[:3]    ${expected}
+    Should Be Equal    ${paths}[:3]    ${expected}
 
 Version Mismatch Stops The Run
     [Documentation]    The queen answers 409. Nothing is downloaded or started.

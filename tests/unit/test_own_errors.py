@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import io
 import json
+import re
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 from RbeeLibrary.clock.clock import Clock
+from RbeeLibrary.errors import with_place
 from RbeeLibrary.fakes.runtime.http_app import HttpApp
 from RbeeLibrary.fakes.runtime.http_server import CHANNEL
 from RbeeLibrary.faults.base import FaultSet
@@ -72,3 +74,14 @@ def test_keeper_says_it_in_its_last_line():
     assert done.returncode == 1
     assert "Traceback (most recent call last):" in done.stderr
     assert done.stderr.splitlines()[-1].startswith("rbee-keeper: the program met an error of its own: KeyError in ")
+
+
+def test_callers_are_named_and_values_are_not_quoted(tmp_path):
+    with pytest.raises(AttributeError) as caught:
+        Journal(str(tmp_path / "journal"), "fake-worker", None).record("bound")
+    places = r"journal/writer\.py, line \d+, called by journal/writer\.py, line \d+"
+    assert re.fullmatch(rf"AttributeError in {places}: 'NoneType' object has no attribute 'now'", with_place(caught.value))
+    with pytest.raises(OSError, match="secret") as missing:
+        Journal("/no folder/secret", "fake-worker", Clock(None))
+    assert "secret" not in with_place(missing.value)
+    assert "secret" in with_place(missing.value, quotes=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ...errors import OWN_ERROR
 from ...report.cause import NO_CAUSE, likely_cause
 from ...report.evidence_tables import ProgramEvidence, Verdict, evidence_table, faults_and_hits, folded_table, last_requests
 from ...report.failed_check import FailedCheck, FailedKeyword
@@ -127,9 +128,9 @@ class EvidenceCollector:
         return verdict, tables
 
     def _last_words(self, name: str) -> str:
-        """The line of standard error that says what went wrong, else the last one."""
-        lines = [line.strip() for line in self._outputs.read(name, ("stderr",)).splitlines() if line.strip()]
-        return next((line for line in lines if line.lower().startswith("error")), lines[-1] if lines else "")
+        """The line of its output that says what went wrong, else the last one of standard error, else of standard output."""
+        errors, output = ([line.strip() for line in self._outputs.read(name, (stream,)).splitlines() if line.strip()] for stream in ("stderr", "stdout"))
+        return next((line for line in errors if line.lower().startswith("error") or OWN_ERROR in line), ["", *output, *errors][-1])
 
     def _views(self) -> list[list[str]]:
         """State of each worker per observer; an observer that is frozen or gone is not asked."""
