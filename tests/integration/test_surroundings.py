@@ -77,7 +77,5 @@ def test_error_of_the_library_itself_in_a_keyword_says_where(tmp_path):
     break_it = "    Evaluate    setattr($lib._session.programs, 'find', lambda name: None + 1)\n"
     suite.write_text(f"*** Settings ***\nLibrary    RbeeLibrary\n\n*** Test Cases ***\nA\n    Start Queen\n{get}{break_it}    Get Command Line    queen\n")
     message = robot(tmp_path, str(suite)).tests()["A"].message.splitlines()[0]
-    assert re.fullmatch(
-        r"the library failed: TypeError in session/programs/programs\.py, line \d+, called by keywords/processes\.py, line \d+: unsupported operand type\(s\) .*",
-        message,
-    ), message
+    places = r"session/programs/programs\.py, line \d+, called by keywords/processes\.py, line \d+"
+    assert re.fullmatch(rf"the library failed: TypeError in {places}: unsupported operand type\(s\) .*", message), message

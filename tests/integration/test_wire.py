@@ -165,7 +165,8 @@ def test_locked_registry_is_a_reason_in_the_usual_shape(tmp_path, what):
 def test_worker_without_status_route_has_the_slots_of_its_state():
     """A real worker of the origin's time has no `/v1/status`; its state comes from `/v1/ready`."""
     words = "--token-delay 1h --fault status:status=404,path=/v1/status"
-    with program("fake-hive", "--port", "0", "--provision", "off", "--worker-ports", "0", env={"RBEE_WORKER_ARGS": words}) as hive:
+    options = ("--port", "0", "--provision", "off", "--worker-ports", "0", "--list-probe-timeout", "10s")
+    with program("fake-hive", *options, env={"RBEE_WORKER_ARGS": words}) as hive:
         port = hive.ready["port"]
         status, text = ask(port, "POST", "/v1/workers/spawn", json.dumps({"model_ref": "mock-model", "backend": "cpu", "device": 0}))
         assert status == 200, text
