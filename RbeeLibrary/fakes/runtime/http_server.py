@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import contextlib
+import copy
 import fcntl
 import select
 import socket
@@ -16,8 +17,9 @@ from functools import partial
 from typing import Any
 
 from waitress import wasyncore
+from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
-from waitress.server import create_server
+from waitress.server import TcpWSGIServer
 from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
 from waitress.utilities import BadRequest
 
@@ -29,7 +31,7 @@ from ...run.tcp_ports import closed
 CHANNEL = "rbee.channel"
 _TLS = b"\x16\x03"
 BODY_LIMIT = 1048576
-_FIRST_THREADS, _MOST_THREADS = 4, 600
+_FIRST_THREADS, _MOST_THREADS = 1, 600
 _READ_LIMIT = 1024 * BODY_LIMIT
 """Bytes of a body that are read, into a temporary file: a client that still sends would not see the answer 413."""
 _HEADER_LIMIT = 65536
@@ -41,6 +43,16 @@ _FRESH = 0.02
 """The same for one that was accepted before: a queen that only watches for the end of its hive sends none."""
 _BACKLOG = 1024
 _RESET_LIMIT, _RESET_POLL = 10.0, 0.001
+_SETTINGS = Adjustments(
+    ident=None,
+    channel_request_lookahead=1,
+    connection_limit=20000,
+    max_request_body_size=_READ_LIMIT,
+    max_request_header_size=_HEADER_LIMIT,
+    backlog=_BACKLOG,
+    log_socket_errors=False,
+)
+"""Made once, in the nursery, since waitress looks up the address of its default port each time."""
 
 
 class WaitressThreads(ThreadedTaskDispatcher):  # type: ignore[misc]
@@ -228,20 +240,11 @@ class HttpServer:
         self._map: dict[int, Any] = {}
         threads = WaitressThreads(activity)
         threads.set_thread_count(_FIRST_THREADS)
-        self._server = create_server(
-            application,
-            map=self._map,
-            _dispatcher=threads,
-            sockets=[listener],
-            ident=None,
-            channel_request_lookahead=1,
-            connection_limit=20000,
-            max_request_body_size=_READ_LIMIT,
-            max_request_header_size=_HEADER_LIMIT,
-            backlog=_BACKLOG,
-            log_socket_errors=False,
-            **({"outbuf_high_watermark": send_buffer} if send_buffer else {}),
-        )
+        settings = copy.copy(_SETTINGS)
+        if send_buffer:
+            settings.outbuf_high_watermark = send_buffer
+        where = (listener.family, listener.type, listener.proto, listener.getsockname())
+        self._server = TcpWSGIServer(application, self._map, _sock=listener, dispatcher=threads, adj=settings, bind_socket=False, sockinfo=where)
         self._server.channel_class = partial(WaitressChannel, activity)
         self._serving = threading.Event()
         self._finished = threading.Event()
