@@ -85,6 +85,21 @@ Distant Worker Answers Later
     Get Token Count    ${answer}    ==    20    within=0s
     Get Inference State    ${answer}    ==    done    within=0s
 
+What Is Under Way Waits On A Stalled Line Too
+    [Documentation]    The second token has left the worker and is 1 ms from the client when the line stalls.
+    Delay Line    100 ms
+    Set Time Rate    0
+    ${answer} =    Submit Inference    hello    to=line    max_tokens=20
+    Advance Time    299 ms
+    Get Token Count    ${answer}    ==    1    within=0s
+    Stall Line
+    Advance Time    1 s
+    Get Token Count    ${answer}    ==    1    within=0s
+    Mend Line
+    Advance Time    3 s
+    Get Token Count    ${answer}    ==    20    within=0s
+    Get Inference State    ${answer}    ==    done    within=0s
+
 Lost Packets Are Sent Again
     [Documentation]    Without losses all would be there after 2.2 s. They come late, but all of them come.
     Delay Line    10 ms    loss=0.5

@@ -137,6 +137,16 @@ def test_timers_armed_on_the_way_are_part_of_the_step(run):
     assert program.log == ["1", "3", "7"]
 
 
+def test_jump_fires_all_timers_together_at_its_end(run):
+    late, early = run.program("a"), run.program("b")
+    now = late.clock.now()
+    for program, due, name in ((early, 1, "y"), (late, 2, "x"), (late, 1, "z"), (early, 6, "never")):
+        program.clock.call_at(now + due, lambda program=program: program.log.append(f"{program.clock.now() - now:g}"), name)
+    assert [str(timer) for timer in run.coordinator.jump(4, LIMIT)] == ["a z at 4 s", "b y at 4 s", "a x at 4 s"]
+    run.advance(0)  # until their work is done
+    assert (late.log, early.log) == (["4", "4"], ["4"])
+
+
 def test_time_waits_for_who_is_at_work(run):
     program = run.program("a")
     program.clock.call_at(program.clock.now() + 1, lambda: program.log.append("timer"), "t")

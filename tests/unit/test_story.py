@@ -1,0 +1,74 @@
+"""A recorded test in each of its forms: the picture, the traces and the tables are those that were approved, down to each coordinate.
+
+`data/story/story.json` is what the journals of a test held: the lives of two workers, one of them killed by a fault, a keeper, a partition, two steps of the
+clock, and a failure. Whoever changes a form looks at it in a browser and approves it: `RBEE_APPROVE=1 pytest tests/unit/test_story.py`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from RbeeLibrary.report.cause import likely_cause
+from RbeeLibrary.report.evidence_tables import faults_and_hits, folded_table, last_requests
+from RbeeLibrary.report.failed_check import FailedCheck, FailedKeyword
+from RbeeLibrary.report.history import History
+from RbeeLibrary.report.nearest_event import nearest_event
+from RbeeLibrary.report.rules.fleet_rules import misbehaviour
+from RbeeLibrary.report.stream_table import stream_table
+from RbeeLibrary.report.trace.keyword_span import KeywordSpan
+from RbeeLibrary.report.trace.open_telemetry import otlp_json
+from RbeeLibrary.report.trace.process_spans import ProcessSpan
+from RbeeLibrary.report.trace.timeline import TestSpan, timeline
+from RbeeLibrary.report.trace.trace_events import TraceEvents, chrome_trace
+
+FOLDER = Path(__file__).parent.parent / "data/story"
+STORY = json.loads((FOLDER / "story.json").read_text())
+KEYWORDS = [KeywordSpan(**{**keyword, "arguments": tuple(keyword["arguments"])}) for keyword in STORY["keywords"]]
+TEST = TestSpan(**STORY["test"], keywords=KEYWORDS)
+SPANS = [ProcessSpan(**span) for span in STORY["spans"]]
+RECORDS = STORY["records"]
+EVENTS = TraceEvents(SPANS, RECORDS, TEST, STORY["printed"]).events()
+ABOUT = {"test": "Story", "status": "FAIL"}
+
+
+def picture() -> str:
+    return timeline(SPANS, RECORDS, TEST, is_open=True).replace("><", ">\n<")
+
+
+def chrome() -> str:
+    return chrome_trace(EVENTS, ABOUT).replace('{"ph":', '\n{"ph":')
+
+
+def telemetry() -> str:
+    return otlp_json(EVENTS, RECORDS[0]["wall"] - RECORDS[0]["ns"] / 1e9, ABOUT).replace('{"traceId":', '\n{"traceId":')
+
+
+def tables() -> str:
+    check = FailedCheck("number of workers listed by hive is 1, expected == 7", TEST.failed, FailedKeyword("Get Worker Count", ("hive", "==", "7")))
+    arrived = [("Hel", 2.5), ("lo <", 2.75)]
+    return "\n".join(
+        [
+            likely_cause(RECORDS, check),
+            str(nearest_event(RECORDS, check)),
+            *(finding.shown(TEST.began) for finding in misbehaviour(History(RECORDS), TEST.began)),
+            *("    ".join(row) for row in last_requests(RECORDS, TEST.failed)),
+            *("    ".join(row) for row in faults_and_hits(RECORDS)),
+            folded_table("<title>", ("a", "b"), [("1", "<2>")]),
+            stream_table("req-1 of worker-1", "broken", ": cut", 2.0, arrived),
+        ]
+    )
+
+
+@pytest.mark.parametrize("form", [picture, chrome, telemetry, tables], ids=lambda form: form.__name__)
+def test_form_is_the_approved_one(form: Callable[[], str]):
+    path, now = FOLDER / f"{form.__name__}.txt", form()
+    if os.environ.get("RBEE_APPROVE"):
+        path.write_text(now + "\n")
+    changes = list(difflib.unified_diff(path.read_text().splitlines(), now.splitlines(), "approved", "now", n=0, lineterm=""))
+    assert not changes, "\n".join([f"{len(changes)} lines of {path.name} are others:", *changes[:12]])
