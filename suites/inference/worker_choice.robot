@@ -60,6 +60,16 @@ Busy Worker For The Model Is Still Asked
     Get Request Count    worker-1    POST    /v1/inference    ==    2
     Get Request Count    hive    POST    /v1/workers/spawn    ==    1
 
+Refusal Of A Busy Worker Is The Answer
+    [Documentation]    Only a worker that takes no requests any more is exchanged for another one, not one that is busy.
+    Start Worker    worker-1    model_ref=${MODEL}
+    Start Worker    worker-2    model_ref=${MODEL}
+    Inject Fault    worker-1    status    path=/v1/inference    status=503    code=ALL_SLOTS_BUSY    times=1
+    ${answer} =    Submit Inference    who is free    model=${MODEL}
+    Get Inference State    ${answer}    ==    refused
+    Get Inference Error    ${answer}    ==    ALL_SLOTS_BUSY
+    Get Request Count    worker-2    POST    /v1/inference    ==    0
+
 Worker With Another Model Is Not Used
     [Tags]    S09
     Start Worker    worker-1    model_ref=hf:org/other

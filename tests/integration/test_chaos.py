@@ -14,7 +14,6 @@ from mutations.table import MUTATIONS
 from running import ROOT, portion, robot
 
 from RbeeLibrary.faults.registry import KINDS
-from RbeeLibrary.report.rules.token_accounting import Submitted, wrong_tokens
 from RbeeLibrary.session.judging.chaos_schedule import DISTURBANCES, Step, schedule, shrunk
 from RbeeLibrary.session.judging.chaos_shrinking import _certainty
 
@@ -64,29 +63,6 @@ def test_shrinking_ends_when_its_time_is_over():
     steps = [Step(float(at), "Kill", ("worker-1",)) for at in range(16)]
     left = iter([True] * 3)
     assert len(shrunk(steps, lambda part: steps[0] in part, lambda: next(left, False))) < 16
-
-
-def token(pid: int, number: str, index: int) -> dict:
-    return {"record": "token", "pid": pid, "name": f"worker-{pid}", "request_id": number, "index": index}
-
-
-def asked(state: str, *texts: str, wanted: int = 2) -> Submitted:
-    return Submitted("r", "test", state, state != "streaming", texts, wanted)
-
-
-def test_tokens_are_counted_one_by_one():
-    two = [token(1, "r", 0), token(1, "r", 1)]
-    assert wrong_tokens([asked("done", "from", " told")], two, as_generated=True) == []
-    assert wrong_tokens([asked("broken", "from")], two, as_generated=True) == []
-    assert wrong_tokens([asked("refused")], [], as_generated=True) == []
-    assert wrong_tokens([asked("done", "from")], two, as_generated=False) == ["r is done with 1 tokens, workers wrote 2"]
-    assert wrong_tokens([asked("broken", "from", " told", " slow")], two, as_generated=False) == ["r has 3 tokens, workers wrote 2"]
-    assert wrong_tokens([asked("done", "from", " told", wanted=3)], two, as_generated=True) == ["r is done with 2 of 3 tokens"]
-    assert wrong_tokens([asked("done", "a", "b")], two, as_generated=True) == ["token 0 of r is 'a', which is not what the worker generates"]
-    assert wrong_tokens([asked("streaming")], [], as_generated=False) == ["r has not ended, it is streaming with 0 tokens"]
-    assert wrong_tokens([asked("broken")], [token(1, "r", 0), token(1, "r", 2)], as_generated=False) == ["worker-1 wrote token 2 of r where token 1 was due"]
-    twice = wrong_tokens([asked("broken")], [token(1, "r", 0), token(2, "r", 0)], as_generated=False)
-    assert twice == ["r was answered by several workers: worker-1, worker-2"]
 
 
 def test_suite_has_the_fleets_of_the_long_run():
