@@ -1,7 +1,8 @@
-"""A recorded test in each of its forms: the picture, the traces and the tables are those that were approved, down to each coordinate.
+"""What the library draws and describes is what was approved, down to each coordinate and each limit of a field.
 
-`data/story/story.json` is what the journals of a test held: the lives of two workers, one of them killed by a fault, a keeper, a partition, two steps of the
-clock, and a failure. Whoever changes a form looks at it in a browser and approves it: `RBEE_APPROVE=1 pytest tests/unit/test_story.py`.
+`data/approved/story.json` is what the journals of a test held: the lives of two workers, one of them killed by a fault, a keeper, a partition, two steps of
+the clock, and a failure. The other files are its picture, traces and tables, and the OpenAPI documents of the services. Whoever changes one of them looks at
+it, the picture in a browser, and approves it: `RBEE_APPROVE=1 pytest tests/unit/test_approved.py`.
 """
 
 from __future__ import annotations
@@ -10,10 +11,14 @@ import difflib
 import json
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from RbeeLibrary.protocol.options import VERSION
+from RbeeLibrary.protocol.schema.openapi import document
+from RbeeLibrary.protocol.schema.routes import SERVICES
 from RbeeLibrary.report.cause import likely_cause
 from RbeeLibrary.report.evidence_tables import faults_and_hits, folded_table, last_requests
 from RbeeLibrary.report.failed_check import FailedCheck, FailedKeyword
@@ -27,7 +32,7 @@ from RbeeLibrary.report.trace.process_spans import ProcessSpan
 from RbeeLibrary.report.trace.timeline import TestSpan, timeline
 from RbeeLibrary.report.trace.trace_events import TraceEvents, chrome_trace
 
-FOLDER = Path(__file__).parent.parent / "data/story"
+FOLDER = Path(__file__).parent.parent / "data/approved"
 STORY = json.loads((FOLDER / "story.json").read_text())
 KEYWORDS = [KeywordSpan(**{**keyword, "arguments": tuple(keyword["arguments"])}) for keyword in STORY["keywords"]]
 TEST = TestSpan(**STORY["test"], keywords=KEYWORDS)
@@ -65,10 +70,23 @@ def tables() -> str:
     )
 
 
-@pytest.mark.parametrize("form", [picture, chrome, telemetry, tables], ids=lambda form: form.__name__)
-def test_form_is_the_approved_one(form: Callable[[], str]):
-    path, now = FOLDER / f"{form.__name__}.txt", form()
+def openapi(service: str) -> str:
+    return json.dumps(document(service, VERSION), indent=1)
+
+
+FORMS: dict[str, Callable[[], str]] = {
+    "picture.txt": picture,
+    "chrome.txt": chrome,
+    "telemetry.txt": telemetry,
+    "tables.txt": tables,
+    **{f"openapi-{service}.json": partial(openapi, service) for service in SERVICES},
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_form_is_the_approved_one(name: str):
+    path, now = FOLDER / name, FORMS[name]()
     if os.environ.get("RBEE_APPROVE"):
         path.write_text(now + "\n")
     changes = list(difflib.unified_diff(path.read_text().splitlines(), now.splitlines(), "approved", "now", n=0, lineterm=""))
-    assert not changes, "\n".join([f"{len(changes)} lines of {path.name} are others:", *changes[:12]])
+    assert not changes, "\n".join([f"{len(changes)} lines of {name} are others:", *changes[:12]])
