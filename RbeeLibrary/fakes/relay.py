@@ -125,7 +125,7 @@ class Line(TcpServer):
             while count := source.recv_into(piece):
                 with source.held():
                     if not self._relay.flows.is_set():
-                        clock.wait(self._relay.flows, None, "stalled")
+                        clock.wait(self._relay.flows, None)
                     if self._relay.rate:
                         due = max(due, clock.now()) + count / self._relay.rate
                         clock.wait(None, due, "rate")
@@ -175,7 +175,7 @@ class Way:
         while self._size > _MOST_UNDER_WAY and not self._job.done.is_set():
             self._room.clear()
             if self._size > _MOST_UNDER_WAY:
-                relay.clock.wait(self._room, None, "line-full")
+                relay.clock.wait(self._room, None)
 
     def end(self) -> None:
         """Tells the target that nothing more comes, after everything that is under way."""
@@ -213,13 +213,13 @@ class Way:
         clock = self._relay.clock
         try:
             while True:
-                clock.wait(self._changed, None, "line-empty")
+                clock.wait(self._changed, None)
                 self._changed.clear()
                 while self._under_way:
                     due, data = self._under_way[0]
                     clock.wait(None, due, "latency")
                     if not self._relay.flows.is_set():
-                        clock.wait(self._relay.flows, None, "stalled")
+                        clock.wait(self._relay.flows, None)
                     if not data:
                         self._shut()
                         return

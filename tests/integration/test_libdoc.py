@@ -117,6 +117,8 @@ def test_every_keyword_has_an_example_and_the_tag_of_its_group(spec):
         example = re.findall(r"^```\n([^\n]+)\n```$", keyword["doc"], re.MULTILINE)[-1]
         assert re.search(rf"(^|=    ){keyword['name']}(    |$)", example), keyword["name"]
         assert len(set(keyword["tags"]) & groups) == 1, keyword["name"]
+        sections = [keyword["doc"].find(f"\n{section}") for section in ("Args:", "Returns:", "Raises:")]
+        assert all(at > keyword["doc"].index(f"```\n{example}") for at in sections if at >= 0), keyword["name"]
 
 
 def keyword_classes() -> list[str]:

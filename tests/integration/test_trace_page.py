@@ -113,8 +113,11 @@ def test_option_gives_every_test_a_trace_or_none(tmp_path):
 def test_files_for_other_viewers_are_beside_it(page):
     events = json.loads((page.parent / "trace.json").read_text())["traceEvents"]
     assert {event["args"]["name"] for event in events if event["name"] == "process_name"} == {"test", "queen", "hive", "worker-1"}
-    names = [item["resource"]["attributes"][0]["value"]["stringValue"] for item in json.loads((page.parent / "trace.otlp.json").read_text())["resourceSpans"]]
-    assert {"queen", "hive", "worker-1"} <= set(names)
+    resources = json.loads((page.parent / "trace.otlp.json").read_text())["resourceSpans"]
+    assert {"queen", "hive", "worker-1"} <= {item["resource"]["attributes"][0]["value"]["stringValue"] for item in resources}
+    starts = [int(span["startTimeUnixNano"]) / 1e9 for item in resources for span in item["scopeSpans"][0]["spans"]]
+    written = page.stat().st_mtime
+    assert all(written - 60 < start < written for start in starts)
     assert all(path.stat().st_mode & 0o77 == 0 for path in page.parent.glob("trace*"))
 
 

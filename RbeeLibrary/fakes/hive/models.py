@@ -188,7 +188,7 @@ class Models:
         if row is None:
             download = self._begin(reference)
             if download is not None:
-                self._hive.clock.wait(download.ended, None, "download")
+                self._hive.clock.wait(download.ended, None)
                 if download.error is not None:
                     raise download.error
             row = self._known(reference)
