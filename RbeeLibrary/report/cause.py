@@ -6,13 +6,12 @@ import signal
 from collections.abc import Callable, Sequence
 
 from ..errors import OWN_ERROR
-from .failed_check import FailedCheck, Record, Scene, Suspect, subject_of
-from .history import Exchange, groups_of, role_of
+from .failed_check import FailedCheck, Record, Scene, Suspect
+from .history import Exchange, ends_its_program, groups_of, ordered_ends, reports_end, role_of, subject_of
 from .wording import LIBRARY, ending_of, is_probe, listed, request_line, span
 
 NO_CAUSE = "no cause found"
 _DEADLY = ("SIGKILL", "SIGTERM", "SIGINT")
-_ENDING_FAULTS = ("kill", "exit")
 _STREAMS = ("/v1/inference", "/v2/tasks")
 _SLOW = 100_000_000
 """Nanoseconds between two tokens that a person notices."""
@@ -32,8 +31,8 @@ def likely_cause(records: Sequence[Record], check: FailedCheck) -> str:
     """
     if check.is_own_failure:
         return "a bug of RbeeLibrary, not of the programs: please report it with this message and the trace"
-    ordered = _ordered_ends([record for record in records if record["ns"] <= check.at])
-    scene = Scene([record for record in records if record["ns"] <= check.at or _reports_end(record, ordered)], check)
+    ordered = ordered_ends([record for record in records if record["ns"] <= check.at])
+    scene = Scene([record for record in records if record["ns"] <= check.at or reports_end(record, ordered)], check)
     for group in scene.suspects():
         if check.has_findings and (chain := _chain(scene, group)):
             return chain
@@ -42,44 +41,6 @@ def likely_cause(records: Sequence[Record], check: FailedCheck) -> str:
                 if (not suspect.is_needed or rule in _RULES_OF_NEEDED) and (sentence := rule(scene, suspect)):
                     return sentence
     return _trouble(scene) or _nothing(scene)
-
-
-def ends_its_program(record: Record) -> bool:
-    """Whether the record is the hit of a fault that ends its own program."""
-    return record.get("record") == "fault" and str(record.get("kind")).startswith(_ENDING_FAULTS)
-
-
-def open_ends(records: Sequence[Record]) -> list[str]:
-    """Names of programs that are bound to end but whose end is not in the journal yet.
-
-    These are killed programs, and programs that end themselves by a fault or because their journal cannot be written.
-
-    Args:
-        records: as for `likely_cause`.
-    """
-    return [name for name, at in _ordered_ends(records).items() if not _is_reported(records, name, at)]
-
-
-def _ordered_ends(records: Sequence[Record]) -> dict[str, int]:
-    """Program name -> time in nanoseconds of what ends it."""
-    ordered = {}
-    for record in records:
-        if ends_its_program(record) or (record.get("record") == "journal_lost" and str(record.get("program")).startswith("fake-")):
-            ordered[str(record["name"])] = record["ns"]
-        elif record.get("record") == "signal_sent" and record.get("signal") == "SIGKILL":
-            ordered[str(record.get("to"))] = record["ns"]
-    return ordered
-
-
-def _reports_end(record: Record, ordered: dict[str, int]) -> bool:
-    name = subject_of(record)
-    return record.get("record") in ("process_exited", "worker_removed") and name in ordered and record["ns"] >= ordered[name]
-
-
-def _is_reported(records: Sequence[Record], name: str, at: int) -> bool:
-    reports = [record for record in records if _reports_end(record, {name: at})]
-    ended = next((record for record in reports if record["record"] == "process_exited"), None)
-    return ended is not None and ("worker_id" not in ended or any(record["record"] == "worker_removed" for record in reports))
 
 
 # --- rules: each says what it knows about one program in its time ---
@@ -97,7 +58,7 @@ def _death(scene: Scene, suspect: Suspect) -> str | None:
     if not deaths or (suspect.hop is not None and deaths[0]["ns"] > suspect.until):
         return None
     name, death, at = suspect.name, deaths[-1], scene.check.at
-    began = death["ns"] if death["ns"] <= at else _ordered_ends(scene.records)[name]
+    began = death["ns"] if death["ns"] <= at else ordered_ends(scene.records)[name]
     by_test = death["record"] == "signal_sent"
     how, why = ("SIGKILL", " by the test") if by_test else (ending_of(death), _reason(scene, name, death["ns"]))
     verb = f"was killed by {how}{why}" if death.get("signal") else f"ended with {how}{why}"
@@ -143,7 +104,18 @@ def _frozen(scene: Scene, suspect: Suspect) -> str | None:
 
 
 def _parted(scene: Scene, suspect: Suspect) -> str | None:
-    """Its connection to a program of another group is held back, and was when the check failed, or when its request was answered."""
+    """A partition that is a cause at first sight: it lasts, or it was in the way of the request."""
+    found = _held_back(scene, suspect)
+    return found[0] if found is not None and (suspect.hop is not None or found[1]) else None
+
+
+def _was_parted(scene: Scene, suspect: Suspect) -> str | None:
+    found = _held_back(scene, suspect)
+    return found[0] if found is not None else None
+
+
+def _held_back(scene: Scene, suspect: Suspect) -> tuple[str, bool] | None:
+    """Says that a connection to a program of another group was held back, and whether it still was when the check failed."""
     held = [one for one in scene.of("held_back") if suspect.name in (one["name"], scene.program_at(str(one.get("target")))) and one["ns"] >= suspect.since]
     parted = [one for one in scene.of("partition") if held and one["ns"] <= held[-1]["ns"]]
     if not parted or held[-1]["ns"] > suspect.until:
@@ -154,7 +126,7 @@ def _parted(scene: Scene, suspect: Suspect) -> str | None:
     since = span(scene.check.at - last["ns"])
     healed = any(one["ns"] > held[-1]["ns"] for one in scene.of("healed"))
     verb, then = ("could not", ", and healed it since") if healed else ("cannot", "")
-    return f"{who} {verb} reach {whom}: the test parted {groups_of(last)}, {since} before the failure{then}"
+    return f"{who} {verb} reach {whom}: the test parted {groups_of(last)}, {since} before the failure{then}", not healed
 
 
 def _chain(scene: Scene, group: Sequence[Suspect]) -> str:
@@ -164,7 +136,7 @@ def _chain(scene: Scene, group: Sequence[Suspect]) -> str:
         if (hits := _hits(scene, suspect)) and not ends_its_program(hits[-1]):
             found[hits[-1]["ns"]] = str(_fault(scene, suspect))
     if found:
-        ends = _ordered_ends(scene.records)
+        ends = ordered_ends(scene.records)
         found.update({ends[one.name]: death for one in group if one.name in ends and (death := _death(scene, one))})
     return "; then ".join(found[at] for at in sorted(found))
 
@@ -281,7 +253,7 @@ def _lasted(step: Record, at: int) -> bool:
 def _because(scene: Scene, name: str, until: int | None = None) -> str:
     """What keeps a program from answering, up to a moment; an empty text if nothing does."""
     asked = Suspect(name, 0, scene.check.at if until is None else until)
-    found = _death(scene, asked) or _frozen(scene, asked) or _parted(scene, asked) or _fault(scene, asked)
+    found = _death(scene, asked) or _frozen(scene, asked) or _was_parted(scene, asked) or _fault(scene, asked)
     return f"; {found}" if found else ""
 
 
@@ -360,7 +332,7 @@ def _canceller(scene: Scene, suspect: Suspect) -> str:
 _Rule = Callable[[Scene, Suspect], str | None]
 _RULES: tuple[_Rule, ...] = (
     *(_death, _frozen, _parted, _download, _fault, _unanswered, _refusal, _own_error, _unreachable),
-    *(_callback, _missed, _terminated, _removed, _cancelled, _slow),
+    *(_callback, _missed, _terminated, _removed, _cancelled, _slow, _was_parted),
 )
 """In the order in which they are tried."""
 _RULES_OF_NEEDED: tuple[_Rule, ...] = (_death, _frozen, _download, _fault)

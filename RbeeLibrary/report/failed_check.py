@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .history import Exchange, History
+from .history import Exchange, History, subject_of
 
 Record = dict[str, Any]
 
@@ -37,6 +37,7 @@ class FailedCheck:
         keyword: that failed.
         stopped: names of programs that the kernel had stopped (state T) at that moment.
         said: name of a command -> the line of its output that says what went wrong, or the last one.
+        ports: TCP port -> name of a program; those that were started in the test tell theirs in its records as well.
     """
 
     message: str
@@ -44,6 +45,7 @@ class FailedCheck:
     keyword: FailedKeyword = FailedKeyword()
     stopped: frozenset[str] = frozenset()
     said: Mapping[str, str] = field(default_factory=dict)
+    ports: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def has_findings(self) -> bool:
@@ -96,15 +98,6 @@ class Suspect:
         return self.hop is None or record.get("path") in (None, self.hop.arrival.get("path"))
 
 
-def subject_of(record: Record) -> str:
-    """Name of the program that a record is about, which is not always the one that wrote it."""
-    if record.get("record") == "signal_sent":
-        return str(record.get("to"))
-    if record.get("record") == "process_exited":
-        return str(record.get("worker_id") or record.get("role") or "a process")
-    return str(record.get("worker_id") or record["name"])
-
-
 class Scene:
     """The records of a test up to a failure.
 
@@ -123,7 +116,8 @@ class Scene:
         for exchange in self.history.exchanges:
             for name in {self.history.request_of(exchange), exchange.request_id, exchange.arrival.get("correlation_id")} - {None}:
                 self.requests.setdefault(str(name), []).append(exchange)
-        self._ports = {int(record["port"]): str(record["name"]) for record in records if record.get("record") == "bound" and record.get("port")}
+        bound = {int(record["port"]): str(record["name"]) for record in records if record.get("record") == "bound" and record.get("port")}
+        self._ports = {**check.ports, **bound}
 
     def of(self, *kinds: str) -> list[Record]:
         """Records of these kinds, in order of time."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Record = dict[str, Any]
+_ENDING_FAULTS = ("kill", "exit")
 
 
 @dataclass(frozen=True)
@@ -168,3 +169,51 @@ def groups_of(record: Record) -> str:
 def role_of(record: Record) -> str:
     """Role of the program that wrote a record: `queen` for `fake-queen` and for `real-queen`."""
     return str(record.get("program")).partition("-")[2]
+
+
+def subject_of(record: Record) -> str:
+    """Name of the program that a record is about, which is not always the one that wrote it."""
+    if record.get("record") == "signal_sent":
+        return str(record.get("to"))
+    if record.get("record") == "process_exited":
+        return str(record.get("worker_id") or record.get("role") or "a process")
+    return str(record.get("worker_id") or record["name"])
+
+
+def ends_its_program(record: Record) -> bool:
+    """Whether the record is the hit of a fault that ends its own program."""
+    return record.get("record") == "fault" and str(record.get("kind")).startswith(_ENDING_FAULTS)
+
+
+def open_ends(records: Sequence[Record]) -> list[str]:
+    """Names of programs that are bound to end but whose end is not in the journal yet.
+
+    These are killed programs, and programs that end themselves by a fault or because their journal cannot be written.
+
+    Args:
+        records: of all programs and of the library.
+    """
+    return [name for name, at in ordered_ends(records).items() if not _is_reported(records, name, at)]
+
+
+def ordered_ends(records: Sequence[Record]) -> dict[str, int]:
+    """Program name -> time in nanoseconds of what ends it."""
+    ordered = {}
+    for record in records:
+        if ends_its_program(record) or (record.get("record") == "journal_lost" and str(record.get("program")).startswith("fake-")):
+            ordered[str(record["name"])] = record["ns"]
+        elif record.get("record") == "signal_sent" and record.get("signal") == "SIGKILL":
+            ordered[str(record.get("to"))] = record["ns"]
+    return ordered
+
+
+def reports_end(record: Record, ordered: dict[str, int]) -> bool:
+    """Whether a record reports the end of a program after what ended it, see `ordered_ends`."""
+    name = subject_of(record)
+    return record.get("record") in ("process_exited", "worker_removed") and name in ordered and record["ns"] >= ordered[name]
+
+
+def _is_reported(records: Sequence[Record], name: str, at: int) -> bool:
+    reports = [record for record in records if reports_end(record, {name: at})]
+    ended = next((record for record in reports if record["record"] == "process_exited"), None)
+    return ended is not None and ("worker_id" not in ended or any(record["record"] == "worker_removed" for record in reports))

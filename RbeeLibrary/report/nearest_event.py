@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .failed_check import FailedCheck, Record, subject_of
+from .failed_check import FailedCheck, Record
+from .history import subject_of
 from .wording import ending_of, is_probe, request_line, span
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..journal.reader import RequestRecord, WantedRequest, entries, first_stamp, requests
-from ..report.cause import open_ends
+from ..report.history import open_ends
 from ..run.exit_status import ExitStatus
 from .assertions import repeat_until
 from .programs.outputs import Outputs

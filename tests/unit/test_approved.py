@@ -54,13 +54,31 @@ def telemetry() -> str:
     return otlp_json(EVENTS, RECORDS[0]["wall"] - RECORDS[0]["ns"] / 1e9, ABOUT).replace('{"traceId":', '\n{"traceId":')
 
 
+FAILED_WITH = [
+    "number of workers listed by hive is 1, expected == 7",
+    "state of worker-2 is unreachable, expected == idle (after 2.0 s)",
+    "state of worker-1 is frozen, expected == idle (after 2.0 s)",
+    "number of requests queen POST /v2/tasks answered with 200 is 1, expected == 2",
+    "exit code of keeper is 0, expected == 1",
+    "HTTPError: 504 Server Error: Gateway Timeout for url: http://127.0.0.1:{queen}/v2/tasks",
+    "Teardown failed:\nthe fleet misbehaved, findings: 1\nstream end: worker-2 ended in the middle of the stream of {inference}",
+    "1 != 2",
+]
+"""Messages of failed checks; each has its nearest event and its likely cause in `tables.txt`."""
+
+
 def tables() -> str:
-    check = FailedCheck("number of workers listed by hive is 1, expected == 7", TEST.failed, FailedKeyword("Get Worker Count", ("hive", "==", "7")))
+    names = {"queen": next(one["target"] for one in RECORDS if one.get("path") == "/v2/workers/ready").rpartition(":")[2]}
+    names["inference"] = next(one["request_id"] for one in RECORDS if one["record"] == "inference_started" and one["name"] == "worker-2")
+    keyword = FailedKeyword("Check It", (), "story.robot, line 30")
+    checks = [
+        FailedCheck(text.format(**names), TEST.failed, keyword, frozenset({"worker-1"}), {"keeper": "done"}, {int(names["queen"]): "queen"})
+        for text in FAILED_WITH
+    ]
     arrived = [("Hel", 2.5), ("lo <", 2.75)]
     return "\n".join(
         [
-            likely_cause(RECORDS, check),
-            str(nearest_event(RECORDS, check)),
+            *(line for check in checks for line in (f"* {check.message}", likely_cause(RECORDS, check), str(nearest_event(RECORDS, check)), "")),
             *(finding.shown(TEST.began) for finding in misbehaviour(History(RECORDS), TEST.began)),
             *("    ".join(row) for row in last_requests(RECORDS, TEST.failed)),
             *("    ".join(row) for row in faults_and_hits(RECORDS)),

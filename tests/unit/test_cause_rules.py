@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from RbeeLibrary.report.cause import ends_its_program, likely_cause, open_ends
+from RbeeLibrary.report.cause import likely_cause
 from RbeeLibrary.report.failed_check import FailedCheck, FailedKeyword, Scene
+from RbeeLibrary.report.history import ends_its_program, open_ends
 from RbeeLibrary.report.nearest_event import nearest_event
 
 MS = 1_000_000

@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from ..cause import ends_its_program
-from ..history import Exchange, History, Record, role_of
+from ..history import Exchange, History, Record, ends_its_program, role_of
 
 _CALLERS = ("queen", "keeper")
 _TOLERANCE = 0.05

@@ -116,7 +116,8 @@ class EvidenceCollector:
         programs = self._run.supervisor.processes()
         stopped = frozenset(process.name for process in programs if process.alive and process.frozen)
         said = {process.name: self._last_words(process.name) for process in programs if process.role == "keeper"}
-        check = FailedCheck(message, failed_at, keyword, stopped, said)
+        ports = {daemon.port: daemon.name for daemon in self._programs.all()}
+        check = FailedCheck(message, failed_at, keyword, stopped, said, ports)
         cause = likely_cause(records, check)
         verdict = Verdict(message, nearest_event(records, check) if cause.startswith(NO_CAUSE) else None, cause)
         tables = [
