@@ -154,7 +154,7 @@ class NetworkKeywords:
         except ControlFailed as error:
             _skip_without_kernel_link(str(error))
             raise UsageError(str(error)) from None
-        logger.info(f"{daemon}: {' '.join(map(str, order.values()))}")
+        logger.info(", ".join([f"{daemon}: {order['op']}", *(f"{name}={value}" for name, value in order.items() if name != "op")]))
 
 
 def _skip_without_kernel_link(message: str) -> None:
