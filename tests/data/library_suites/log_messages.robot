@@ -23,8 +23,13 @@ Programs
     Get Exit Code    worker-1    ==    -9
     Terminate    hive-1
     Stop    queen
+
+Ports And Ends
     ${port} =    Occupy Port    mode=refuse
     Release Port    ${port}
+    Start Queen
+    Keep Submitting    every=1 h    to=queen    max_tokens=1
+    Stop Submitting
     Stop All
     No Process Should Be Left
 
