@@ -59,6 +59,7 @@ Others Reach Each Other
 Worker That Starts On A Parted Machine Is Parted Too
     [Documentation]    The queen learns of it when the network is whole again.
     Start Fleet    workers=1    heartbeat=30s
+    Get Worker Count    queen    ==    1
     Partition    hive | queen
     Start Worker    worker-2    heartbeat=30s
     Get Worker Count    hive    ==    2

@@ -11,9 +11,11 @@ Test Teardown       Fleet Should Have Behaved
 Twenty Tokens Are Streamed One By One
     [Tags]    S34
     Start Worker    hive=None    token_delay=20ms
+    Set Time Rate    0
     ${answer} =    Submit Inference    write a haiku    to=worker-1    max_tokens=20
-    Wait For Tokens    ${answer}    3
+    Wait For Tokens    ${answer}    1
     Get State    worker-1    ==    busy    within=0s
+    Set Time Rate    1
     Wait Until Inference Ends    ${answer}
     Get Inference State    ${answer}    ==    done
     Get Token Count    ${answer}    ==    20
@@ -93,10 +95,12 @@ Worker Says What It Was Told To Say
 Tokens Come Through The Queen One By One
     [Tags]    S34    S08
     Start Fleet    workers=1    token_delay=20ms
+    Set Time Rate    0
     ${answer} =    Submit Inference    relay    max_tokens=10
-    Wait For Tokens    ${answer}    2
+    Wait For Tokens    ${answer}    1
     Get State    worker-1    ==    busy    within=0s
     Get State    worker-1    ==    busy    seen_by=queen    within=0s
+    Set Time Rate    1
     Wait Until Inference Ends    ${answer}
     Get Token Count    ${answer}    ==    10
     Get Token Gap    ${answer}    median    >=    10 ms

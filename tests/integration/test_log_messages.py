@@ -18,7 +18,7 @@ DIFFERENT = [
     (r"127\.0\.0\.1:\d{2,}", "127.0.0.1:PORT"),
     (r"(port |--port |\} = )\d{4,5}\b", r"\1PORT"),
     (r"(pid |--for )\d+", r"\1PID"),
-    (r"^( *)\d+( +)(?=fake-|mock-)", r"\1PID\2"),
+    (r"^ *\d+( +)(?=fake-|mock-)", r"PID\1"),
     (r"\d+(?:\.\d+)? ms\b", "TIME"),
     (r"\b\d+\.\d{3,}\b|^\d+\.\d$", "TIME"),
     (r"\d{4}-\d\d-\d\d[T ][\d:.]+Z?", "DATE"),

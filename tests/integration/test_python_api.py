@@ -148,7 +148,7 @@ def test_real_program_that_does_not_listen_is_reported(rbee, tmp_path):
     program.write_text("#!/bin/sh\nexec sleep 60\n")
     program.chmod(0o755)
     with pytest.raises(AssertionError, match="^queen did not reach idle within .* s: it is unreachable"):
-        rbee.start_queen(program=str(program), profile="like-fake-queen", timeout=1)
+        rbee.start_queen(program=str(program), profile="like-fake-queen", timeout=5)
 
 
 def test_timeline_begins_with_the_states_from_before_the_test(rbee):

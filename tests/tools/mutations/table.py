@@ -1029,8 +1029,8 @@ MUTATIONS = [
     Mutation(
         "stalled line loses what it holds",
         "fakes/relay.py",
-        'clock.wait(self._relay.flows, None, "stalled")\n                    if self._relay.rate:',
-        'clock.wait(self._relay.flows, None, "stalled")\n                        continue\n                    if self._relay.rate:',
+        "clock.wait(self._relay.flows, None)\n                    if self._relay.rate:",
+        "clock.wait(self._relay.flows, None)\n                        continue\n                    if self._relay.rate:",
         LINES,
         "Stalled Line Goes On When It Is Mended",
     ),
