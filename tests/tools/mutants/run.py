@@ -72,7 +72,8 @@ def _try(arguments: argparse.Namespace) -> int:
     done = {mutant.name for mutant in wanted if (one := known.get(mutant.name)) and (one.before, one.after) == (mutant.before, mutant.after)}
     left = [mutant for mutant in wanted if (mutant.name in done and not known[mutant.name].caught if arguments.survivors else mutant.name not in done)]
     print(f"{len(wanted)} mutants, {len(left)} to try", flush=True)
-    new = [[known_test(f"{file}::*" if file.endswith(".robot") else file, 20)] for file in arguments.also]
+    newer = [known_test(f"{file}::*" if file.endswith(".robot") else file, 20) for file in arguments.also]
+    new = [tests for kind in ("pytest", "robot") if (tests := [test for test in newer if test.kind == kind])]
     judge = Judge(lambda mutant: [*new, *stages(coverage.tests_of(mutant), arguments.budget)], arguments.at_once)
     with arguments.verdicts.open("a") as file:
         found = _judged(judge, left, file)
