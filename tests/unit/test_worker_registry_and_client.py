@@ -104,6 +104,18 @@ def test_stale_worker_that_was_normal_meanwhile_has_300_seconds_again(registry, 
     assert swept(registry) == [("w", Swept.FORGOTTEN)]
 
 
+@pytest.mark.parametrize("renew", [lambda it: it.put(row(state="stale-but-busy")), lambda it: it.set_state("w", "stale-but-busy")])
+def test_worker_that_is_reported_as_stale_has_300_seconds_from_then_on(registry, now, renew):
+    busy_and_stale(registry, now)
+    now.seconds = 240
+    renew(registry)
+    assert swept(registry) == []
+    now.seconds = 539
+    assert swept(registry) == []
+    now.seconds = 540
+    assert swept(registry) == [("w", Swept.FORGOTTEN)]
+
+
 def test_stale_worker_is_removed_when_its_request_ends(registry, now):
     registry.put(row())
     registry.heartbeat("w", None)
