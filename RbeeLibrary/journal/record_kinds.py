@@ -33,6 +33,7 @@ RECORD_KINDS: dict[str, str] = {
     "model_unloaded": "a worker unloaded its model",
     "node": "the test set up a machine that ssh reaches",
     "off_contract": "a fake noticed that it violated the contract",
+    "own_error": "a background job of a fake ended with an error of its own",
     "partition": "the test parted programs: they cannot reach each other",
     "process_exited": "a child ended",
     "process_started": "a child was started",

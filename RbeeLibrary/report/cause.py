@@ -177,7 +177,7 @@ def _download(scene: Scene, suspect: Suspect) -> str | None:
 
 
 def _own_error(scene: Scene, suspect: Suspect) -> str | None:
-    errors = [record for record in scene.of("off_contract") if suspect.covers(record) and OWN_ERROR in str(record.get("problem"))]
+    errors = [record for record in scene.of("off_contract", "own_error") if suspect.covers(record) and OWN_ERROR in str(record.get("problem"))]
     return f"{suspect.name}: {errors[-1]['problem']}, {span(scene.check.at - errors[-1]['ns'])} before the failure" if errors else None
 
 

@@ -232,3 +232,23 @@ def test_requests_and_their_schemas_agree(kind, service):
         assert taken == official.is_valid(body), body
 
     agree()
+
+
+def test_background_job_of_a_fake_that_fails_fails_the_test_of_its_user(tmp_path):
+    """Nobody waits for the result of such a job, so nothing else would show it."""
+    broken = Mutation("a", "fakes/hive/queen_line.py", "self._untold.pop(row.worker_id, None)", "self._untold.no_such", "", "")
+    folder = patched_copy(broken, tmp_path / "broken")
+    suite = tmp_path / "s.robot"
+    lines = ["*** Settings ***", "Library    RbeeLibrary", "", "*** Test Cases ***", "A", "    Start Fleet    workers=1"]
+    suite.write_text(
+        "\n".join(
+            [*lines, "    Get Request Count    hive    POST    /v1/workers/ready    ==    1    status=200", "    Get Output    hive    contains    no_such", ""]
+        )
+    )
+    message = robot(tmp_path, str(suite), package=folder).tests()["A"].message
+    assert re.match(
+        r"own error: a background job of a fake failed\n"
+        r"  hive, job relay-ready: the program met an error of its own, see its output: AttributeError in fakes/hive/queen_line\.py, line \d+: "
+        r"'dict' object has no attribute 'no_such'\n",
+        message,
+    ), message

@@ -18,7 +18,7 @@ from ...clock.activity import ParkedJob
 from ...clock.clock import Clock, ClockPage
 from ...clock.event import Event
 from ...clock.member import ClockMember
-from ...errors import RunIsOver
+from ...errors import OWN_ERROR, UNEXPECTED, RunIsOver, with_place
 from ...journal.writer import Journal, close_journals, journal_path
 from ...net.http_client import HttpClient
 from ...net.reach import Reach
@@ -98,6 +98,7 @@ class Program:
             with contextlib.suppress(OSError):  # a run without a coordinator
                 ClockMember(folder, self.name, self.port, self.clock)
         self.journal = Journal(journal_path(journal, self.name), program, self.clock, alone=not journal, on_lost=self._end_without_journal)
+        threading.excepthook = self._thread_failed
         self._sent_headers: dict[str, str] = {}
         self.set_sent_key(api_key)
         self.reach = Reach(lambda address: self.journal.record("held_back", target=address))
@@ -119,6 +120,13 @@ class Program:
         except RunIsOver as error:
             print(error, file=sys.stderr)
             exit_now(1)
+
+    def _thread_failed(self, failure: threading.ExceptHookArgs) -> None:
+        """Records an error of this program's own in a background job: nobody waits for its result, so nobody else would notice."""
+        threading.__excepthook__(failure)
+        if isinstance(failure.exc_value, UNEXPECTED):
+            thread = failure.thread.name if failure.thread is not None else ""
+            self.journal.record("own_error", thread=thread, problem=f"{OWN_ERROR}, see its output: {with_place(failure.exc_value)}")
 
     # --- for subclasses ---
 

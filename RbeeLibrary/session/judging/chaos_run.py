@@ -203,6 +203,8 @@ class ChaosRun:
         found = [finding.shown(self._session.run.scene_began) for finding in misbehaviour(self._history(began, here), began) if finding.rule not in allowed]
         off = journals.records(None, ("off_contract",), Mark(began), tokens=False)
         found += [f"off contract: {one['name']} {one['method']} {one['path']} {one['status']}: {one['problem']}" for one in off]
+        own = journals.records(None, ("own_error",), Mark(began), tokens=False)
+        found += [f"own error: {one['name']}, job {one['thread']}: {one['problem']}" for one in own]
         return found + [f"tokens: {text}" for text in judge.wrong_tokens(began, self._texts())]
 
     def _not_converged(self, began: int, here: set[int]) -> list[Finding]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 from ...journal.reader import entries
 from ...report.history import History, role_of
@@ -20,7 +21,6 @@ from ..run import Run
 from ..types import Mark, TokenTexts
 
 _LIST_LIMIT = 1.0
-_OFF_CONTRACT = b'"record":"off_contract"'
 
 
 class Judge:
@@ -108,11 +108,22 @@ class Judge:
             journals: from `journals_to_check`.
             since: monotonic nanoseconds.
         """
-        found = [
-            (entry["ns"], f"{name} {entry['method']} {entry['path']} {entry['status']}: {entry['problem']}")
-            for name, path in journals
-            if _OFF_CONTRACT in path.read_bytes()
-            for entry in entries(path, tokens=False)
-            if entry.get("record") == "off_contract" and entry["ns"] >= since
-        ]
-        return list(dict.fromkeys(line for _, line in sorted(found)))
+        return [f"{name} {one['method']} {one['path']} {one['status']}: {one['problem']}" for name, one in _noticed("off_contract", journals, since)]
+
+    def own_errors(self, journals: list[tuple[str, Path]], since: int) -> list[str]:
+        """Background jobs of fakes that have ended with an error of their own; arguments as for `off_contract`."""
+        return [f"{name}, job {one['thread']}: {one['problem']}" for name, one in _noticed("own_error", journals, since)]
+
+
+def _noticed(kind: str, journals: list[tuple[str, Path]], since: int) -> list[tuple[str, dict[str, Any]]]:
+    """Names of programs with their records of a kind, in order of time; those that say the same are one."""
+    wanted = f'"record":"{kind}"'.encode()
+    found = [
+        (name, entry)
+        for name, path in journals
+        if wanted in path.read_bytes()
+        for entry in entries(path, tokens=False)
+        if entry.get("record") == kind and entry["ns"] >= since
+    ]
+    found.sort(key=lambda one: int(one[1]["ns"]))
+    return list({(name, one.get("method"), one.get("path"), one.get("status"), one.get("thread"), one["problem"]): (name, one) for name, one in found}.values())

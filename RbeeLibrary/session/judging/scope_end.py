@@ -55,6 +55,8 @@ def end_test(session: Session) -> ScopeEnd:
         session.run.drop_scratch()
     if off := session.judge.off_contract(journals, session.run.scene_began):
         problems.append("\n".join(["off contract: a fake said what its contract does not", *(f"  {line}" for line in off)]))
+    if own := session.judge.own_errors(journals, session.run.scene_began):
+        problems.append("\n".join(["own error: a background job of a fake failed", *(f"  {line}" for line in own)]))
     return ScopeEnd(problems, unproven, warnings, notes)
 
 
