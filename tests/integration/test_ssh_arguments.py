@@ -77,6 +77,11 @@ def scripted(tmp_path) -> Client:
     return Client([*SCRIPTED, "vince@node"], tmp_path, env)
 
 
+def test_account_without_a_home_begins_in_the_root_folder():
+    done = subprocess.run([*SCRIPTED, "vince@node", "pwd"], env={"PATH": os.defpath}, capture_output=True, text=True, timeout=30)
+    assert (done.stdout, done.stderr, done.returncode) == ("/\n", "", 0)
+
+
 @pytest.fixture(scope="module")
 def real(tmp_path_factory) -> Iterator[Client]:
     if shutil.which("ssh") is None or importlib.util.find_spec("asyncssh") is None:

@@ -43,8 +43,8 @@ def app(tmp_path):
     journal.close()
 
 
-def asked(app, path):
-    ignore = SimpleNamespace(when_gone=lambda _: None, forget=lambda _: None, reset=lambda: None)
+def asked(app, path, channel=None):
+    ignore = channel or SimpleNamespace(when_gone=lambda _: None, forget=lambda _: None, reset=lambda: None)
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": path, "HTTP_HOST": "localhost", "SERVER_PROTOCOL": "HTTP/1.1", "wsgi.input": io.BytesIO(), CHANNEL: ignore}
     return contextvars.copy_context().run(app.app, environ, lambda *_: None)  # the correlation id of the request ends with it
 
@@ -85,3 +85,13 @@ def test_callers_are_named_and_values_are_not_quoted(tmp_path):
         Journal("/no folder/secret", "fake-worker", Clock(None))
     assert "secret" not in with_place(missing.value)
     assert "secret" in with_place(missing.value, quotes=True)
+
+
+def test_answered_request_leaves_no_listener_at_its_connection(app):
+    """The connection may stay open for hundreds of further requests."""
+    app, _ = app
+    app.route("GET", "/v1/health", lambda request: {"status": "healthy", "state": "idle"})
+    waiting = []
+    channel = SimpleNamespace(when_gone=waiting.append, forget=waiting.remove, reset=lambda: None)
+    assert b"healthy" in b"".join(asked(app, "/v1/health", channel))
+    assert waiting == []
