@@ -104,7 +104,7 @@ OWN_ERROR = "the program met an error of its own"
 """What a fake says of an error that nobody intended."""
 _PLACES = 3
 _PLUMBING = ("fakes/runtime/", "keywords/option_arguments.py", "library.py", "listener/")
-"""Calls all handlers of requests, or all keywords, so its places say nothing."""
+"""Code that every request or every keyword passes through: its places say nothing."""
 
 
 def with_place(error: BaseException, *, quotes: bool = False) -> str:
@@ -112,13 +112,13 @@ def with_place(error: BaseException, *, quotes: bool = False) -> str:
 
     Args:
         error: the error.
-        quotes: whether its text may quote values. Otherwise only texts that name types and attributes are shown, since a value may be secret.
+        quotes: whether its text may quote values. Otherwise only texts about types, attributes and arguments are shown, since a value may be secret.
     """
     frames = [(Path(frame.filename), frame.lineno) for frame in reversed(traceback.extract_tb(error.__traceback__))]
     own = [(path.relative_to(_PACKAGE), line) for path, line in frames if path.is_relative_to(_PACKAGE)]
     telling = [*own[:1], *((path, line) for path, line in own[1:] if not str(path).startswith(_PLUMBING))][:_PLACES]
     where = " in " + ", called by ".join(f"{path}, line {line}" for path, line in telling) if telling else ""
-    text = f": {error}" if quotes or isinstance(error, (AttributeError, NameError, TypeError)) else ""
+    text = f": {error}".splitlines()[0] if quotes or isinstance(error, (AttributeError, NameError, TypeError)) else ""
     return f"{type(error).__name__}{where}{text}"
 
 

@@ -72,6 +72,13 @@ class Child:
             os.close(self.gate)
             self.gate = -1
 
+    def give_up(self) -> None:
+        """Closes the descriptors of a child that has been killed before it was ready."""
+        for fd in (self.gate, self.ready):
+            if fd >= 0:
+                os.close(fd)
+        self.gate = self.ready = -1
+
     def signal(self, number: int) -> None:
         """Sends a signal, unless the child has ended: its pid may belong to another process by then."""
         if self.code is None:

@@ -97,7 +97,7 @@ class NetworkKeywords:
         Args:
             name: Name or object of a relay.
         """
-        self._order(name, {"op": "cut"})
+        self._order(name, {"op": "cut"}, "cut")
 
     @keyword
     def stall_line(self, name: str | Daemon = "line") -> None:
@@ -106,7 +106,7 @@ class NetworkKeywords:
         Args:
             name: Name or object of a relay.
         """
-        self._order(name, {"op": "stall"})
+        self._order(name, {"op": "stall"}, "stalled")
 
     @keyword
     def mend_line(self, name: str | Daemon = "line") -> None:
@@ -115,7 +115,7 @@ class NetworkKeywords:
         Args:
             name: Name or object of a relay.
         """
-        self._order(name, {"op": "mend"})
+        self._order(name, {"op": "mend"}, "mended")
 
     @keyword
     def delay_line(self, latency: Span, name: str | Daemon = "line", *, loss: Share = _NO_LOSS) -> None:
@@ -133,7 +133,8 @@ class NetworkKeywords:
         """
         if loss > _MOST_LOSS:
             raise UsageError(f"loss={loss:g} is too much: expected at most {_MOST_LOSS:g}; to lose everything, use Stall Line")
-        self._order(name, {"op": "delay", "latency": latency.total_seconds(), "loss": loss})
+        seconds = latency.total_seconds()
+        self._order(name, {"op": "delay", "latency": seconds, "loss": loss}, f"delayed by {seconds:g} s, {loss:.0%} of the packets are lost")
 
     @keyword
     def limit_line(self, rate: SizeText, name: str | Daemon = "line") -> None:
@@ -143,9 +144,9 @@ class NetworkKeywords:
             rate: Size per second, such as `100KB`; `0` = unlimited.
             name: Name or object of a relay.
         """
-        self._order(name, {"op": "rate", "rate": rate})
+        self._order(name, {"op": "rate", "rate": rate}, f"limited to {rate} per second")
 
-    def _order(self, name: str | Daemon, order: dict[str, Any]) -> None:
+    def _order(self, name: str | Daemon, order: dict[str, Any], done: str) -> None:
         daemon = self._session.programs.find(name)
         if daemon.role != "relay":
             raise UsageError(f"{daemon} is a {daemon.role}, not a line: start one with Start Relay")
@@ -154,7 +155,7 @@ class NetworkKeywords:
         except ControlFailed as error:
             _skip_without_kernel_link(str(error))
             raise UsageError(str(error)) from None
-        logger.info(", ".join([f"{daemon}: {order['op']}", *(f"{name}={value}" for name, value in order.items() if name != "op")]))
+        logger.info(f"{daemon} is {done}")
 
 
 def _skip_without_kernel_link(message: str) -> None:

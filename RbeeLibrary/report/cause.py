@@ -347,6 +347,8 @@ def _trouble(scene: Scene) -> str | None:
         name = subject_of(record)
         if (record.get("signal") or record.get("exit_code")) and name not in meant and record.get("child") not in undone:
             return _death(scene, Suspect(name, 0, scene.check.at))
+    if errors := scene.of("own_error"):
+        return _own_error(scene, Suspect(str(errors[-1]["name"]), 0, scene.check.at))
     if failed := scene.of("callback_failed"):
         return _callback_line(failed[-1])
     downloads = scene.of("download_failed")

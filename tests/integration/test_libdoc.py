@@ -9,7 +9,7 @@ import pytest
 from readme import command, keyword_groups
 from running import ROOT, robot, robot_env
 
-from RbeeLibrary.keywords.examples import EXAMPLES
+from RbeeLibrary.keywords.examples import EXAMPLES, with_example
 
 
 @pytest.fixture(scope="module")
@@ -117,8 +117,12 @@ def test_every_keyword_has_an_example_and_the_tag_of_its_group(spec):
         example = re.findall(r"^```\n([^\n]+)\n```$", keyword["doc"], re.MULTILINE)[-1]
         assert re.search(rf"(^|=    ){keyword['name']}(    |$)", example), keyword["name"]
         assert len(set(keyword["tags"]) & groups) == 1, keyword["name"]
-        sections = [keyword["doc"].find(f"\n{section}") for section in ("Args:", "Returns:", "Raises:")]
-        assert all(at > keyword["doc"].index(f"```\n{example}") for at in sections if at >= 0), keyword["name"]
+
+
+@pytest.mark.parametrize("section", ["Args:\n    name: of it", "Returns:\n    A text.", "Raises:\n    AssertionError: no."])
+def test_example_stands_before_the_sections(section):
+    assert with_example("Heal", f"Heals.\n\n{section}\n") == f"Heals.\n\n```\nHeal\n```\n\n{section}"
+    assert with_example("Heal", "Heals.") == "Heals.\n\n```\nHeal\n```"
 
 
 def keyword_classes() -> list[str]:

@@ -20,6 +20,7 @@ DIFFERENT = [
     (r"(pid |--for )\d+", r"\1PID"),
     (r"^ *\d+( +)(?=fake-|mock-)", r"PID\1"),
     (r"\d+(?:\.\d+)? ms\b", "TIME"),
+    (r"(due in )[\d.]+(?= s)", r"\1TIME"),
     (r"\b\d+\.\d{3,}\b|^\d+\.\d$", "TIME"),
     (r"\d{4}-\d\d-\d\d[T ][\d:.]+Z?", "DATE"),
     (r"(_unix': )\d+", r"\1DATE"),

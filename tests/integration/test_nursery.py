@@ -224,10 +224,11 @@ def test_rehearsal_that_fails_makes_no_start_fail(tmp_path):
         running.close()
 
 
-def test_worker_of_a_hive_does_nothing_before_the_hive_has_recorded_its_start(tmp_path):
+def test_child_of_a_spawner_does_nothing_before_it_may_run(tmp_path):
     out = str(tmp_path / "out")
     script = (
         "import select\n"
+        "import RbeeLibrary.fakes.worker.worker\n"
         "from RbeeLibrary.clock.activity import Activity\n"
         "from RbeeLibrary.fleet.children import Spawner\n"
         "from RbeeLibrary.fleet.launch import ProgramSpec\n"

@@ -144,6 +144,15 @@ def test_stream_that_an_error_of_its_program_has_ended():
     assert cause([*broken, other], "inference req-1 is broken") == "no cause found: nothing in the evidence is wrong with req-1"
 
 
+def test_background_job_of_another_program_that_failed():
+    """What it should have done is missed elsewhere."""
+    failed = at(20, "hive", "own_error", thread="relay-ready", problem="the program met an error of its own, see its output: KeyError")
+    asked = exchange("queen", 10, 11, 200, "/v2/workers/list", method="GET")
+    said = "hive: the program met an error of its own, see its output: KeyError, 80.0 ms before the failure"
+    assert cause([*asked, failed], "number of workers listed by queen is 0, expected == 1") == said
+    assert cause([*asked, failed], "state of hive is unreachable") == said
+
+
 def test_refusal_of_a_program_counts_unless_it_is_usual():
     own = exchange("queen", 10, 11, 404, "/v2/workers/shutdown", code="WORKER_NOT_FOUND", message="no such worker")
     usual = exchange("queen", 20, 21, 404, "/v2/workers/removed", caller="fake-hive/0.1")

@@ -29,7 +29,8 @@ def chaos_run(*, owner_state: str = "well", owner_has_fault: bool = False) -> Ch
         responsive=lambda name: processes[name] if processes[name].alive and not processes[name].frozen else None,
     )
     faults = SimpleNamespace(armed=[SimpleNamespace(name="hive")] if owner_has_fault else [])
-    supervisor = SimpleNamespace(alive=lambda: [one for one in processes.values() if one.alive and one.name not in ("frozen",)])
+    # without the one called frozen, which is always there: it would rule out all that must not be done while somebody is frozen
+    supervisor = SimpleNamespace(alive=lambda: [one for one in processes.values() if one.alive and one.name != "frozen"])
     return ChaosRun(SimpleNamespace(programs=programs, faults=faults, run=SimpleNamespace(supervisor=supervisor)), print)
 
 

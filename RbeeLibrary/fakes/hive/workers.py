@@ -113,6 +113,7 @@ class Workers:
                 self._drop(row)
                 if row.child is not None:
                     self.force(row, "not started")
+                    row.child.give_up()
                 raise _not_started(row, f"{error}{of_descriptors(error)}") from error
             finally:
                 row.started.set()

@@ -52,7 +52,7 @@ _SETTINGS = Adjustments(
     backlog=_BACKLOG,
     log_socket_errors=False,
 )
-"""Made once, in the nursery, since waitress looks up the address of its default port each time."""
+"""Made once for each interpreter, and inherited by all that are forked from it: waitress looks up the address of its default port for each one."""
 
 
 class WaitressThreads(ThreadedTaskDispatcher):  # type: ignore[misc]

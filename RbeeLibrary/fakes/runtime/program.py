@@ -18,7 +18,7 @@ from ...clock.activity import ParkedJob
 from ...clock.clock import Clock, ClockPage
 from ...clock.event import Event
 from ...clock.member import ClockMember
-from ...errors import OWN_ERROR, UNEXPECTED, RunIsOver, with_place
+from ...errors import OWN_ERROR, RbeeLibraryError, RunIsOver, with_place
 from ...journal.writer import Journal, close_journals, journal_path
 from ...net.http_client import HttpClient
 from ...net.reach import Reach
@@ -123,10 +123,11 @@ class Program:
 
     def _thread_failed(self, failure: threading.ExceptHookArgs) -> None:
         """Records an error of this program's own in a background job: nobody waits for its result, so nobody else would notice."""
-        threading.__excepthook__(failure)
-        if isinstance(failure.exc_value, UNEXPECTED):
+        error = failure.exc_value
+        if isinstance(error, Exception) and not isinstance(error, (OSError, RbeeLibraryError)):
             thread = failure.thread.name if failure.thread is not None else ""
-            self.journal.record("own_error", thread=thread, problem=f"{OWN_ERROR}, see its output: {with_place(failure.exc_value)}")
+            self.journal.record("own_error", thread=thread, problem=f"{OWN_ERROR}, see its output: {with_place(error)}")
+        threading.__excepthook__(failure)
 
     # --- for subclasses ---
 

@@ -29,6 +29,7 @@ Ports And Ends
     Release Port    ${port}
     Start Queen
     Keep Submitting    every=1 h    to=queen    max_tokens=1
+    Get Load Statistic    requests    ==    1
     Stop Submitting
     Stop All
     No Process Should Be Left
