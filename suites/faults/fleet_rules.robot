@@ -205,6 +205,7 @@ Silent Removal
 
 End Of A Worker Is Told
     Start Fleet    workers=1
+    Get Worker Count    queen    ==    1
     Kill    worker-1
     Get Worker Count    hive    ==    0
     Advance Time    61 s

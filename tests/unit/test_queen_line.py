@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from RbeeLibrary.clock.clock import Clock
 from RbeeLibrary.errors import NotConnected
 from RbeeLibrary.fakes.hive.queen_line import QueenLine
 from RbeeLibrary.fakes.hive.worker_row import WorkerRow
@@ -45,6 +47,7 @@ class Hive:
         self.logged: list[str] = []
         self._answers = answers
         self.client = SimpleNamespace(call=self._call)
+        self.clock = Clock(None)
         self.faults = SimpleNamespace(find=lambda kind: kind if silent and kind == "silent-removal" else None)
         self.log = self.logged.append
         self.line = QueenLine(self, HiveOptions(queen_url=url, node_name="workstation", notice_timeout=2.5))
@@ -121,6 +124,39 @@ def test_end_that_the_queen_refused_is_not_told_again():
     hive.line.tell_again()
     assert len(hive.sent) == 1
     assert hive.logged == []
+
+
+def test_worker_that_was_removed_is_not_reported_as_ready():
+    """Neither late, nor because the queen does not know it when its last heartbeat comes."""
+    hive = Hive(lambda url: 404 if url.endswith("/heartbeat") else 200)
+    gone = row()
+    hive.line.removed(gone, "crashed")
+    hive.line.relay_ready(gone)
+    hive.line.relay_heartbeat(gone, "now")
+    assert [path for _, path, _, _ in hive.sent] == ["/v2/workers/removed", "/v1/workers/worker-1/heartbeat"]
+
+
+def test_end_of_a_worker_waits_for_the_report_that_is_under_way():
+    sent, answer = threading.Event(), threading.Event()
+
+    def slow(url: str) -> int:
+        if url.endswith("/ready"):
+            sent.set()
+            assert answer.wait(5)
+        return 200
+
+    hive, short_lived = Hive(slow), row()
+    ready = threading.Thread(target=hive.line.relay_ready, args=(short_lived,))
+    ready.start()
+    assert sent.wait(5)
+    end = threading.Thread(target=hive.line.removed, args=(short_lived, "crashed"))
+    end.start()
+    end.join(0.1)
+    assert [path for _, path, _, _ in hive.sent] == ["/v2/workers/ready"]
+    answer.set()
+    end.join(5)
+    ready.join(5)
+    assert [path for _, path, _, _ in hive.sent] == ["/v2/workers/ready", "/v2/workers/removed"]
 
 
 def test_worker_that_came_back_is_not_reported_as_gone():

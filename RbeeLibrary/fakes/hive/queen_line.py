@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
+from ...clock.event import Event
 from ...errors import HttpFailure
 from ...protocol.program_options import HiveOptions
 from ..runtime.program import Job
@@ -14,6 +16,7 @@ from .worker_row import WorkerRow
 class QueenLine:
     """Sends messages to the queen, each in one attempt; only the shutdown of the hive waits for them.
 
+    The end of a worker is told after everything else that is told of it: the queen would list it for ever if the two overtook each other.
     Ends of workers that the queen did not hear of are kept, and told again until it does: otherwise it would list the dead for ever.
 
     Args:
@@ -24,11 +27,22 @@ class QueenLine:
     def __init__(self, hive: Service, options: HiveOptions):
         self._hive = hive
         self._options = options
+        self._lock = threading.Lock()
         self._notices: list[Job] = []
         self._untold: dict[str, dict[str, Any]] = {}
 
     def relay_ready(self, row: WorkerRow) -> None:
-        """Reports a ready worker: as a callback, or as a registration if the queen does not accept the callback."""
+        """Reports a ready worker: as a callback, or as a registration if the queen does not accept the callback; not one that was removed meanwhile."""
+        with self._lock:
+            if row.is_removed:
+                return
+            row.being_reported = answered = Event()
+        try:
+            self._report(row)
+        finally:
+            answered.set()
+
+    def _report(self, row: WorkerRow) -> None:
         self._untold.pop(row.worker_id, None)
         body = {
             "worker_id": row.worker_id,
@@ -56,13 +70,20 @@ class QueenLine:
         if self._hive.faults.find("silent-removal") is not None:
             return
         assert row.child is not None
+        with self._lock:
+            row.is_removed = True
         body = {
             "worker_id": row.worker_id,
             "reason": reason,
             "pid": row.child.pid,
             **row.child.status.as_fields(),
         }
-        self._notices = [job for job in self._notices if not job.done.is_set()] + [self._hive.spawn(self._tell_end, body, name="removed")]
+        self._notices = [job for job in self._notices if not job.done.is_set()] + [self._hive.spawn(self._tell_end_of, row, body, name="removed")]
+
+    def _tell_end_of(self, row: WorkerRow, body: dict[str, Any]) -> None:
+        if row.being_reported is not None:
+            self._hive.clock.wait(row.being_reported, self._hive.clock.now() + self._options.notice_timeout, "report-before")
+        self._tell_end(body)
 
     def _tell_end(self, body: dict[str, Any]) -> None:
         if self.send("/v2/workers/removed", body) is None and self._options.queen_url:

@@ -32,6 +32,10 @@ class WorkerRow:
     reason: str | None = None
     request: SpawnRequest | None = None
     model_path: str | None = None
+    being_reported: Event | None = None
+    """Set when the report of its being ready, which is under way, has been answered; None if there was none."""
+    is_removed: bool = False
+    """Whether its end is reported, or soon will be."""
     started: Event = field(default_factory=Event)
     """Set when its process exists or is known not to start."""
 

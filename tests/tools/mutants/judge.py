@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import compileall
+import contextlib
 import itertools
 import json
 import os
@@ -18,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 from running import robot_env
 
 from mutants.coverage_map import KnownTest, copy_project
@@ -138,10 +140,14 @@ class Copy:
         return KILLED, *_failure_of_pytest(text)
 
     def stop(self) -> None:
-        """Kills the tests that run."""
+        """Kills the tests that run, and the programs that they have started, which have groups of their own."""
         if self._process is not None and self._process.poll() is None:
+            started = psutil.Process(self._process.pid).children(recursive=True)
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
+            for process in started:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
 
     def _words(self, tests: list[KnownTest], written: Path) -> list[str]:
         if tests[0].kind == "pytest":
