@@ -248,7 +248,7 @@ def test_background_job_of_a_fake_that_fails_fails_the_test_of_its_user(tmp_path
     message = robot(tmp_path, str(suite), package=folder).tests()["A"].message
     assert re.match(
         r"own error: a background job of a fake failed\n"
-        r"  hive, job relay-ready: the program met an error of its own, see its output: AttributeError in fakes/hive/queen_line\.py, line \d+: "
+        r"  hive, job relay-ready: the program met an error of its own, see its output: AttributeError in fakes/hive/queen_line\.py, line [^:]+: "
         r"'dict' object has no attribute 'no_such'\n",
         message,
     ), message
