@@ -15,6 +15,7 @@ import pytest
 
 from RbeeLibrary.errors import ControlFailed
 from RbeeLibrary.fleet import kernel
+from RbeeLibrary.fleet.children import Child
 from RbeeLibrary.fleet.launch import ProgramSpec
 from RbeeLibrary.fleet.supervisor import StartFailed, Supervisor
 from RbeeLibrary.session.programs.process_table import command_line
@@ -241,3 +242,16 @@ def test_child_of_a_spawner_does_nothing_before_it_may_run(tmp_path):
     )
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=20)
     assert run.stdout.startswith("before []\nafter {"), run.stdout + run.stderr
+
+
+def test_child_that_is_given_up_keeps_no_descriptor():
+    ready, its_ready = os.pipe()
+    its_gate, gate = os.pipe()
+    child = Child(pid=0, port=None, ready=ready, gate=gate)
+    child.give_up()
+    child.give_up()
+    assert os.read(its_gate, 1) == b"", "the gate is closed"
+    with pytest.raises(BrokenPipeError):
+        os.write(its_ready, b"ready")
+    os.close(its_gate)
+    os.close(its_ready)

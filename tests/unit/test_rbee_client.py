@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -27,7 +28,7 @@ COLD = {
     SPAWN: {"worker_id": "w-new", "url": WORKER},
     READY: {"ready": True, "state": "idle"},
 }
-LIMITS = Limits(connect=1, connect_pauses=[0.0, 0.01, 0.02], hive=2, spawn=3, ready_poll=0.01, ready_request=4, ready=0.1, inference=5)
+LIMITS = Limits(connect=1, connect_pauses=[0.0, 0.01, 0.02], hive=2, spawn=3, ready_poll=0.01, ready_request=4, ready=30, inference=5)
 
 
 class Fleet:
@@ -39,14 +40,14 @@ class Fleet:
         progress: events for the user.
     """
 
-    def __init__(self, answers: dict[str, Any], **options: Any):
+    def __init__(self, answers: dict[str, Any], limits: Limits = LIMITS, **options: Any):
         self._answers = {request: list(answer) if isinstance(answer, list) else answer for request, answer in answers.items()}
         self.asked: list[tuple[str, Any]] = []
         self.limits: dict[str, tuple[float, float | None]] = {}
         self.headers: list[dict[str, str]] = []
         self.progress: list[dict[str, Any]] = []
         headers = {"Authorization": "Bearer key"}
-        self.client = RbeeClient(self, self._at_once, Clock(None), LIMITS, headers, progress=self.progress.append, **options)
+        self.client = RbeeClient(self, self._at_once, Clock(None), limits, headers, progress=self.progress.append, **options)
 
     def cancelled_by(self, cancelled: Event) -> Fleet:
         return self
@@ -203,7 +204,8 @@ def test_error_with_an_envelope_is_passed_on_unchanged():
 
 def test_worker_that_never_becomes_ready_is_given_up_with_its_layers():
     loading = {"ready": False, "state": "loading", "progress_url": f"{WORKER}/v1/loading/progress"}
-    fleet = Fleet({**COLD, READY: loading, LOADING: events({"stage": "loading_to_vram", "layers_loaded": 7, "layers_total": 32}, end="")})
+    layers = events({"stage": "loading_to_vram", "layers_loaded": 7, "layers_total": 32}, end="")
+    fleet = Fleet({**COLD, READY: loading, LOADING: layers}, replace(LIMITS, ready=0.1))
     caught = refused(fleet)
     assert (caught.code, caught.message) == ("LOADING_TIMEOUT", "worker w-new is still loading after 0.1 s, 7/32 layers")
     assert caught.details == {"worker_id": "w-new", "state": "loading", "layers_loaded": 7, "layers_total": 32, "limit_s": 0.1}

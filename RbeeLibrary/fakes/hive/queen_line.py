@@ -16,7 +16,7 @@ from .worker_row import WorkerRow
 class QueenLine:
     """Sends messages to the queen, each in one attempt; only the shutdown of the hive waits for them.
 
-    The end of a worker is told after everything else that is told of it: the queen would list it for ever if the two overtook each other.
+    The end of a worker is told after the report that it is ready: the queen would list it for ever if the two overtook each other.
     Ends of workers that the queen did not hear of are kept, and told again until it does: otherwise it would list the dead for ever.
 
     Args:
@@ -82,7 +82,7 @@ class QueenLine:
 
     def _tell_end_of(self, row: WorkerRow, body: dict[str, Any]) -> None:
         if row.being_reported is not None:
-            self._hive.clock.wait(row.being_reported, self._hive.clock.now() + self._options.notice_timeout, "report-before")
+            self._hive.clock.wait(row.being_reported, self._hive.clock.now() + self._options.notice_timeout, "ready-report")
         self._tell_end(body)
 
     def _tell_end(self, body: dict[str, Any]) -> None:

@@ -33,7 +33,7 @@ class WorkerRow:
     request: SpawnRequest | None = None
     model_path: str | None = None
     being_reported: Event | None = None
-    """Set when the report of its being ready, which is under way, has been answered; None if there was none."""
+    """Set when the report to the queen that it is ready has been answered; None before the first one."""
     is_removed: bool = False
     """Whether its end is reported, or soon will be."""
     started: Event = field(default_factory=Event)

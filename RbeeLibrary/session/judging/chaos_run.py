@@ -15,7 +15,7 @@ from ...report.rules.fleet_rules import Finding, FleetRule, misbehaviour
 from ..assertions import repeat_until
 from ..inference.inference_client import OVER, Inference
 from ..session import Session
-from ..types import ArmedFault, InferenceState, Mark, TokenTexts
+from ..types import ArmedFault, InferenceState, TokenTexts
 from .chaos_schedule import CUTS, DISTURBANCES, Step, schedule
 from .chaos_shrinking import FLEET, ChaosShrinking
 from .chaos_steps import ChaosSteps
@@ -199,12 +199,11 @@ class ChaosRun:
     # --- judging ---
 
     def _findings(self, began: int, here: set[int], allowed: Sequence[FleetRule]) -> list[str]:
-        journals, judge = self._session.journals, self._session.judge
+        judge = self._session.judge
+        journals = judge.journals_to_check()
         found = [finding.shown(self._session.run.scene_began) for finding in misbehaviour(self._history(began, here), began) if finding.rule not in allowed]
-        off = journals.records(None, ("off_contract",), Mark(began), tokens=False)
-        found += [f"off contract: {one['name']} {one['method']} {one['path']} {one['status']}: {one['problem']}" for one in off]
-        own = journals.records(None, ("own_error",), Mark(began), tokens=False)
-        found += [f"own error: {one['name']}, job {one['thread']}: {one['problem']}" for one in own]
+        found += [f"off contract: {line}" for line in judge.off_contract(journals, began)]
+        found += [f"own error: {line}" for line in judge.own_errors(journals, began)]
         return found + [f"tokens: {text}" for text in judge.wrong_tokens(began, self._texts())]
 
     def _not_converged(self, began: int, here: set[int]) -> list[Finding]:

@@ -108,15 +108,16 @@ class Judge:
             journals: from `journals_to_check`.
             since: monotonic nanoseconds.
         """
-        return [f"{name} {one['method']} {one['path']} {one['status']}: {one['problem']}" for name, one in _noticed("off_contract", journals, since)]
+        noticed = _noticed("off_contract", journals, since)
+        return list(dict.fromkeys(f"{name} {one['method']} {one['path']} {one['status']}: {one['problem']}" for name, one in noticed))
 
     def own_errors(self, journals: list[tuple[str, Path]], since: int) -> list[str]:
         """Background jobs of fakes that have ended with an error of their own; arguments as for `off_contract`."""
-        return [f"{name}, job {one['thread']}: {one['problem']}" for name, one in _noticed("own_error", journals, since)]
+        return list(dict.fromkeys(f"{name}, job {one['thread']}: {one['problem']}" for name, one in _noticed("own_error", journals, since)))
 
 
 def _noticed(kind: str, journals: list[tuple[str, Path]], since: int) -> list[tuple[str, dict[str, Any]]]:
-    """Names of programs with their records of a kind, in order of time; those that say the same are one."""
+    """Names of programs with their records of a kind, in order of time."""
     wanted = f'"record":"{kind}"'.encode()
     found = [
         (name, entry)
@@ -125,5 +126,4 @@ def _noticed(kind: str, journals: list[tuple[str, Path]], since: int) -> list[tu
         for entry in entries(path, tokens=False)
         if entry.get("record") == kind and entry["ns"] >= since
     ]
-    found.sort(key=lambda one: int(one[1]["ns"]))
-    return list({(name, one.get("method"), one.get("path"), one.get("status"), one.get("thread"), one["problem"]): (name, one) for name, one in found}.values())
+    return sorted(found, key=lambda one: int(one[1]["ns"]))
