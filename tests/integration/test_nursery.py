@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -13,11 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from RbeeLibrary.errors import ControlFailed
+from RbeeLibrary.errors import ControlFailed, RunIsFull
 from RbeeLibrary.fleet import kernel
 from RbeeLibrary.fleet.children import Child
 from RbeeLibrary.fleet.launch import ProgramSpec
 from RbeeLibrary.fleet.supervisor import StartFailed, Supervisor
+from RbeeLibrary.run.lifeline import connect
 from RbeeLibrary.session.programs.process_table import command_line
 
 
@@ -255,3 +258,17 @@ def test_child_that_is_given_up_keeps_no_descriptor():
         os.write(its_ready, b"ready")
     os.close(its_gate)
     os.close(its_ready)
+
+
+@on_linux
+def test_run_without_a_descriptor_left_says_so_and_goes_on(supervisor, tmp_path):
+    first = start(supervisor, worker("first", tmp_path))
+    nursery = kernel.parents()[first.pid]
+    limits = resource.prlimit(nursery, resource.RLIMIT_NOFILE)
+    resource.prlimit(nursery, resource.RLIMIT_NOFILE, (len(os.listdir(f"/proc/{nursery}/fd")) + 3, limits[1]))
+    said = r"takes no more processes: Too many open files\. At most \d+ may be open at once; allow more with ulimit -n$"
+    with contextlib.ExitStack() as held, pytest.raises(RunIsFull, match=said):
+        for _ in range(8):
+            held.enter_context(connect(supervisor.address, {"hello": "control", "pid": os.getpid()}))
+    resource.prlimit(nursery, resource.RLIMIT_NOFILE, limits)
+    assert start(supervisor, worker("second", tmp_path)).alive

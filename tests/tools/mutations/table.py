@@ -398,8 +398,8 @@ MUTATIONS = [
         "fleet/nursery.py",
         "            connection.send(FULL)\n",
         "                pass\n",
-        SCARCITY,
-        "test_sixty_four_descriptors_are_enough_for_a_small_fleet_and_explained_where_not",
+        "tests/integration/test_nursery.py",
+        "test_run_without_a_descriptor_left_says_so_and_goes_on",
     ),
     Mutation(
         "end of the parent is told by SIGTERM, several times",
