@@ -1,4 +1,4 @@
-"""Whether what was sent over a TCP connection has arrived at its other end, by the kernel's socket diagnosis (Linux)."""
+"""What has arrived over a TCP connection, at this end or at the other, as the kernel knows it (Linux)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ _ANYWHERE = struct.pack("=III", 0, 0xFFFFFFFF, 0xFFFFFFFF)  # interface, cookie
 _MESSAGE_SIZE = 72
 _UNREAD_AT = 56  # in the message
 _RECEIVED_AT = 128  # in `struct tcp_info`
+_INFO_SIZE = 256
 _OPEN = (1, 8)  # ESTABLISHED and CLOSE_WAIT: the other end may still read
+_NOT_ENDED = (1, 4, 5)  # ESTABLISHED, FIN_WAIT1 and FIN_WAIT2: the other end may still send
 _LIMIT = 1.0
 
 
@@ -34,6 +36,17 @@ def has_arrived(sent: int, own: tuple[str, int], peer: tuple[str, int]) -> bool:
     message = answer[_HEADER.size :]
     state, (unread,) = message[1], struct.unpack_from("=I", message, _UNREAD_AT)
     return received >= sent or unread > 0 or state not in _OPEN
+
+
+def received_by(connection: socket.socket) -> tuple[int, bool]:
+    """Bytes that this end of a connection has got in its life, and whether the other end has ended it, which counts as one more byte. They count as soon as
+    they arrive, whether they are read or not.
+
+    Raises:
+        OSError: it is closed, or it is no TCP connection.
+    """
+    info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO_SIZE)
+    return int(struct.unpack_from("=Q", info, _RECEIVED_AT)[0]), info[0] not in _NOT_ENDED
 
 
 def _ask(own: tuple[str, int], peer: tuple[str, int]) -> bytes:

@@ -12,7 +12,7 @@ from typing import Any
 from ..clock.activity import Activity, Link, ParkedJob
 from ..clock.event import Waiter
 from ..run.interruption import interruptible
-from .arrival import has_arrived
+from .arrival import has_arrived, received_by
 from .reach import Address, Reach
 
 _SOON = 20
@@ -121,6 +121,17 @@ class CountedSocket(socket.socket):
             return has_arrived(link.sent, self.getsockname(), self.getpeername())
         except OSError:  # it has been closed meanwhile
             return True
+
+    def has_unread(self) -> bool:
+        """Whether bytes, or the end of the connection, have arrived that nobody has counted as read yet; an end counts only while somebody reads."""
+        link = self._link
+        if link is None or link.ended:
+            return False
+        try:
+            received, is_ended = received_by(self)
+        except OSError:  # it has been closed meanwhile
+            return False
+        return (is_ended and link.reading) or received - is_ended > link.received
 
     def await_end(self) -> None:
         """Reads and discards data until the peer or `cut` ends the connection."""

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import array
 import contextlib
-import fcntl
 import select
 import socket
 import struct
-import termios
 import threading
 from collections.abc import Callable, Iterator
 
@@ -88,10 +85,8 @@ class TcpServer:
             end.cut()
 
     def unread(self) -> bool:
-        """Whether bytes or connections have arrived that nobody has taken yet."""
-        waiting = select.poll()
-        waiting.register(self._listener, select.POLLIN)
-        return (not self._closed and bool(waiting.poll(0))) or any(map(_has_unread, self._ends()))
+        """Whether bytes or connections have arrived that no job has taken yet. Ask this before whether a job is at work: whatever arrived is in one of both."""
+        return (not self._closed and _is_waiting(self._listener, 0)) or any(end.has_unread() for end in self._ends())
 
     def undelivered(self) -> bool:
         """Whether bytes that were sent have not arrived at the other end yet."""
@@ -104,11 +99,17 @@ class TcpServer:
     def _accept_all(self) -> None:
         while True:
             self._accepting.wait()
+            listener = self._listener
             try:
-                connection, address = self._listener.accept()
-            except OSError:
+                listener.setblocking(False)
+                _is_waiting(listener, None)
+            except (OSError, ValueError):  # the port was closed
                 continue
-            with self._activity.job("accept"):
+            with self._activity.job("accept"):  # before the connection leaves the queue of the port: `unread` sees it there, or this job
+                try:
+                    connection, address = listener.accept()
+                except OSError:
+                    continue
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._serve(CountedSocket.adopt(self._activity, connection, address[1]))
 
@@ -119,13 +120,11 @@ def reset_at_close(connection: socket.socket) -> None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
 
 
-def _has_unread(connection: socket.socket) -> bool:
-    count = array.array("i", [0])
-    try:
-        fcntl.ioctl(connection, termios.FIONREAD, count, True)
-    except (OSError, ValueError):  # closed meanwhile
-        return False
-    return count[0] > 0
+def _is_waiting(listener: socket.socket, limit: float | None) -> bool:
+    """Whether a connection waits to be accepted; waits for one, up to a limit in milliseconds."""
+    poll = select.poll()
+    poll.register(listener, select.POLLIN)
+    return bool(poll.poll(limit))
 
 
 def reset(connection: CountedSocket) -> None:

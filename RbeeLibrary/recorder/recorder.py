@@ -96,7 +96,8 @@ class Recorder(Service):
     def _is_busy(self) -> bool:
         """Whether something that the program has sent is not passed on yet, or something that was passed on has not arrived."""
         proxies = (self._incoming, self._outgoing)
-        return self.clock.activity.at_work > 0 or any(proxy.unread() or proxy.undelivered() for proxy in proxies)
+        is_unread = any(proxy.unread() for proxy in proxies)  # first: what is taken meanwhile is at work
+        return is_unread or self.clock.activity.at_work > 0 or any(proxy.undelivered() for proxy in proxies)
 
     def _kill_program(self) -> None:
         with contextlib.suppress(ProcessLookupError):

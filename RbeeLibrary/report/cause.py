@@ -116,9 +116,10 @@ def _was_parted(scene: Scene, suspect: Suspect) -> str | None:
 
 def _held_back(scene: Scene, suspect: Suspect) -> tuple[str, bool] | None:
     """Says that a connection to a program of another group was held back, and whether it still was when the check failed."""
-    held = [one for one in scene.of("held_back") if suspect.name in (one["name"], scene.program_at(str(one.get("target")))) and one["ns"] >= suspect.since]
+    meant = [one for one in scene.of("held_back") if suspect.name in (one["name"], scene.program_at(str(one.get("target"))))]
+    held = [one for one in meant if suspect.since <= one["ns"] <= suspect.until]
     parted = [one for one in scene.of("partition") if held and one["ns"] <= held[-1]["ns"]]
-    if not parted or held[-1]["ns"] > suspect.until:
+    if not parted:
         return None
     who, whom = held[-1]["name"], scene.program_at(str(held[-1].get("target"))) or held[-1].get("target")
     named = [one for one in parted if {who, whom} & {name for group in one.get("groups") or [] for name in group}]

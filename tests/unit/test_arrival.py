@@ -1,7 +1,8 @@
-"""Whether sent bytes have arrived, on real connections."""
+"""Whether sent bytes have arrived and were taken, on real connections."""
 
 from __future__ import annotations
 
+import queue
 import socket
 import sys
 
@@ -10,6 +11,7 @@ import pytest
 from RbeeLibrary.clock.activity import Activity
 from RbeeLibrary.net.arrival import has_arrived
 from RbeeLibrary.net.counted_socket import CountedSocket
+from RbeeLibrary.net.tcp_server import TcpServer
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the kernel's socket diagnosis is that of Linux")
 
@@ -59,3 +61,54 @@ def test_counted_socket_knows_whether_its_bytes_have_arrived():
             assert not one.is_delivered()
         one.close()
         assert one.is_delivered()
+
+
+@pytest.fixture
+def ends():
+    """A plain client and the counted end of its server."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()) as client:
+        accepted, address = listener.accept()
+        with CountedSocket.adopt(Activity(), accepted, address[1]) as server:
+            yield client, server
+
+
+def test_bytes_are_unread_until_they_are_counted(ends):
+    """The thread that has taken them may not have run since."""
+    client, server = ends
+    assert not server.has_unread()
+    client.sendall(b"hello")
+    assert server.has_unread()
+    assert socket.socket.recv(server, 10) == b"hello"
+    assert server.has_unread()
+    server._activity.read(server._link, 5)
+    assert not server.has_unread()
+
+
+def test_end_is_unread_only_while_somebody_reads(ends):
+    client, server = ends
+    client.close()
+    assert not server.has_unread()
+    server._link.reading = True
+    assert server.has_unread()
+    assert server.recv_into(bytearray(1)) == 0
+    assert not server.has_unread()
+
+
+def test_connection_that_arrives_is_in_the_queue_or_at_work():
+    activity, served, seen = Activity(), queue.Queue(), []
+
+    class Port(socket.socket):
+        def accept(self):
+            seen.append((server.unread(), activity.at_work))
+            return super().accept()
+
+    with Port() as port:
+        port.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        port.bind(("127.0.0.1", 0))
+        port.listen()
+        server = TcpServer(port, activity, served.put)
+        server.start()
+        with socket.create_connection(port.getsockname()):
+            served.get(timeout=10).close()
+        server.refuse()
+    assert seen[0] == (True, 2), "the test itself is the other job"

@@ -75,6 +75,14 @@ def test_death_that_nobody_meant_is_named_wherever_it_was():
     assert cause(records, "apples != pears") == "worker-12 ended with exit code 3, 10.0 ms before the failure"
 
 
+def test_partition_that_holds_others_back_later_is_still_the_cause_of_what_it_held_back():
+    parted = at(10, "library", "partition", groups=[["hive"], ["queen"]])
+    mine = exchange("queen", 11, 30, 504, "/v2/tasks", code="CONNECTION_TIMEOUT", message="hive could not be reached")
+    held = [at(13, "queen", "held_back", target="127.0.0.1:9200"), at(50, "hive", "held_back", target="127.0.0.1:8080")]
+    records = [parted, *mine, *sent("queen", 12, "hive", "/v1/workers/list", "no answer within 10 s"), *held]
+    assert cause(records, "state of inference req-1 is refused") == "queen cannot reach hive: the test parted hive | queen, 90.0 ms before the failure"
+
+
 @pytest.mark.parametrize(
     ("fields", "why"),
     [

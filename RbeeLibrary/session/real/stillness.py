@@ -16,9 +16,13 @@ def are_still(pids: Sequence[int], is_on_the_way: Callable[[], bool]) -> bool:
         is_on_the_way: whether something that they have sent, or that is sent to them, is not passed on yet.
     """
     ran = list(map(_runs, pids))
-    if not all(are_all(pid, b"S") for pid in pids) or is_on_the_way():
+    if not _sleep(pids) or is_on_the_way():
         return False
-    return ran == list(map(_runs, pids))  # what was passed on before the question has woken nobody
+    return _sleep(pids) and ran == list(map(_runs, pids))  # what was passed on before the question has woken nobody: who is awake may not have run yet
+
+
+def _sleep(pids: Sequence[int]) -> bool:
+    return all(are_all(pid, b"S") for pid in pids)
 
 
 def are_all(pid: int, state: bytes) -> bool:
