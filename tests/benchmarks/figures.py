@@ -16,6 +16,7 @@ from pathlib import Path
 
 import psutil
 from harness import HERE, PYTHON, ROOT, Readers, Report, Row, compare, free_port, get, in_turns, library, script, spread, timed
+from peers import peers
 
 _names = (f"w{number}" for number in itertools.count())
 PASS = "python -c pass"
@@ -326,4 +327,4 @@ def suites(report: Report, rounds: int) -> None:
         report.add(Row("suites", "writing log.html with rebot / the whole run", writing / whole, 0, f"{writing:.1f} s", "", 1))
 
 
-GROUPS = {one.__name__: one for one in (starting, fleets, many, streams, pacing, requests, journal, clock, keywords, suites)}
+GROUPS = {one.__name__: one for one in (starting, fleets, many, streams, pacing, requests, journal, clock, keywords, suites, peers)}

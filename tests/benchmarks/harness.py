@@ -159,13 +159,15 @@ class Readers:
         path: of the request.
         body: of the request.
         streams: how many.
+        token: what the event of each token contains, once.
     """
 
-    def __init__(self, port: int, path: str, body: dict[str, object], streams: int):
+    def __init__(self, port: int, path: str, body: dict[str, object], streams: int, token: bytes = _TOKEN):
         text = json.dumps(body).encode()
         head = f"POST {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\nContent-Length: {len(text)}\r\nConnection: close\r\n\r\n"
         self.arrivals: list[float] = []
         self.tokens = 0
+        self._token = token
         self._selector = selectors.DefaultSelector()
         self._ends: dict[int, bytes] = {}
         for _ in range(streams):
@@ -185,8 +187,8 @@ class Readers:
                     key.fileobj.close()  # type: ignore[union-attr]
                     continue
                 text = self._ends[key.fd] + data  # an event may come in two pieces
-                count = text.count(_TOKEN)
-                self._ends[key.fd] = text[-len(_TOKEN) + 1 :]
+                count = text.count(self._token)
+                self._ends[key.fd] = text[-len(self._token) + 1 :]
                 if count:
                     last = time.perf_counter()
                     first = first or last

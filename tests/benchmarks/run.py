@@ -16,6 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import peers
 from figures import GROUPS
 from harness import HERE, ROOT, Report
 
@@ -29,7 +30,9 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=15, help="rounds in turns, 15 by default")
     parser.add_argument("--json", type=Path, default=ROOT / "results/benchmarks.json", help="where they are written, results/benchmarks.json by default")
     parser.add_argument("--save", action="store_true", help="make these the committed figures")
+    parser.add_argument("--peer", action="append", default=[], metavar="NAME=PATH", help=f"where a peer is that is not on PATH: {', '.join(peers.NAMES)}")
     asked = parser.parse_args()
+    peers.places.update(_place_of(text, parser) for text in asked.peer)
     unknown = [name for name in asked.groups if name not in GROUPS]
     if unknown:
         parser.error(f"there is no group {', '.join(unknown)}, expected some of {', '.join(GROUPS)}")
@@ -38,6 +41,13 @@ def main() -> int:
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         os.environ["PYTHONPYCACHEPREFIX"] = bytecode
         return measure(asked)
+
+
+def _place_of(text: str, parser: argparse.ArgumentParser) -> tuple[str, str]:
+    name, _, path = text.partition("=")
+    if name not in peers.NAMES or not Path(path).is_file():
+        parser.error(f"--peer {text}: expected NAME=PATH, a file, with one of {', '.join(peers.NAMES)}")
+    return name, str(Path(path).absolute())
 
 
 def measure(asked: argparse.Namespace) -> int:

@@ -8,12 +8,15 @@ from running import ROOT, robot_env
 
 
 def test_command_writes_ratios(tmp_path):
-    words = [sys.executable, str(ROOT / "tests/benchmarks/run.py"), "pacing", "journal", "--rounds", "1", "--json", str(tmp_path / "figures.json")]
+    words = [sys.executable, str(ROOT / "tests/benchmarks/run.py"), "pacing", "journal", "peers", "--rounds", "1", "--json", str(tmp_path / "figures.json")]
     done = subprocess.run(words, env=robot_env(), capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stderr
     rows = json.loads((tmp_path / "figures.json").read_text())
     assert rows["journal: without a journal"]["ratio"] == 1
     assert rows["pacing: rate seen / rate asked, a token every 5 ms"]["ratio"] > 0
+    assert rows["peers: start: bare script / fake worker"]["ratio"] > 1
+    assert rows["peers: relay: fake relay / raw socket writer"]["ratio"] > 0
+    assert "toxiproxy-server is not here" in done.stdout
     assert "against the committed figures" in done.stdout
 
 
@@ -21,3 +24,10 @@ def test_unknown_group_is_told():
     done = subprocess.run([sys.executable, str(ROOT / "tests/benchmarks/run.py"), "speed"], env=robot_env(), capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
     assert "there is no group speed, expected some of starting, fleets" in done.stderr
+
+
+def test_peer_that_is_nowhere_is_told(tmp_path):
+    words = [sys.executable, str(ROOT / "tests/benchmarks/run.py"), "peers", "--peer", f"aimock={tmp_path}/nowhere"]
+    done = subprocess.run(words, env=robot_env(), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert f"--peer aimock={tmp_path}/nowhere: expected NAME=PATH, a file, with one of aimock, pytest-httpserver" in done.stderr
