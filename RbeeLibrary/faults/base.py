@@ -274,6 +274,11 @@ class FaultSet:
         self._journal = journal
         self._armed: list[Fault] = []
 
+    @property
+    def is_any_armed(self) -> bool:
+        """Whether any fault is armed."""
+        return bool(self._armed)
+
     def arm(self, spec: FaultSpec) -> None:
         """Arms a fault.
 

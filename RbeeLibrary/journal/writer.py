@@ -23,12 +23,13 @@ _encode_text = json.encoder.encode_basestring_ascii
 _encode = json.JSONEncoder(separators=(",", ":"), default=str).encode
 
 
+_ENCODERS: dict[type, Callable[[Any], str]] = {str: _encode_text, int: repr, type(None): lambda _: "null", bool: lambda value: "true" if value else "false"}
+"""For the most frequent values, which bypass the general encoder."""
+
+
 def _to_json(value: Any) -> str:
-    """Encodes a value as JSON; strings and integers, the most frequent values, bypass the general encoder."""
-    kind = type(value)
-    if kind is str:
-        return _encode_text(value)
-    return repr(value) if kind is int else _encode(value)
+    """Encodes a value as JSON."""
+    return _ENCODERS.get(type(value), _encode)(value)
 
 
 class Journal:

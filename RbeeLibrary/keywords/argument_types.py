@@ -24,7 +24,7 @@ from ..session.inference.steady_load import SteadyLoad
 from ..session.types import ArmedFault, Mark, ProgramName
 
 Text = str | Secret
-CONVERTERS: dict[type, Callable[..., Any]] = {ProgramName: ProgramName.convert, Operator: Operator.convert}
+CONVERTERS: dict[type, Callable[..., Any]] = {}
 """Argument type -> converter, for the library."""
 
 
@@ -82,6 +82,10 @@ def _converted(convert: Callable[..., Any]) -> Callable[[type], Any]:
         return kind
 
     return register
+
+
+_register(ProgramName, ProgramName.convert)
+_register(Operator, Operator.convert)
 
 
 def _whole(value: Any, low: int, high: float = math.inf) -> int:

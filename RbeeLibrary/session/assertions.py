@@ -30,15 +30,15 @@ _CHECKS: dict[str, Callable[[Any, Any], bool]] = {
 
 
 class Operator(str):
-    """How a value is compared."""
+    """How a value is compared.
+
+    `==`, `!=`, `<`, `<=`, `>` and `>=` for values of any type; for texts also `contains`, `not contains`, `starts`, `ends`, and, with a regular expression
+    that may match anywhere in the text, `matches` and `not matches`.
+    """
 
     @classmethod
     def convert(cls, text: str) -> Operator:
-        """How a value is compared.
-
-        `==`, `!=`, `<`, `<=`, `>` and `>=` for values of any type; for texts also `contains`, `not contains`, `starts`, `ends`, and, with a regular expression
-        that may match anywhere in the text, `matches` and `not matches`.
-        """
+        """Reads one, in any case."""
         plain = " ".join(str(text).lower().split())
         if plain not in _CHECKS:
             raise ValueError(f"expected one of {', '.join(_CHECKS)}")

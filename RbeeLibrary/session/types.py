@@ -222,8 +222,8 @@ class ProgramName(str):
     @classmethod
     def convert(cls, text: str) -> ProgramName:
         """Checks a name, so that a misspelt option is not taken for one."""
-        if not re.fullmatch(ID_PATTERN, text):
-            hint = f": there is no option {text.partition('=')[0]!r}" if "=" in text else ""
+        if not re.fullmatch(ID_PATTERN, str(text)):
+            hint = f": there is no option {str(text).partition('=')[0]!r}" if "=" in str(text) else ""
             raise ValueError(f"expected letters, digits, '-' and '_'{hint}")
         return cls(text)
 

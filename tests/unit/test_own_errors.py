@@ -44,7 +44,7 @@ def app(tmp_path):
 
 
 def asked(app, path, channel=None):
-    ignore = channel or SimpleNamespace(when_gone=lambda _: None, forget=lambda _: None, reset=lambda: None)
+    ignore = channel or SimpleNamespace(is_at_once=False, when_gone=lambda _: None, forget=lambda _: None, reset=lambda: None)
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": path, "HTTP_HOST": "localhost", "SERVER_PROTOCOL": "HTTP/1.1", "wsgi.input": io.BytesIO(), CHANNEL: ignore}
     return contextvars.copy_context().run(app.app, environ, lambda *_: None)  # the correlation id of the request ends with it
 
@@ -92,6 +92,6 @@ def test_answered_request_leaves_no_listener_at_its_connection(app):
     app, _ = app
     app.route("GET", "/v1/health", lambda request: {"status": "healthy", "state": "idle"})
     waiting = []
-    channel = SimpleNamespace(when_gone=waiting.append, forget=waiting.remove, reset=lambda: None)
+    channel = SimpleNamespace(is_at_once=False, when_gone=waiting.append, forget=waiting.remove, reset=lambda: None)
     assert b"healthy" in b"".join(asked(app, "/v1/health", channel))
     assert waiting == []

@@ -58,7 +58,7 @@ class Hive(Service):
         self._followers: set[LogFollower] = set()
         self.on_log = self._follow_log
         health_protected = options.auth_health == "on"
-        self.route("GET", "/v1/health", self.health, protected=health_protected)
+        self.route("GET", "/v1/health", self.health, protected=health_protected, at_once=True)
         self.route("POST", "/v1/workers/spawn", self.spawn_worker)
         self.route("POST", "/v1/workers/ready", self.worker_ready)
         self.route("GET", "/v1/workers/list", self.list_workers)

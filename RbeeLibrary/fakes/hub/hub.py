@@ -30,7 +30,7 @@ class Hub(Service):
         self.options: HubOptions = options
         self._files = HubFiles(options, DEFAULT_FILE)
         super().__init__("fake-hub", options, listener, "hub")
-        self.route("GET", "/health", self.health)
+        self.route("GET", "/health", self.health, at_once=True)
         self.route("GET", "/api/models/{org}/{repo}", self.model)
         self.route("GET", "/api/models/{org}/{repo}/tree/{revision}", self.tree)
         self.route("GET", "/api/models/{org}/{repo}/refs", self.refs)

@@ -54,8 +54,8 @@ class Queen(Service):
         self._lock = threading.Lock()
         self._task_begins = Event()
         self._ending = False
-        self.route("GET", "/health", self.health)
-        self.route("GET", "/v2/workers/list", self.list_workers)
+        self.route("GET", "/health", self.health, at_once=True)
+        self.route("GET", "/v2/workers/list", self.list_workers, at_once=True)
         self.route("GET", "/v2/workers/health", self.workers_health)
         self.route("POST", "/v2/workers/ready", self.worker_ready)
         self.route("POST", "/v2/workers/register", self.register_worker)

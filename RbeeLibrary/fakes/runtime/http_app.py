@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hmac
 import traceback
 from collections.abc import Callable
@@ -75,11 +76,13 @@ class HttpApp:
         self._clock = clock
         self._journal = journal
         self._faults = faults
+        self._no_faults = FaultSet({}, "", clock, journal)
+        self._at_once: set[tuple[str, str]] = set()
         self._log = log
         self._contract_check = ContractCheck(journal, log)
         self._routes = {(route.method, route.path): route for route in SERVICES.get(service, ())}
 
-    def route(self, method: str, path: str, handler: Handler, *, protected: bool | None = None) -> None:
+    def route(self, method: str, path: str, handler: Handler, *, protected: bool | None = None, at_once: bool = False) -> None:
         """Registers the handler of a route and its aliases; it returns a dictionary, a `Reply` or an `EventStream`.
 
         Args:
@@ -87,16 +90,24 @@ class HttpApp:
             path: as written in `protocol/schema/routes.py`.
             handler: gets the request, and the variable parts of the path by name.
             protected: whether the route needs a key; None = as in the contract.
+            at_once: whether the handler never waits, not even for another program.
         """
         route = self._routes[method, path]
         needs_key = route.protected if protected is None else protected
+        if at_once:
+            self._at_once.update((method, one) for one in route.paths)
         for path_or_alias in route.paths:
             rule = path_or_alias.replace("{", "<").replace("}", ":path>" if route.greedy else ">")
             self.app.route(rule, method, lambda **parts: self._serve(route, handler, parts, needs_key))
 
+    def waits(self, method: str, path: str) -> bool:
+        """Whether the answer to a request may take time: an armed fault may make every answer late."""
+        return self._faults.is_any_armed or (method, path) not in self._at_once
+
     def _serve(self, route: Route, handler: Handler, parts: dict[str, str], protected: bool) -> Any:
         http_request = bottle.request
         channel = http_request.environ[CHANNEL]
+        faults = self._no_faults if channel.is_at_once else self._faults  # one that was armed since the request has come is for the next one
         headers = _headers(http_request.environ)
         recorder = RequestRecorder(
             self._journal,
@@ -119,7 +130,7 @@ class HttpApp:
         key = headers.get("X-Request-Id") or recorder.correlation_id
         context = FaultContext(http_request.path, key, wake=stream.wake, gone=lambda: stream.client_gone, reset=channel.reset, is_token=is_token)
         try:
-            reply = self._checked(route, request, self._result(route, request, handler, parts, protected, context))
+            reply = self._checked(route, request, self._result(route, request, handler, parts, protected, faults, context))
         except RbeeError as error:
             reply = self._checked(route, request, Reply(error.status, error.envelope(), error.headers))
         except ErrorAnswer as error:
@@ -137,15 +148,15 @@ class HttpApp:
         if isinstance(reply.body, EventStream):
             has_ends = answer_headers.setdefault("Content-Type", CONTENT_TYPE) == CONTENT_TYPE
             answer_headers["Cache-Control"] = "no-cache"
-            if self._faults.find("wrong-content-type", context):
+            if faults.find("wrong-content-type", context):
                 answer_headers["Content-Type"] = "text/html"
-            stream.changed_by(lambda events: self._faults.events(events, context))
+            stream.changed_by(lambda events: faults.events(events, context))
             if has_ends:
                 stream.changed_by(recorder.counts_ends)
             body = StreamBody(stream, lambda error: self._own_error(route, error))
             return bottle.HTTPResponse(body, _status(reply.status), answer_headers)
         stream.close()
-        return self._plain(reply, answer_headers, context)
+        return self._plain(reply, answer_headers, faults, context)
 
     def _own_error(self, route: Route, error: Exception) -> str:
         what = f"{OWN_ERROR}, see its output: {with_place(error)}"
@@ -161,7 +172,7 @@ class HttpApp:
             self._contract_check.answer(route, request.body, reply.status, reply.body)
         return reply
 
-    def _result(self, route: Route, request: Request, handler: Handler, parts: dict[str, str], protected: bool, context: FaultContext) -> Any:
+    def _result(self, route: Route, request: Request, handler: Handler, parts: dict[str, str], protected: bool, faults: FaultSet, context: FaultContext) -> Any:
         received: Any = {}
         try:
             data = bottle.request.environ["wsgi.input"].read(BODY_LIMIT + 1) if request.method in ("POST", "PATCH", "PUT") else b""
@@ -175,14 +186,14 @@ class HttpApp:
             received = request.body = parse_qs(data.decode("utf-8", "replace")) if route.takes_form else _object(data)
         finally:
             request.recorder.arrived(received)
-        self._faults.at("request", context)
+        faults.at("request", context)
         return handler(request, **parts)
 
-    def _plain(self, reply: Reply, headers: dict[str, str], context: FaultContext) -> bottle.HTTPResponse:
+    def _plain(self, reply: Reply, headers: dict[str, str], faults: FaultSet, context: FaultContext) -> bottle.HTTPResponse:
         if reply.body is None:
             return bottle.HTTPResponse(b"", _status(reply.status), headers)
         body = reply.body if isinstance(reply.body, bytes) else compact(reply.body).encode("utf-8", "replace")
-        body = self._faults.body(body, context)
+        body = faults.body(body, context)
         headers.setdefault("Content-Type", "application/json")
         return bottle.HTTPResponse(body, _status(reply.status), headers)
 
@@ -218,10 +229,17 @@ def _headers(environ: dict[str, Any]) -> dict[str, str]:
     """Headers of a request, names in title case. Values are UTF-8, or latin-1 where they are not: a client may send any byte."""
     named = {name[5:]: value for name, value in environ.items() if name.startswith("HTTP_")}
     named |= {name: environ[name] for name in ("CONTENT_TYPE", "CONTENT_LENGTH") if environ.get(name)}
-    return {name.replace("_", "-").title(): _text(value) for name, value in named.items()}
+    return {_header_name(name): _text(value) for name, value in named.items()}
+
+
+@functools.lru_cache(256)
+def _header_name(name: str) -> str:
+    return name.replace("_", "-").title()
 
 
 def _text(value: str) -> str:
+    if value.isascii():
+        return value
     try:
         return value.encode("latin-1").decode("utf-8")
     except UnicodeError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import contextlib
+import contextvars
 import copy
 import fcntl
 import select
@@ -51,6 +52,7 @@ _SETTINGS = Adjustments(
     max_request_header_size=_HEADER_LIMIT,
     backlog=_BACKLOG,
     log_socket_errors=False,
+    clear_untrusted_proxy_headers=False,
 )
 """Made once for each interpreter, and inherited by all that are forked from it: waitress looks up the address of its default port for each one."""
 
@@ -64,6 +66,8 @@ class WaitressThreads(ThreadedTaskDispatcher):  # type: ignore[misc]
 
     def add_task(self, task: Any) -> None:
         self._activity.add_job()
+        if task.takes_at_once():
+            return
         with self.lock:
             self.queue.append(task)
             idle = len(self.threads) - self.stop_count - self.active_count
@@ -83,6 +87,14 @@ class WaitressTask(WSGITask):  # type: ignore[misc]
         environ[CHANNEL] = self.channel
         return environ
 
+    def write(self, data: bytes) -> None:
+        if self.wrote_header or not data or not self.has_body or self.content_length != len(data):
+            super().write(data)
+            return
+        self.wrote_header: bool = True
+        self.channel.write_soon(self.build_response_header() + data)  # a whole answer in one piece
+        self.content_bytes_written = len(data)
+
 
 class WaitressErrorTask(ErrorTask):  # type: ignore[misc]
     """A request that waitress itself refuses (broken request line, body far over the limit); answered in the envelope too."""
@@ -99,12 +111,28 @@ class WaitressErrorTask(ErrorTask):  # type: ignore[misc]
 
 
 class WaitressChannel(HTTPChannel):  # type: ignore[misc]
-    """One connection; calls its listeners as soon as the client has left."""
+    """One connection; calls its listeners as soon as the client has left.
+
+    Attributes:
+        is_at_once: whether the present request is served by the thread of the sockets: its handler must not wait.
+    """
 
     task_class = WaitressTask
     error_task_class = WaitressErrorTask
 
-    def __init__(self, activity: Activity, server: Any, connection: socket.socket, address: tuple[str, int], *args: Any, **kwargs: Any):
+    def __init__(
+        self,
+        activity: Activity,
+        waits: Callable[[str, str], bool],
+        server: Any,
+        connection: socket.socket,
+        address: tuple[str, int],
+        *args: Any,
+        **kwargs: Any,
+    ):
+        self.is_at_once = False
+        self._is_reading = False
+        self._waits = waits
         self._gone_lock = threading.Lock()
         self._gone = False
         self._listeners: list[Callable[[], None]] = []
@@ -146,7 +174,12 @@ class WaitressChannel(HTTPChannel):  # type: ignore[misc]
 
     def handle_read(self) -> None:
         with self._activity.job("http"):
+            self._is_reading = True
             super().handle_read()
+            self._is_reading = False
+            if self.is_at_once:
+                contextvars.copy_context().run(self.service)
+                self.is_at_once = False
             if not self.connected:
                 self._activity.end_link(self._link)
                 self._notify_gone()
@@ -172,6 +205,12 @@ class WaitressChannel(HTTPChannel):  # type: ignore[misc]
                 finally:
                     self._parked.end()
                     self._parked = None
+
+    def takes_at_once(self) -> bool:
+        """Whether the request that has just been read is served without another thread, which takes less than half the time; it is, as soon as it is read."""
+        request = self.requests[0]
+        self.is_at_once = self._is_reading and request.error is None and not self._waits(request.command, request.path)
+        return self.is_at_once
 
     def recv(self, buffer_size: int) -> bytes:
         data: bytes = super().recv(buffer_size)
@@ -224,6 +263,20 @@ def _unsent(connection: socket.socket) -> int:
     return queue[0]
 
 
+class _Sockets(TcpWSGIServer):  # type: ignore[misc]
+    """The sockets of a server.
+
+    Attributes:
+        thread: identifier of the thread that serves them.
+    """
+
+    thread = 0
+
+    def pull_trigger(self) -> None:
+        if threading.get_ident() != self.thread:  # that one looks at all sockets after each event anyway
+            super().pull_trigger()
+
+
 class HttpServer:
     """Serves an application on a socket that already listens, in one thread for the sockets and more for requests.
 
@@ -231,10 +284,11 @@ class HttpServer:
         application: WSGI application.
         listener: the socket.
         activity: of this process; counts connections and jobs.
+        waits: whether a request with this method and this path may have to wait, for whatever it is.
         send_buffer: bytes that wait for a client which does not read, before writing waits as well; 0 = the usual many.
     """
 
-    def __init__(self, application: Callable[..., Any], listener: socket.socket, activity: Activity, send_buffer: int = 0):
+    def __init__(self, application: Callable[..., Any], listener: socket.socket, activity: Activity, waits: Callable[[str, str], bool], send_buffer: int = 0):
         if send_buffer:  # accepted connections inherit it
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
         self._map: dict[int, Any] = {}
@@ -244,8 +298,8 @@ class HttpServer:
         if send_buffer:
             settings.outbuf_high_watermark = send_buffer
         where = (listener.family, listener.type, listener.proto, listener.getsockname())
-        self._server = TcpWSGIServer(application, self._map, _sock=listener, dispatcher=threads, adj=settings, bind_socket=False, sockinfo=where)
-        self._server.channel_class = partial(WaitressChannel, activity)
+        self._server = _Sockets(application, self._map, _sock=listener, dispatcher=threads, adj=settings, bind_socket=False, sockinfo=where)
+        self._server.channel_class = partial(WaitressChannel, activity, (lambda method, path: True) if send_buffer else waits)
         self._serving = threading.Event()
         self._finished = threading.Event()
         self._deadline: float | None = None
@@ -297,6 +351,7 @@ class HttpServer:
             self._server.handle_accept()
 
     def _serve(self) -> None:
+        self._server.thread = threading.get_ident()
         while self._deadline is None:
             wasyncore.poll2(0 if not self._serving.is_set() else _LOOP_TIMEOUT, self._map)
             self._serving.set()

@@ -49,7 +49,7 @@ def _answer_once() -> None:
         "wsgi.url_scheme": "http",
         "wsgi.input": io.BytesIO(),
         "wsgi.errors": io.StringIO(),
-        CHANNEL: SimpleNamespace(when_gone=_ignore, forget=_ignore, reset=_ignore),
+        CHANNEL: SimpleNamespace(is_at_once=True, when_gone=_ignore, forget=_ignore, reset=_ignore),
     }
     b"".join(app.app(environ, _ignore))
     journal.close()

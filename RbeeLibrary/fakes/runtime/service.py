@@ -89,7 +89,7 @@ class Service(Program):
 
     # --- for subclasses ---
 
-    def route(self, method: str, path: str, handler: Handler, *, protected: bool | None = None) -> None:
+    def route(self, method: str, path: str, handler: Handler, *, protected: bool | None = None, at_once: bool = False) -> None:
         """Registers the handler of a route of the contract, see `HttpApp.route`.
 
         Args:
@@ -97,8 +97,9 @@ class Service(Program):
             path: as written in `protocol/schema/routes.py`.
             handler: gets the request, and the variable parts of the path by name.
             protected: whether the route needs a key; None = as in the contract.
+            at_once: whether the handler never waits, not even for another program.
         """
-        self._http_app.route(method, path, handler, protected=protected)
+        self._http_app.route(method, path, handler, protected=protected, at_once=at_once)
 
     def log(self, text: str) -> None:
         """Writes one line to standard error, with its time."""
@@ -188,7 +189,8 @@ class Service(Program):
 
     def make_server(self) -> Serving:
         """Creates the server on the port; a program without HTTP overrides this."""
-        return HttpServer(self._http_app.app, self.listener, self.clock.activity, int(getattr(self.options, "send_buffer", 0)))
+        send_buffer = int(getattr(self.options, "send_buffer", 0))
+        return HttpServer(self._http_app.app, self.listener, self.clock.activity, self._http_app.waits, send_buffer)
 
     def prepare(self) -> None:
         """Called before the first request is served."""

@@ -33,7 +33,7 @@ class OrphanListener(Service):
     def __init__(self, options: OrphanListenerOptions, listener: socket.socket | None):
         self.options: OrphanListenerOptions = options
         super().__init__("fake-worker-listener", options, listener, "worker")
-        self.route("GET", "/v1/health", self.health)
+        self.route("GET", "/v1/health", self.health, at_once=True)
 
     def prepare(self) -> None:
         self._report_ready()
