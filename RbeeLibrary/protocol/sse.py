@@ -14,9 +14,17 @@ COMMENT = b":\n\n"
 DONE = b"data: [DONE]\n\n"
 
 
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
+
 def compact(value: Any) -> str:
     """JSON in wire format: no blanks, UTF-8 not escaped, keys in the given order."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return _encode(value)
+
+
+def quoted(text: str) -> bytes:
+    """A text as JSON in wire format."""
+    return json.encoder.encode_basestring(text).encode()
 
 
 def event(value: Any) -> bytes:

@@ -32,7 +32,7 @@ class PlainEvents:
 
     def token(self, text: str, index: int) -> bytes:
         """Event of one token."""
-        return sse.event({"t": text})
+        return b'data: {"t":' + sse.quoted(text) + b"}\n\n"  # a thousand times a second, so without the encoder for any value
 
     def end(self, count: int, stop_reason: str) -> Iterator[bytes]:
         """Events after the last token, before the end marker."""
