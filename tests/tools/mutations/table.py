@@ -452,8 +452,8 @@ MUTATIONS = [
     Mutation(
         "route open to everybody",
         "fakes/worker/worker.py",
-        '        self.route("GET", "/v1/status", self.status)\n',
-        '        self.route("GET", "/v1/status", self.status, protected=False)\n',
+        '        self.route("GET", "/v1/status", self.status, at_once=True)\n',
+        '        self.route("GET", "/v1/status", self.status, protected=False, at_once=True)\n',
         SECURITY,
         "test_every_route_but_the_open_ones_needs_the_key[worker]",
     ),
