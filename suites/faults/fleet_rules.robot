@@ -196,6 +196,7 @@ Cancellation Reaches The Worker
 Silent Removal
     [Documentation]    The hive keeps the end of its worker to itself, and the queen lists it for minutes.
     Start Fleet    workers=1
+    Get Worker Count    queen    ==    1
     ${fault} =    Inject Fault    hive    silent removal
     Kill    worker-1
     Get Worker Count    hive    ==    0
