@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import select
 import socket
 import struct
@@ -35,6 +36,7 @@ class TcpServer:
         self._open: set[CountedSocket] = set()
         self._closed = False
         self._accepting = threading.Event()
+        self._wakeup, self._waker = os.pipe()
 
     def start(self) -> None:
         """Starts to accept connections."""
@@ -66,9 +68,8 @@ class TcpServer:
             if not self._closed:
                 self._closed = True
                 self._accepting.clear()
-                with contextlib.suppress(OSError):
-                    self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
                 self._listener = closed(self._listener)
+                os.write(self._waker, b"w")  # wakes that thread: its descriptor may be that of the new socket already, for which it does not wait
 
     def accept(self) -> None:
         """Opens the port again."""
@@ -86,7 +87,7 @@ class TcpServer:
 
     def unread(self) -> bool:
         """Whether bytes or connections have arrived that no job has taken yet. Ask this before whether a job is at work: whatever arrived is in one of both."""
-        return (not self._closed and _is_waiting(self._listener, 0)) or any(end.has_unread() for end in self._ends())
+        return (not self._closed and _is_waiting(self._listener)) or any(end.has_unread() for end in self._ends())
 
     def undelivered(self) -> bool:
         """Whether bytes that were sent have not arrived at the other end yet."""
@@ -102,7 +103,7 @@ class TcpServer:
             listener = self._listener
             try:
                 listener.setblocking(False)
-                _is_waiting(listener, None)
+                self._await_connection(listener)
             except (OSError, ValueError):  # the port was closed
                 continue
             with self._activity.job("accept"):  # before the connection leaves the queue of the port: `unread` sees it there, or this job
@@ -113,6 +114,14 @@ class TcpServer:
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._serve(CountedSocket.adopt(self._activity, connection, address[1]))
 
+    def _await_connection(self, listener: socket.socket) -> None:
+        """Waits until a connection waits to be accepted, or the port is closed."""
+        poll = select.poll()
+        poll.register(listener, select.POLLIN)
+        poll.register(self._wakeup, select.POLLIN)
+        if any(fd == self._wakeup for fd, _ in poll.poll()):
+            os.read(self._wakeup, 1)
+
 
 def reset_at_close(connection: socket.socket) -> None:
     """Makes a connection end with a RST when it is closed."""
@@ -120,11 +129,11 @@ def reset_at_close(connection: socket.socket) -> None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
 
 
-def _is_waiting(listener: socket.socket, limit: float | None) -> bool:
-    """Whether a connection waits to be accepted; waits for one, up to a limit in milliseconds."""
+def _is_waiting(listener: socket.socket) -> bool:
+    """Whether a connection waits to be accepted."""
     poll = select.poll()
     poll.register(listener, select.POLLIN)
-    return bool(poll.poll(limit))
+    return bool(poll.poll(0))
 
 
 def reset(connection: CountedSocket) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import ipaddress
 import os
 import random
 import socket
+import sys
 
 from ..errors import RbeeLibraryError
 
@@ -38,7 +40,10 @@ def listen(host: str, port: int, backlog: int = 1024) -> socket.socket:
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
+        if port or sys.platform != "linux":
+            listener.bind((host, port))
+        else:
+            _bind_to_any(listener, host)
         listener.listen(backlog)  # not later: two sockets with SO_REUSEADDR can bind one port, and only `listen` fails
     except OSError as error:
         listener.close()
@@ -46,6 +51,16 @@ def listen(host: str, port: int, backlog: int = 1024) -> socket.socket:
             raise PortTaken(port) from None
         raise
     return listener
+
+
+def _bind_to_any(listener: socket.socket, host: str) -> None:
+    """Binds a socket to a port that the system picks, as if it had asked for this one. Linux takes a port of its own choice back when the socket stops to
+    listen, and gives it to somebody else.
+    """
+    with socket.socket(listener.family, socket.SOCK_STREAM) as first:
+        first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        first.bind((host, 0))
+        listener.bind((host, first.getsockname()[1]))
 
 
 def can_bind(host: str, port: int) -> bool:
@@ -77,13 +92,19 @@ def closed(listener: socket.socket) -> socket.socket:
     """Makes a port refuse connections but keeps it bound; `listen` on the returned socket opens it again.
 
     Raises:
-        OSError: another process took the port while it was briefly unbound.
+        OSError: another process took the port while it was briefly unbound, which it is on some systems.
     """
-    address, family = listener.getsockname(), listener.family
-    listener.close()
-    held = socket.socket(family, socket.SOCK_STREAM)
+    address = listener.getsockname()
+    with contextlib.suppress(OSError):
+        listener.shutdown(socket.SHUT_RDWR)  # also for threads that still hold it
+    held = socket.socket(listener.family, socket.SOCK_STREAM)
     held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    held.bind(address)
+    try:
+        held.bind(address)  # two sockets can have one port while neither listens
+    except OSError:
+        listener.close()
+        held.bind(address)
+    listener.close()
     return held
 
 

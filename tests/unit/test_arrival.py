@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import socket
 import sys
+import threading
 
 import pytest
 
@@ -12,6 +13,7 @@ from RbeeLibrary.clock.activity import Activity
 from RbeeLibrary.net.arrival import has_arrived
 from RbeeLibrary.net.counted_socket import CountedSocket
 from RbeeLibrary.net.tcp_server import TcpServer
+from RbeeLibrary.run.tcp_ports import closed, listen
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the kernel's socket diagnosis is that of Linux")
 
@@ -112,3 +114,42 @@ def test_connection_that_arrives_is_in_the_queue_or_at_work():
             served.get(timeout=10).close()
         server.refuse()
     assert seen[0] == (True, 2), "the test itself is the other job"
+
+
+def test_accepting_thread_is_woken_whatever_its_descriptor_is_by_then():
+    """A port that is closed and opened at once may have got the number of the descriptor that the thread waits for; no event comes from there."""
+    with listen("127.0.0.1", 0) as another:
+        server = TcpServer(listen("127.0.0.1", 0), Activity(), lambda connection: None)
+        waiting = threading.Thread(target=server._await_connection, args=(another,), daemon=True)
+        waiting.start()
+        server.refuse()
+        waiting.join(10)
+        assert not waiting.is_alive()
+        server._listener.close()
+
+
+def test_port_that_is_closed_and_opened_again_serves():
+    served = queue.Queue()
+    server = TcpServer(listen("127.0.0.1", 0), Activity(), served.put)
+    port = server._listener.getsockname()[1]
+    server.start()
+    for _ in range(20):
+        server.cut()
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port), 5)
+        server.accept()
+        with socket.create_connection(("127.0.0.1", port), 5):
+            served.get(timeout=10).close()
+    server.refuse()
+    server._listener.close()
+
+
+def test_port_is_kept_when_nobody_listens_any_more():
+    """Linux would give it to the next program that asks for any port."""
+    with listen("127.0.0.1", 0) as listener, socket.socket() as thief:
+        address = listener.getsockname()
+        listener.shutdown(socket.SHUT_RDWR)
+        with pytest.raises(OSError, match="in use"):
+            thief.bind(address)
+        with closed(listener), pytest.raises(OSError, match="in use"):
+            thief.bind(address)

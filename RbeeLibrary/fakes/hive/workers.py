@@ -270,15 +270,16 @@ class Workers:
     def _ended(self, row: WorkerRow, child: Child) -> None:
         details = _details(child)
         exit_fields = child.status.as_fields()
-        self._hive.journal.record("process_exited", worker_id=row.worker_id, child=child.pid, **exit_fields)
-        self._drop(row)  # before the end is reported: a client that learns of it may start the worker again
-        if self._hive.control is not None:
-            self._hive.control.report("child-exited", pid=child.pid, code=child.code)
         reason = row.reason or ("exited" if child.code == 0 else "crashed")
+        self._hive.journal.record("process_exited", worker_id=row.worker_id, child=child.pid, **exit_fields)
         if reason == "crashed":
             self._hive.journal.record("worker_crashed", worker_id=row.worker_id, **details)
-            self._hive.log(f"worker {row.worker_id} (pid {child.pid}) crashed: exit code {exit_fields['exit_code']}, signal {exit_fields['signal']}")
         self._hive.journal.record("worker_removed", reason=reason, worker_id=row.worker_id, **details)
+        self._drop(row)  # after its records, and before the end is reported: a client that learns of it may start the worker again
+        if self._hive.control is not None:
+            self._hive.control.report("child-exited", pid=child.pid, code=child.code)
+        if reason == "crashed":
+            self._hive.log(f"worker {row.worker_id} (pid {child.pid}) crashed: exit code {exit_fields['exit_code']}, signal {exit_fields['signal']}")
         self._hive.log(f"worker {row.worker_id} (pid {child.pid}) removed: {reason}")
         self._on_removed(row, reason)
 

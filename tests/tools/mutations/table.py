@@ -187,7 +187,7 @@ MUTATIONS = [
     Mutation(
         "crash not noticed",
         "fakes/hive/workers.py",
-        "        self._drop(row)  # before the end is reported: a client that learns of it may start the worker again\n",
+        "        self._drop(row)  # after its records, and before the end is reported: a client that learns of it may start the worker again\n",
         "",
         FAILURES,
         "Killed Worker Breaks The Stream And Leaves The List",

@@ -1,0 +1,40 @@
+"""The end of a worker, as its hive handles it."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from RbeeLibrary.clock.clock import Clock
+from RbeeLibrary.fakes.hive.worker_row import WorkerRow
+from RbeeLibrary.fakes.hive.workers import Workers
+from RbeeLibrary.fleet.children import Child
+from RbeeLibrary.protocol.program_options import HiveOptions
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "expected"),
+    [
+        (-9, None, ["process_exited", "worker_crashed", "worker_removed"]),
+        (0, None, ["process_exited", "worker_removed"]),
+        (-9, "unhealthy", ["process_exited", "worker_removed"]),
+    ],
+)
+def test_end_is_recorded_before_it_can_be_seen(code, reason, expected):
+    """In the list of the hive, by the library, and by the queen."""
+    seen = []
+
+    def record(kind, **fields):
+        seen.append((kind, [row.worker_id for row in workers.rows()]))
+
+    def report(event, **fields):
+        seen.append((event, [row.worker_id for row in workers.rows()]))
+
+    hive = SimpleNamespace(clock=Clock(None), journal=SimpleNamespace(record=record), control=SimpleNamespace(report=report), log=lambda line: None)
+    workers = Workers(hive, HiveOptions(), None, lambda row, why: seen.append((why, [row.worker_id for row in workers.rows()])))
+    row = WorkerRow("worker-1", "127.0.0.1", 8001, "mock-model", "cpu", 0, 1, reason=reason)
+    workers._rows["worker-1"] = row
+    workers._ended(row, Child(77, 8001, -1, code=code))
+    told = reason or ("exited" if code == 0 else "crashed")
+    assert seen == [*((kind, ["worker-1"]) for kind in expected), ("child-exited", []), (told, [])]
