@@ -14,11 +14,18 @@ from ..errors import RbeeLibraryError
 
 
 class PortTaken(RbeeLibraryError, OSError):
-    """A port is already in use; the message names the process that holds it."""
+    """A port is already in use; the message names the process that holds it.
+
+    Attributes:
+        port: that is in use.
+        is_seen: whether the process that holds it can be seen.
+    """
 
     def __init__(self, port: int):
-        super().__init__(errno.EADDRINUSE, f"port {port} is taken by {holder(port)}")
+        holders = _holders(port)
+        super().__init__(errno.EADDRINUSE, f"port {port} is taken by {_named(holders)}")
         self.port = port
+        self.is_seen = bool(holders)
 
     def __str__(self) -> str:
         return str(self.strerror)
@@ -36,6 +43,15 @@ def listen(host: str, port: int, backlog: int = 1024) -> socket.socket:
         PortTaken: another process has the port.
         OSError: the address cannot be used.
     """
+    try:
+        return _listening(host, port, backlog)
+    except PortTaken as taken:
+        if taken.is_seen:
+            raise
+    return _listening(host, port, backlog)  # while nobody was found, the system has closed what was on its way to a process that has ended
+
+
+def _listening(host: str, port: int, backlog: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -143,9 +159,11 @@ def is_loopback(host: str) -> bool:
 
 def holder(port: int) -> str:
     """Names the process that holds a port: `pid 4711 (fake-hive)`, or a text that says that it cannot be seen."""
-    for pid in _holders(port):
-        return f"pid {pid} ({program_name(pid)})"
-    return "a process that cannot be seen from here"
+    return _named(_holders(port))
+
+
+def _named(pids: list[int]) -> str:
+    return f"pid {pids[0]} ({program_name(pids[0])})" if pids else "a process that cannot be seen from here"
 
 
 def program_name(pid: int) -> str:

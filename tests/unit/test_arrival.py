@@ -13,7 +13,7 @@ from RbeeLibrary.clock.activity import Activity
 from RbeeLibrary.net.arrival import has_arrived
 from RbeeLibrary.net.counted_socket import CountedSocket
 from RbeeLibrary.net.tcp_server import TcpServer
-from RbeeLibrary.run.tcp_ports import closed, listen
+from RbeeLibrary.run.tcp_ports import listen
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the kernel's socket diagnosis is that of Linux")
 
@@ -142,14 +142,3 @@ def test_port_that_is_closed_and_opened_again_serves():
             served.get(timeout=10).close()
     server.refuse()
     server._listener.close()
-
-
-def test_port_is_kept_when_nobody_listens_any_more():
-    """Linux would give it to the next program that asks for any port."""
-    with listen("127.0.0.1", 0) as listener, socket.socket() as thief:
-        address = listener.getsockname()
-        listener.shutdown(socket.SHUT_RDWR)
-        with pytest.raises(OSError, match="in use"):
-            thief.bind(address)
-        with closed(listener), pytest.raises(OSError, match="in use"):
-            thief.bind(address)
