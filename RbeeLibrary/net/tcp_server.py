@@ -69,7 +69,7 @@ class TcpServer:
                 self._closed = True
                 self._accepting.clear()
                 self._listener = closed(self._listener)
-                os.write(self._waker, b"w")  # wakes that thread: its descriptor may be that of the new socket already, for which it does not wait
+                os.write(self._waker, b"w")  # wakes the thread that accepts: it waits for a descriptor, whose number the new socket may have got
 
     def accept(self) -> None:
         """Opens the port again."""

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 import psutil
-from harness import HERE, PYTHON, ROOT, Readers, Report, Row, compare, free_port, get, in_turns, library, script, spread, timed
+from harness import HERE, PYTHON, ROOT, Readers, Report, Row, compare, free_port, get, in_turns, library, pss, script, spread, timed
 from peers import peers
 
 _names = (f"w{number}" for number in itertools.count())
@@ -110,7 +110,7 @@ def many(report: Report, rounds: int) -> None:
             begin = lib._session.launcher.begin
             first = [begin(next(_names), "worker", {"worker_id": "w"}, time.monotonic() + 30) for _ in range(10)]
             lib._session.launcher.finish_all(first, lib_idle(), time.monotonic() + 30)
-            small = sum(_pss(one.daemon.pid) for one in first)
+            small = sum(pss(one.daemon.pid) for one in first)
             began = time.perf_counter()
             rest = [begin(next(_names), "worker", {"worker_id": "w"}, time.monotonic() + 60) for _ in range(count - 10)]
             lib._session.launcher.finish_all(rest, lib_idle(), time.monotonic() + 60)
@@ -118,7 +118,7 @@ def many(report: Report, rounds: int) -> None:
             everyone = [*first, *rest]
             with ThreadPoolExecutor(8) as pool:
                 healthy = sum(b'"healthy"' in answer for answer in pool.map(lambda one: get(one.daemon.port), everyone))
-            slope = (sum(_pss(one.daemon.pid) for one in everyone) - small) / (count - 10)
+            slope = (sum(pss(one.daemon.pid) for one in everyone) - small) / (count - 10)
             pace = (count - 10) / took
             report.add(Row("many", f"{count} workers: healthy / {count}", healthy / count, 0, "", "= 1", 1))
             report.add(Row("many", f"{count} workers: starts per second / those of the {BARE}", pace * bare, 0, f"{pace:.0f} per second", ">= 15", 1))
@@ -136,13 +136,6 @@ def lib_idle():
     from RbeeLibrary.session.types import State
 
     return State.idle
-
-
-def _pss(pid: int) -> int:
-    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1]) * 1024
-    return 0
 
 
 def _cpu(pids: list[int], seconds: float = 5.0) -> float:

@@ -122,6 +122,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def pss(pid: int) -> int:
+    """Bytes of memory of a process, shared pages divided among those that share them."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+
+
 def await_port(port: int) -> None:
     """Returns as soon as the port accepts."""
     deadline = time.monotonic() + LIMIT

@@ -17,7 +17,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import HERE, LIMIT, PYTHON, Readers, Report, compare, free_port, get, in_turns, library, script, timed
+from harness import HERE, LIMIT, PYTHON, Readers, Report, compare, free_port, get, in_turns, library, pss, script, timed
 
 FAKE = "fake worker"
 SHORT, LONG = 5, 2048
@@ -69,11 +69,13 @@ def installed() -> dict[str, Peer]:
         found["aimock"] = Peer(words, "/health", "/v1/chat/completions", _chat, b'{"content":"' + _WORD.encode())
     if python := places.get("pytest-httpserver") or (PYTHON if importlib.util.find_spec("pytest_httpserver") else None):
         found["pytest-httpserver"] = Peer([python, "-c", _HTTPSERVER, "{port}"])
-    if (jar := places.get("wiremock")) and shutil.which("java"):
-        found["WireMock"] = Peer(["java", "-jar", jar, "--port", "{port}", "--bind-address", "127.0.0.1"], prepare=_stub)
-    if path := places.get("llm-worker-rbee"):
-        words = [path, "--worker-id", "w", "--model", "/dev/null", "--port", "{port}", "--callback-url", "http://127.0.0.1:9"]
-        found["llm-worker-rbee"] = Peer(words, stream="/v1/inference", body=lambda tokens: {"prompt": "x", "max_tokens": tokens, "temperature": 0.0})
+    if path := _place("wiremock"):
+        start = ["java", "-jar", path] if path.endswith(".jar") else [path]
+        found["WireMock"] = Peer([*start, "--port", "{port}", "--bind-address", "127.0.0.1"], prepare=_stub)
+    if path := _place("llm-worker-rbee"):
+        # It reports to nobody if the callback is to port 9999 of localhost.
+        words = [path, "--worker-id", "w", "--model", "/dev/null", "--port", "{port}", "--callback-url", "http://localhost:9999"]
+        found["llm-worker-rbee"] = Peer(words, stream="/v1/inference", body=_inference, token=b'"t":"')
     for name in NAMES:
         if name not in {one.lower() for one in found} and _place(name) is None:
             print(f"peers: {name} is not here; --peer {name}=PATH says where it is")
@@ -88,17 +90,15 @@ def _chat(tokens: int) -> dict[str, object]:
     return {"model": "x", "stream": True, "messages": [{"role": "user", "content": f"tokens-{tokens}."}]}
 
 
+def _inference(tokens: int) -> dict[str, object]:
+    return {"job_id": "job", "prompt": "x", "max_tokens": tokens, "temperature": 0.0}
+
+
 def _stub(port: int) -> None:
     mapping = {"request": {"method": "GET", "urlPath": "/v1/health"}, "response": {"status": 200, "jsonBody": {"status": "healthy", "state": "idle"}}}
     request = urllib.request.Request(f"http://127.0.0.1:{port}/__admin/mappings", json.dumps(mapping).encode(), {"Content-Type": "application/json"})
-    deadline = time.monotonic() + LIMIT
-    while True:
-        try:
-            return urllib.request.urlopen(request, timeout=LIMIT).close()
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.0005)
+    get(port, "/__admin/mappings")  # as soon as it serves
+    urllib.request.urlopen(request, timeout=LIMIT).close()
 
 
 class Running:
@@ -111,13 +111,17 @@ class Running:
 
     def __init__(self, peer: Peer, folder: Path):
         self.port = free_port()
-        words = [word.format(port=self.port, folder=folder) if "{" in word and "\n" not in word else word for word in peer.words]
+        words = [word.replace("{port}", str(self.port)).replace("{folder}", str(folder)) for word in peer.words]
         began = time.perf_counter()
         self._process = subprocess.Popen(words, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
-        peer.prepare(self.port)
-        get(self.port, peer.health)
+        try:
+            peer.prepare(self.port)
+            get(self.port, peer.health)
+        except BaseException:
+            self.stop()
+            raise
         self.start = time.perf_counter() - began
-        self.memory = _pss(self._process.pid)
+        self.memory = pss(self._process.pid)
 
     def stop(self) -> float:
         """Ends it as one does from a shell; returns the seconds that it took."""
@@ -130,12 +134,6 @@ class Running:
                 os.killpg(self._process.pid, signal.SIGKILL)
                 self._process.wait()
         return time.perf_counter() - began
-
-
-def _pss(pid: int) -> int:
-    """Memory of a process, shared pages divided among those that share them."""
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
 
 
 def peers(report: Report, rounds: int) -> None:
@@ -167,7 +165,7 @@ def _lives(report: Report, found: dict[str, Peer], folder: Path, rounds: int) ->
             fake = lib.start_worker(f"w{number}", hive=None)
             get(fake.port)
             starts[FAKE].append(time.perf_counter() - began)
-            memory[FAKE].append(_pss(fake.pid))
+            memory[FAKE].append(pss(fake.pid))
             stops[FAKE].append(timed(lambda name=fake.name: lib.stop(name)))
             for name, peer in found.items():
                 running = Running(peer, folder)

@@ -106,4 +106,16 @@ def test_requests_in_one_piece_are_all_answered(worker):
         while piece := connection.recv(65536):
             came += piece
     assert came.count(b"HTTP/1.1 200 OK") == 6
-    assert worker.threads[0] == SOCKETS
+    assert worker.threads == [SOCKETS] * 6
+
+
+def test_request_behind_one_that_waits_is_not_left_to_the_thread_of_the_sockets(worker):
+    """That thread may have read it long ago, and would never look at it again."""
+    with socket.create_connection(("127.0.0.1", worker.port), 10) as connection:
+        one = b"GET /v1/ready HTTP/1.1\r\nHost: x\r\n\r\n"
+        connection.sendall(one + one.replace(b"ready", b"health").replace(b"Host", b"Connection: close\r\nHost"))
+        came = b""
+        while piece := connection.recv(65536):
+            came += piece
+    assert came.count(b"HTTP/1.1 200 OK") == 2
+    assert SOCKETS not in worker.threads
