@@ -17,9 +17,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any
 
 from ..clock.activity import Activity, ChildActivity
 from ..clock.event import Event
@@ -30,10 +30,12 @@ from ..run.platform import has_pidfds, signal_at_parents_end
 from ..run.proctitle import set_proctitle
 from ..run.tcp_ports import PortTaken
 from . import kernel
-from .launch import ProgramSpec, become, close_all_but, forked, module_command, of_descriptors, prepare, private
+from .launch import RUN, Inherited, ProgramSpec, become, close_all_but, forked, module_command, of_descriptors, prepare, private
+from .spares import Spares
 
 _REQUEST_LIMIT = 262144
-_RUN = b"g"
+_PAUSE = 0.3
+"""Seconds after a start before a spare is forked for the next one; most daemons need none for so long."""
 OWN_GROUP: dict[str, Any] = {"process_group": 0} if sys.version_info >= (3, 11) else {"start_new_session": True}
 
 
@@ -68,7 +70,7 @@ class Child:
         """Lets a child of a spawner run. It has done nothing yet, so what is recorded of its start comes before what it records itself."""
         if self.gate >= 0:
             with contextlib.suppress(BrokenPipeError):  # it has been killed
-                os.write(self.gate, _RUN)
+                os.write(self.gate, RUN)
             os.close(self.gate)
             self.gate = -1
 
@@ -113,9 +115,10 @@ class Spawner:
 
     Args:
         name: of this process; `ps` shows the spawner as `<name>-spawner`.
+        rehearsals: what its spare does ahead of its start.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, rehearsals: Sequence[Callable[[], None]] = ()) -> None:
         self._lock = threading.Lock()
         kernel.become_subreaper()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -123,7 +126,7 @@ class Spawner:
         self.pid = os.fork()
         if self.pid == 0:
             try:
-                _serve_spawns(theirs, parent, name)
+                _serve_spawns(theirs, parent, name, rehearsals)
             finally:
                 os._exit(0)
         theirs.close()
@@ -159,7 +162,7 @@ class Spawner:
         return Child(answer["pid"], answer["port"], ready, gate)
 
 
-def _serve_spawns(connection: socket.socket, parent: int, name: str) -> None:
+def _serve_spawns(connection: socket.socket, parent: int, name: str, rehearsals: Sequence[Callable[[], None]]) -> None:
     signal_at_parents_end(signal.SIGKILL)
     if os.getppid() != parent:
         return
@@ -169,8 +172,18 @@ def _serve_spawns(connection: socket.socket, parent: int, name: str) -> None:
     # First of all the parent's listening socket: if it stayed open here, its port would never be free again.
     close_all_but({0, 1, 2, connection.fileno()})
     set_proctitle([f"{name}-spawner", "--for", str(parent)])
-    while request := connection.recv(_REQUEST_LIMIT):
-        answer, fds = _spawn(ProgramSpec(**json.loads(request)), parent)
+    spares = Spares([f"{name}-spawner-spare", "--for", str(parent)], _forked_for_daemon, count=1, pause=_PAUSE)
+    spares.rehearsals = rehearsals
+    poll = select.poll()
+    poll.register(connection, select.POLLIN)
+    while True:
+        if not poll.poll(spares.wait):
+            spares.add()
+            continue
+        request = connection.recv(_REQUEST_LIMIT)
+        if not request:
+            return
+        answer, fds = _spawn(ProgramSpec(**json.loads(request)), spares)
         try:
             socket.send_fds(connection, [json.dumps(answer).encode()], fds)
         except OSError:
@@ -179,48 +192,53 @@ def _serve_spawns(connection: socket.socket, parent: int, name: str) -> None:
             os.close(fd)
 
 
-def _spawn(program: ProgramSpec, parent: int) -> tuple[dict[str, Any], list[int]]:
+def _spawn(program: ProgramSpec, spares: Spares) -> tuple[dict[str, Any], list[int]]:
+    """Starts a program that waits at its gate; returns the answer to the daemon, and the descriptors that go with it: its ready pipe and its gate."""
     listener = None
     pipes: list[int] = []
     try:
         listener = prepare(program)
-        for _ in range(3):
+        for _ in range(2):
             pipes += os.pipe()
-        ready, ready_in_child, gate_in_child, gate, answer_fd, answer_in_middle = pipes
-        middle = os.fork()
+        ready, ready_in_child, gate_in_child, gate = pipes
+        inherited = Inherited(ready_in_child, listener, gate=gate_in_child)
+        pid = spares.start(program, inherited) or _forked_for_daemon(lambda: become(program, inherited))
+        port = inherited.port()
     except (OSError, OverflowError) as error:
         for fd in pipes:
             os.close(fd)
+        return {"taken": program.port} if isinstance(error, PortTaken) else {"error": f"{error}{of_descriptors(error)}"}, []
+    finally:
         if listener is not None:
             listener.close()
-        return {"taken": program.port} if isinstance(error, PortTaken) else {"error": f"{error}{of_descriptors(error)}"}, []
-    port = listener.getsockname()[1] if listener else None
-    if middle == 0:
-        try:
-            pid = forked(lambda: _run_after_gate(program, listener, ready_in_child, gate_in_child, gate), die_with=None)
-            os.write(answer_in_middle, str(pid).encode())
-        finally:
-            os._exit(0)
-    for fd in (ready_in_child, gate_in_child, answer_in_middle):
+    for fd in (ready_in_child, gate_in_child):
         os.close(fd)
-    if listener:
-        listener.close()
-    # The daemon becomes the parent only when the middle process is gone; it must not get the pid earlier, or its wait would fail.
-    os.waitpid(middle, 0)
-    answer = os.read(answer_fd, 32)
-    os.close(answer_fd)
-    if not answer:
-        os.close(ready)
-        os.close(gate)
-        return {"error": f"{program.name} could not be forked"}, []
-    return {"pid": int(answer), "port": port}, [ready, gate]
+    return {"pid": pid, "port": port}, [ready, gate]
 
 
-def _run_after_gate(program: ProgramSpec, listener: socket.socket | None, ready: int, gate: int, other_end: int) -> NoReturn:
-    os.close(other_end)
-    if os.read(gate, 1) != _RUN:
-        os._exit(1)
-    become(program, listener, ready)
+def _forked_for_daemon(child: Callable[[], object]) -> int:
+    """Forks a process that becomes a child of the daemon; arguments and result are those of `forked`.
+
+    Raises:
+        OSError: it could not be forked.
+    """
+    answer, answer_in_middle = os.pipe()
+    try:
+        middle = os.fork()
+        if middle == 0:
+            try:
+                os.write(answer_in_middle, str(forked(child, die_with=None)).encode())
+            finally:
+                os._exit(0)
+        # The daemon becomes the parent only when the middle process is gone; it must not get the pid earlier, or its wait would fail.
+        os.waitpid(middle, 0)
+    finally:
+        os.close(answer_in_middle)
+        pid = os.read(answer, 32)
+        os.close(answer)
+    if not pid:
+        raise OSError("a process could not be forked")
+    return int(pid)
 
 
 def start_executed(program: ProgramSpec) -> Child:

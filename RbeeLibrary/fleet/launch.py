@@ -21,6 +21,8 @@ from ..run.platform import signal_at_parents_end
 from ..run.proctitle import set_proctitle
 from ..run.tcp_ports import listen
 
+RUN = b"g"
+"""What opens a gate."""
 _CANNOT_EXEC = 127
 _PACKAGE_PARENT = str(Path(__file__).parent.parent.parent)
 _RUN_MODULE = (
@@ -75,6 +77,39 @@ class ProgramSpec:
         return [str(port) if (before, word) == ("--port", "{port}") else word for before, word in zip(["", *words], words, strict=False)]
 
 
+@dataclass
+class Inherited:
+    """Descriptors that a program inherits.
+
+    Attributes:
+        ready: write end of its ready pipe.
+        listener: its listening socket.
+        way_out: its second listening socket.
+        gate: read end of a pipe; the program runs when `RUN` comes, and ends if the pipe is closed. -1 = it runs at once.
+    """
+
+    ready: int
+    listener: socket.socket | None = None
+    way_out: socket.socket | None = None
+    gate: int = -1
+
+    def descriptors(self) -> dict[str, int]:
+        """Those that are there, by name."""
+        sockets = {"listener": self.listener, "way_out": self.way_out}
+        found = {name: one.fileno() for name, one in sockets.items() if one is not None}
+        return {"ready": self.ready, **found, **({"gate": self.gate} if self.gate >= 0 else {})}
+
+    @classmethod
+    def of(cls, descriptors: dict[str, int]) -> Inherited:
+        """From what `descriptors` returns."""
+        sockets = {name: socket.socket(fileno=descriptors[name]) for name in ("listener", "way_out") if name in descriptors}
+        return cls(descriptors["ready"], gate=descriptors.get("gate", -1), **sockets)
+
+    def port(self) -> int | None:
+        """TCP port of the listening socket."""
+        return self.listener.getsockname()[1] if self.listener is not None else None
+
+
 def forked(child: Callable[[], object], *, die_with: int | None) -> int:
     """Forks a process with all signals blocked; returns its pid in the parent and never in the child.
 
@@ -125,43 +160,40 @@ def start_afresh(keep: set[int]) -> None:
     close_all_but({0, 1, 2, *keep})  # the parent may hold all descriptors that a process can have, and then no file can be opened
 
 
-def become(program: ProgramSpec, listener: socket.socket | None, ready: int, way_out: socket.socket | None = None) -> NoReturn:
-    """Makes this process, which was just forked, the program; never returns. Arguments are those of `run_program`."""
-    start_afresh({ready, *(one.fileno() for one in (listener, way_out) if one is not None)})
-    run_program(program, listener, ready, way_out)
+def become(program: ProgramSpec, inherited: Inherited) -> NoReturn:
+    """Makes this process, which was just forked, the program; never returns."""
+    start_afresh(set(inherited.descriptors().values()))
+    run_program(program, inherited)
 
 
-def run_program(program: ProgramSpec, listener: socket.socket | None, ready: int, way_out: socket.socket | None) -> NoReturn:
-    """Runs a program in this process, which was forked for it; never returns.
-
-    Args:
-        program: to run.
-        listener: its listening socket.
-        ready: write end of its ready pipe.
-        way_out: its second listening socket.
-    """
+def run_program(program: ProgramSpec, inherited: Inherited) -> NoReturn:
+    """Runs a program in this process, which was forked for it, as soon as its gate is open; never returns."""
+    if inherited.gate >= 0:
+        if os.read(inherited.gate, 1) != RUN:
+            os._exit(1)
+        os.close(inherited.gate)
     _redirect(program.stdout, 1)
     _redirect(program.stderr, 2)
     if program.cwd:
         os.chdir(program.cwd)
     os.environ.update(program.env)
     os.environ[environment.NAME] = program.name
-    if way_out is not None:
-        way_out.set_inheritable(True)
-        os.environ[environment.WAY_OUT_FD] = str(way_out.fileno())
+    if inherited.way_out is not None:
+        inherited.way_out.set_inheritable(True)
+        os.environ[environment.WAY_OUT_FD] = str(inherited.way_out.fileno())
     if program.module is None:
-        _exec(program, listener, ready)
+        _exec(program, inherited)
     sys.stdout.reconfigure(line_buffering=True, write_through=True)  # type: ignore[union-attr]
     # SIGTERM and SIGINT stay blocked until the program has installed its handlers, so that an early signal is not lost and does not kill it.
     signal.pthread_sigmask(signal.SIG_SETMASK, {signal.SIGTERM, signal.SIGINT})
     gc.enable()
-    os.environ[environment.READY_FD] = str(ready)
+    os.environ[environment.READY_FD] = str(inherited.ready)
     os.environ[environment.FORKED] = "1"
-    words = program.words(listener.getsockname()[1] if listener else None)
+    words = program.words(inherited.port())
     set_proctitle([program.title or program.name, *words])
     code = 1
     try:
-        code = importlib.import_module(program.module or "").main(words, listener)
+        code = importlib.import_module(program.module or "").main(words, inherited.listener)
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 1
     sys.stdout.flush()
@@ -169,14 +201,14 @@ def run_program(program: ProgramSpec, listener: socket.socket | None, ready: int
     os._exit(code)
 
 
-def _exec(program: ProgramSpec, listener: socket.socket | None, ready: int) -> NoReturn:
+def _exec(program: ProgramSpec, inherited: Inherited) -> NoReturn:
     os.environ.pop(environment.FORKED, None)
-    words = program.words(listener.getsockname()[1] if listener else None)
-    os.set_inheritable(ready, True)
-    os.environ[environment.READY_FD] = str(ready)
-    if listener is not None:
-        os.set_inheritable(listener.fileno(), True)
-        os.environ[environment.LISTEN_FD] = str(listener.fileno())
+    os.set_inheritable(inherited.ready, True)
+    os.environ[environment.READY_FD] = str(inherited.ready)
+    if inherited.listener is not None:
+        inherited.listener.set_inheritable(True)
+        os.environ[environment.LISTEN_FD] = str(inherited.listener.fileno())
+    words = program.words(inherited.port())
     for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, and exec would pass this on
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, set())

@@ -26,7 +26,7 @@ from ..run.platform import portable
 from ..run.proctitle import set_proctitle
 from ..run.tcp_ports import listen
 from .kernel import become_subreaper, end_children
-from .launch import ProgramSpec, become, forked, of_descriptors, prepare
+from .launch import Inherited, ProgramSpec, become, forked, of_descriptors, prepare
 from .spares import Spares
 
 
@@ -83,7 +83,7 @@ class Nursery:
         self._wakeup, wakeup = os.pipe()
         os.set_blocking(self._wakeup, False)
         os.set_blocking(wakeup, False)
-        self._spares = Spares(["rbee-nursery-spare", "--run", address])
+        self._spares = Spares(["rbee-nursery-spare", "--run", address], self._forked, count=2)  # a fleet begins with a queen and a hive
         self._running = True
         signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -144,35 +144,30 @@ class Nursery:
                 self._running = False
 
     def _start(self, message: dict[str, Any]) -> None:
-        listener: socket.socket | None = None
-        way_out: socket.socket | None = None
-        port = out = None
         pipe: tuple[int, ...] = ()
-        try:
-            program = ProgramSpec(**message["program"])
-            listener, pipe = prepare(program), os.pipe()
-            read, write = pipe
-            if program.has_way_out:
-                way_out = listen("127.0.0.1", 0)
-            pid = self._spares.start(program, listener, write, way_out)
-            pid = pid or forked(lambda: become(program, listener, write, way_out), die_with=self._pid)
-        except (OSError, OverflowError) as error:
-            for fd in pipe:
-                os.close(fd)
-            self._report(reply=message["id"], error=f"{error}{of_descriptors(error)}")
-            return
-        finally:
-            if listener is not None:
-                port = listener.getsockname()[1]
-                listener.close()
-            if way_out is not None:
-                out = way_out.getsockname()[1]
-                way_out.close()
+        with contextlib.ExitStack() as sockets:
+            try:
+                program = ProgramSpec(**message["program"])
+                listener = sockets.enter_context(made) if (made := prepare(program)) else None
+                way_out = sockets.enter_context(listen("127.0.0.1", 0)) if program.has_way_out else None
+                pipe = read, write = os.pipe()
+                inherited = Inherited(write, listener, way_out)
+                pid = self._spares.start(program, inherited) or self._forked(lambda: become(program, inherited))
+            except (OSError, OverflowError) as error:
+                for fd in pipe:
+                    os.close(fd)
+                self._report(reply=message["id"], error=f"{error}{of_descriptors(error)}")
+                return
+            out = way_out.getsockname()[1] if way_out is not None else None
+            port = inherited.port()
         os.close(write)
         os.set_blocking(read, False)
         self._ready[read] = (pid, b"")
         self._poll.register(read, select.POLLIN)
         self._report(reply=message["id"], pid=pid, port=port, way_out=out)
+
+    def _forked(self, child: Callable[[], object]) -> int:
+        return forked(child, die_with=self._pid)
 
     def _receive_ready(self, fd: int) -> None:
         pid, line = self._ready[fd]

@@ -1,4 +1,4 @@
-"""Processes that the nursery forks ahead: each one waits, asleep, until it gets the program that it runs."""
+"""Processes that are forked ahead: each one waits, asleep, until it gets the program that it runs."""
 
 from __future__ import annotations
 
@@ -14,26 +14,30 @@ from typing import NoReturn
 
 from ..run.platform import portable
 from ..run.proctitle import set_proctitle
-from .launch import ProgramSpec, forked, run_program, start_afresh
+from .launch import Inherited, ProgramSpec, run_program, start_afresh
 
 _LIMIT = 262144
 """Bytes of an order."""
+_MOST_DESCRIPTORS = 4
+"""That come with an order."""
 
 
 class Spares:
-    """The spares of the nursery. Without one, or where none can take an order, the nursery forks as usual.
+    """The spares of the nursery, or of a spawner. Without one, or where none can take an order, these fork as usual.
 
     Args:
         title: name that `ps` shows for a spare.
-        count: how many wait at the same time; a fleet begins with a queen and a hive.
+        fork: forks a process that runs the function and does not return from it; returns its pid.
+        count: how many wait at the same time.
         pause: seconds after a start before the next spare is forked, so that it takes no time from programs that start.
 
     Attributes:
         rehearsals: what a spare does before it waits. The same work is faster later, in the program: its memory has been copied, and its code has run.
     """
 
-    def __init__(self, title: list[str], count: int = 2, pause: float = 0.1):
+    def __init__(self, title: list[str], fork: Callable[[Callable[[], object]], int], count: int, pause: float = 0.1):
         self._title = title
+        self._fork = fork
         self._count = 0 if portable() else count
         self._pause = pause
         self._due = 0.0
@@ -54,30 +58,27 @@ class Spares:
             return
         with theirs:
             try:
-                self._waiting[forked(lambda: self._be_one(theirs), die_with=os.getpid())] = ours
+                self._waiting[self._fork(lambda: self._be_one(theirs))] = ours
             except OSError:
                 self._count = 0
                 ours.close()
 
-    def start(self, program: ProgramSpec, listener: socket.socket | None, ready: int, way_out: socket.socket | None) -> int | None:
+    def start(self, program: ProgramSpec, inherited: Inherited) -> int | None:
         """Has a spare run a program; returns its pid, or None if there is none that can.
 
         Args:
             program: to run; one with a command line is executed and needs no spare.
-            listener: a listening socket that it gets.
-            ready: write end of its ready pipe.
-            way_out: a second listening socket that it gets.
+            inherited: what it gets.
         """
         self._due = time.monotonic() + self._pause
         if program.module is None:
             return None
-        sockets = {"listener": listener, "way_out": way_out}
-        given = {name: one.fileno() for name, one in sockets.items() if one is not None}
-        order = json.dumps({"program": program.as_json(), "sockets": list(given)}).encode()
+        fds = inherited.descriptors()
+        order = json.dumps({"program": program.as_json(), "inherited": list(fds)}).encode()
         while self._waiting:
             pid, orders = self._waiting.popitem()
             with orders, contextlib.suppress(OSError):  # it is gone: somebody has killed it
-                socket.send_fds(orders, [order], [ready, *given.values()])
+                socket.send_fds(orders, [order], list(fds.values()))
                 return pid
         return None
 
@@ -96,12 +97,10 @@ class Spares:
                 rehearse()
         except Exception:  # its program starts all the same, only not as fast
             traceback.print_exc()
-        order, fds, _, _ = socket.recv_fds(orders, _LIMIT, 3)
+        order, fds, _, _ = socket.recv_fds(orders, _LIMIT, _MOST_DESCRIPTORS)
         if not order:
             os._exit(0)
         orders.close()
         message = json.loads(order)
-        program = ProgramSpec(**message["program"])
-        ready, *rest = fds
-        sockets = {name: socket.socket(fileno=fd) for name, fd in zip(message["sockets"], rest, strict=True)}
-        run_program(program, sockets.get("listener"), ready, sockets.get("way_out"))
+        inherited = Inherited.of(dict(zip(message["inherited"], fds, strict=True)))
+        run_program(ProgramSpec(**message["program"]), inherited)

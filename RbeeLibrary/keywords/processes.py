@@ -48,7 +48,7 @@ class ProcessKeywords:
     def get_child_count(self, name: str | Daemon, *, recursive: bool = True, check: Check) -> int:
         """Counts the running descendants of a program in the process table, and checks the number if an operator is given.
 
-        The spawner, a helper process from which a fake hive forks its workers, does not count.
+        The spawner of a fake hive, from which it forks its workers, and the process that waits there to become the next worker, do not count.
 
         Args:
             name: Name or object of a program.

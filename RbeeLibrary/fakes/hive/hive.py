@@ -44,7 +44,11 @@ class Hive(Service):
             options.host, options.port = host_and_port(options.addr)
         self.options: HiveOptions = options
         # Created before any thread starts, because it forks the workers. Outside a run, each worker is started in an interpreter of its own.
-        spawner = Spawner("fake-hive") if os.environ.get(environment.FORKED) and not portable() else None
+        spawner = None
+        if os.environ.get(environment.FORKED) and not portable():
+            from ..runtime.preload import rehearse  # the nursery has imported it
+
+            spawner = Spawner("fake-hive", [rehearse])
         super().__init__("fake-hive", options, listener, "hive")
         self._queen = QueenLine(self, options)
         self.workers = Workers(self, options, spawner, self._removed)

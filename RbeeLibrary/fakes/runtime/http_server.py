@@ -312,13 +312,14 @@ class HttpServer:
         where = (listener.family, listener.type, listener.proto, listener.getsockname())
         self._server = _Sockets(application, self._map, _sock=listener, dispatcher=threads, adj=settings, bind_socket=False, sockinfo=where)
         self._server.channel_class = partial(WaitressChannel, activity, (lambda method, path: True) if send_buffer else waits)
+        self._thread = threading.Thread(target=self._serve, name="http", daemon=True)
         self._serving = threading.Event()
         self._finished = threading.Event()
         self._deadline: float | None = None
 
     def start(self) -> None:
         """Starts to serve; returns when the server loop runs."""
-        threading.Thread(target=self._serve, name="http", daemon=True).start()
+        self._thread.start()
         self._serving.wait(10)
 
     def refuse(self) -> None:
@@ -354,6 +355,12 @@ class HttpServer:
         self._deadline = time.monotonic() + limit
         self._server.pull_trigger()
         self._finished.wait(limit + 0.5)
+
+    def close(self) -> None:
+        """Ends the threads and closes what `finish` has left open, in a process that goes on."""
+        self._thread.join(_LOOP_LIMIT)
+        self._server.task_dispatcher.shutdown()
+        self._server.trigger.close()
 
     def _accept_waiting(self) -> None:
         """Accepts what the kernel has accepted already: closing the port would reset these connections."""
