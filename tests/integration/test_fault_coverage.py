@@ -102,6 +102,12 @@ def test_program_that_still_starts_is_starting():
     assert coverage.share == 50
 
 
+def test_program_that_tells_no_state_is_idle_once_its_port_accepts():
+    coverage = FaultCoverage({"exit": ("starting", "idle")})
+    coverage.add([{"record": "bound", "pid": 1}, {"record": "fault", "pid": 1, "kind": "exit"}])
+    assert coverage.reached == [("idle", "exit")]
+
+
 def test_every_recipe_hits_the_cell_that_it_is_in(tmp_path):
     """A share of the cells with each commit, all of them with RBEE_LONG=all."""
     cells = [(kind, state) for kind in sorted(KINDS) for state in KINDS[kind].states]

@@ -73,6 +73,8 @@ def test_death_that_comes_after_the_failure_is_no_cause():
 def test_death_that_nobody_meant_is_named_wherever_it_was():
     records = [at(90, "hive", "process_exited", worker_id="worker-12", child=42, exit_code=3)]
     assert cause(records, "apples != pears") == "worker-12 ended with exit code 3, 10.0 ms before the failure"
+    said = "worker-12 was killed by SIGTERM, which no keyword and no program of this run sent, 10.0 ms before the failure"
+    assert cause([at(90, "hive", "process_exited", worker_id="worker-12", child=42, signal=15)], "apples != pears") == said
 
 
 def test_partition_that_holds_others_back_later_is_still_the_cause_of_what_it_held_back():
@@ -89,6 +91,10 @@ def test_partition_that_holds_others_back_later_is_still_the_cause_of_what_it_he
         ([at(80, "worker-1", "fault", kind="exit", fault="f")], " because of the injected fault exit"),
         ([at(80, "worker-1", "journal_lost", reason="File too large")], " because its journal could not be written (File too large)"),
         ([at(80, "hive", "force_kill", worker_id="worker-1", reason="unhealthy")], " by hive (unhealthy)"),
+        (
+            [at(70, "library", "signal_sent", to="worker-1", to_pid=31, signal="SIGSTOP"), at(80, "hive", "force_kill", worker_id="worker-1", reason="idle")],
+            " by hive (idle) after the test had frozen it",
+        ),
         ([], ""),
     ],
 )

@@ -66,7 +66,7 @@ def test_difference_of_long_texts_is_marked():
     assert "<ins> eight</ins>" in html
     assert "&lt;seven&gt;" in html
     verdict = Verdict("text of the answer is one two three four five, expected == one two three four six (after 2.0 s)", None, None)
-    assert "<b>Difference:</b>" in verdict.as_html()
+    assert "<b>Difference:</b> <code>one two three four <del>" in verdict.as_html()
 
 
 def test_long_equal_parts_of_a_difference_are_left_out():

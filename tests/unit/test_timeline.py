@@ -88,6 +88,32 @@ def test_labels_give_way_to_each_other():
     assert html.count("to hive</title>") == 3
 
 
+def labels_of(html: str, *texts: str) -> list[tuple[str, float, float, bool]]:
+    """Text, place, and whether it ends at that place, of each label with one of these texts."""
+    found = re.findall(r'<text class="s" x="([\d.]+)" y="(\d+)"( text-anchor="end")?>([^<]*)</text>', html)
+    return [(text, float(x), float(y), bool(ends)) for x, y, ends, text in found if text in texts]
+
+
+def test_label_may_touch_the_edges_of_the_picture():
+    began, ended, width = 110, 1086, 1100  # of the axis and of the picture, in pixels; a pixel is a tenth of a millisecond
+    left, right = began + 8 * len("SIGTERM") + 7, width - 8 * len("Kill") - 3
+    moments = [(x - began) * MS // 10 for x in (left, right, ended)]
+    term = {"record": "signal_sent", "name": "library", "pid": 1, "ns": moments[0], "to": "hive", "to_pid": 11, "signal": "SIGTERM"}
+    kill = KeywordSpan("k1", "Kill", (), 1, moments[1], moments[2], "PASS")
+    html = timeline([ProcessSpan("hive", "hive", 11, 0, None)], [term], TestSpan(0, moments[2], None, [kill]), is_open=True)
+    assert [(text, x, ends) for text, x, _, ends in labels_of(html, "SIGTERM", "Kill")] == [("SIGTERM", left - 7, True), ("Kill", right + 3, False)]
+
+
+def test_labels_of_faults_that_are_armed_together_stand_around_them():
+    specs = ("stall", "delay", "break", "kill")
+    records = [{"record": "fault_armed", "name": "hive", "pid": 11, "ns": 50 * MS, "spec": spec} for spec in specs]
+    html = timeline(LIVES, records, TestSpan(0, 100 * MS), is_open=False)
+    x = float(re.search(r'<rect class="f" x="([\d.]+)"', html)[1])
+    middle = float(re.search(r'y="(\d+)">hive</text>', html)[1])
+    sides = [(text, place - x, y > middle, ends) for text, place, y, ends in labels_of(html, *specs)]
+    assert sides == [("stall", 3, True, False), ("delay", -3, True, True), ("break", -3, False, True), ("kill", 3, False, False)]
+
+
 def test_summary_says_where_the_axis_begins():
     assert "0.10 s; 0 s is 1.00 s after the start of the test</summary>" in timeline(LIVES, RECORDS, TestSpan(-1000 * MS, 100 * MS), is_open=False)
     assert "after the start" not in drawn()[0]
@@ -180,6 +206,10 @@ def test_requests_that_nobody_received_are_drawn_to_where_they_went():
         "at 0.037 s: hive -> 127.0.0.1:9: GET /v1/inference got no answer: no answer within 5 s",
     ]
     assert all(arrow[0].get("class") == "a e n" for arrow in arrows(records))
+    html = timeline(LIVES, records, TestSpan(0, 100 * MS), is_open=False)
+    hive, worker = (int(re.search(rf'y="(\d+)">{name}</text>', html)[1]) for name in ("hive", "worker-1"))
+    began, ended = map(int, re.match(r"M[\d.]+ (\d+)L[\d.]+ (\d+)", arrows_of(html)[-1][0].get("d")).groups())
+    assert ended - began == (worker - hive) / 2, "between the lane of its sender and the next one"
 
 
 def test_of_too_many_requests_the_latest_and_the_failed_ones_are_drawn():
@@ -191,6 +221,18 @@ def test_of_too_many_requests_the_latest_and_the_failed_ones_are_drawn():
     assert len([arrow for arrow in drawn_arrows if arrow[0].get("class") == "a e"]) == 2
     assert max(places) == x_of(arrows(records[-2:] + records[:2])[-1])
     assert len([place for place in places if place < 300]) > 15
+
+
+def test_all_requests_are_drawn_as_long_as_they_are_not_too_many():
+    questions = [one for number in range(125) for one in request(10 + number * 0.3, number, path="/v1/health", correlation=f"c{number}")]
+    inferences = [one for number in range(125, 250) for one in request(10 + number * 0.3, number, correlation=f"c{number}")]
+    assert len(arrows([*questions, *inferences])) == 250
+
+
+def test_time_until_an_answer_is_exact_however_long_it_took():
+    asked, answered = request(20, 1)
+    html = timeline(LIVES, [asked, {**answered, "ns": 200_020 * MS}], TestSpan(0, 200_100 * MS), is_open=False)
+    assert arrows_of(html)[0][-1].text == "at 0.017 s: test -> worker-1: GET /v1/inference 200, 200000.0 ms"
 
 
 def test_probes_of_the_library_are_faint():
