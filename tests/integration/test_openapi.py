@@ -122,6 +122,8 @@ def test_errors_are_judged_by_their_route():
         "error.code is INTERNAL, expected one of ALL_SLOTS_BUSY, WORKER_NOT_READY, INVALID_REQUEST, INVALID_API_KEY"
     ]
     assert wrong_answer(inference, 500, RbeeError("ALL_SLOTS_BUSY", "busy").envelope()) == ["ALL_SLOTS_BUSY came with status 500, expected 503"]
+    odd = RbeeError("INTERNAL", "m").envelope()["error"] | {"code": "NO_SUCH_CODE"}
+    assert wrong_answer(inference, 500, {"error": odd}) == ['error.code is "NO_SUCH_CODE", which the contract does not know']
     assert wrong_answer(inference, 418, b"teapot") == ["status 418 without an error envelope, expected 200 or an error of the contract"]
     assert wrong_in(ErrorObject, {"message": "m", "code": "c"})[0].startswith("fields are in the order message, code")
 

@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 
+import psutil
 import pytest
 
 from RbeeLibrary.clock.activity import Activity, Link
@@ -77,6 +78,12 @@ def test_page_goes_at_its_rate(tmp_path):
     page.set(200.0, 1000)
     assert reader.now() >= 200.0
     assert abs(reader.epoch + time.monotonic() - time.time()) < 1
+
+
+def test_page_that_is_no_longer_used_leaves_no_open_file(tmp_path):
+    ClockPage.create(str(tmp_path))
+    ClockPage.of_run(str(tmp_path))
+    assert str(tmp_path / "clock") not in [file.path for file in psutil.Process().open_files()]
 
 
 def test_run_without_a_clock_has_none(tmp_path):
@@ -218,6 +225,15 @@ def test_timer_can_be_waited_for(run):
     threading.Timer(0.05, lambda: program.clock.call_at(program.clock.now() + 7, lambda: None, "soon")).start()
     assert run.coordinator.await_timer("a", "soon", LIMIT) == 7
     assert run.coordinator.timers() == ["a soon"]
+
+
+def test_next_timers_are_listed_with_the_time_that_is_left(run):
+    program = run.program("a")
+    now = program.clock.now()
+    for seconds, name in ((60, "late"), (2, "soon"), (0.5, "next")):
+        program.clock.call_at(now + seconds, lambda: None, name)
+    assert run.coordinator.await_timer("a", "next", LIMIT) is not None
+    assert run.coordinator.upcoming(2) == ["a next in 0.5 s", "a soon in 2 s"]
 
 
 def test_steps_are_noted(run):

@@ -81,6 +81,15 @@ def test_cleared_fault_acts_no_more(box):
     assert answers(box, FaultContext("/x")) == [200]
 
 
+def test_fault_that_is_cleared_during_a_stream_does_not_change_its_rest(box):
+    box.arm(FaultSpec("swap-tokens", after_tokens=1))
+    stream = box.events(iter([b"t1", b"t2", b"t3", b"end"]), FaultContext(is_token=lambda event: event.startswith(b"t")))
+    assert next(stream) == b"t1"
+    box.clear("swap-tokens")
+    assert list(stream) == [b"t2", b"t3", b"end"]
+    assert box.hits() == []
+
+
 def test_layer(box):
     box.arm(FaultSpec("stick", layer=28))
     assert box.find("stick") is None

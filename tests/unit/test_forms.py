@@ -49,6 +49,12 @@ def test_other_texts_are_refused(form, text):
         forms.FORMS[form](text)
 
 
+@pytest.mark.parametrize("text", ["8099-8001", "1-65536"])
+def test_limits_of_a_port_range_are_told(text):
+    with pytest.raises(ValueError, match="^expected A-B with A <= B <= 65535$"):
+        forms.port_range(text)
+
+
 def test_header_with_values_of_all_kinds_is_read(tmp_path):
     path = tmp_path / "model.gguf"
     writer = GGUFWriter(str(path), "qwen")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from pathlib import Path
 
 from RbeeLibrary.clock.clock import Clock
-from RbeeLibrary.journal.reader import WantedRequest, nearest, requests
+from RbeeLibrary.journal.line_file import open_line_file
+from RbeeLibrary.journal.reader import WantedRequest, entries, nearest, requests
 from RbeeLibrary.journal.writer import Journal, without_secrets
 
 
@@ -54,6 +56,33 @@ def test_record_is_in_the_file_at_once(tmp_path):
     assert (entry["record"], entry["program"], entry["index"]) == ("token", "fake-worker", 0)
     assert before <= entry["ns"] <= time.monotonic_ns()
     assert path.stat().st_mode & 0o077 == 0
+
+
+def calls_to_read(path: Path) -> int:
+    """Number of function calls for reading all records of a file."""
+    calls = 0
+
+    def count(frame, event, argument):
+        nonlocal calls
+        calls += event == "call"
+
+    sys.setprofile(count)
+    try:
+        list(entries(path))
+    finally:
+        sys.setprofile(None)
+    return calls
+
+
+def test_reserved_space_of_a_journal_costs_its_reader_nothing(tmp_path):
+    path = tmp_path / "w-1.jsonl"
+    lines = open_line_file(str(path), alone=True)
+    lines.add(json.dumps(request(1, 5)).encode() + b"\n")
+    assert path.read_bytes().endswith(b"\n\n")
+    while_written = calls_to_read(path)
+    lines.close()
+    assert not path.read_bytes().endswith(b"\n\n")
+    assert while_written == calls_to_read(path)
 
 
 def test_secrets_are_masked():

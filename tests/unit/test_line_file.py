@@ -72,6 +72,15 @@ def test_line_that_is_longer_than_the_room(tmp_path):
     assert (tmp_path / "x").read_bytes() == long + b"z\n"
 
 
+def test_last_line_may_fill_the_reserved_space(tmp_path):
+    path = tmp_path / "x"
+    lines = open_line_file(str(path), alone=True)
+    first, last = b"x" * (path.stat().st_size - 513) + b"\n", b"y" * 511 + b"\n"
+    lines.add(first)
+    lines.add_last(last)
+    assert path.read_bytes() == first + last
+
+
 def test_fork_leaves_the_file_of_its_parent_alone(tmp_path):
     lines = open_line_file(str(tmp_path / "x"), alone=True)
     lines.add(b"one\n")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from RbeeLibrary.errors import CannotJudge
-from RbeeLibrary.protocol.profiles import Profile
+from RbeeLibrary.errors import CannotJudge, UsageError
+from RbeeLibrary.protocol.profiles import Profile, profile_of
 
 
 @pytest.mark.parametrize(("flags", "takes"), [({}, "none"), ({"port": "--port", "addr": "--addr"}, "port, addr")])
@@ -20,3 +20,21 @@ def test_program_gets_only_what_it_has_a_word_for():
 def test_program_that_is_like_a_fake_gets_every_option_as_a_switch():
     profile = Profile("mine", "worker", words=("serve",), switches=True)
     assert profile.argv({"port": 8001, "worker_id": "w"}, {"slots": 2, "model_ref": None}) == ["serve", "--port", "8001", "--slots", "2"]
+
+
+@pytest.mark.parametrize(
+    ("role", "path", "name"),
+    [
+        ("worker", "/opt/rbee/bin/mock-worker", "mock-worker"),
+        ("worker", "/opt/rbee/bin/my-worker", "llm-worker-rbee"),
+        ("hive", "/opt/rbee/bin/queen-rbee", "rbee-hive"),
+        ("queen", "fake-queen", "like-fake-queen"),
+    ],
+)
+def test_profile_is_that_of_the_file_name_or_the_usual_one_of_the_role(role, path, name):
+    assert profile_of(role, path).name == name
+
+
+def test_profile_of_another_role_is_refused():
+    with pytest.raises(UsageError, match="^there is no profile 'rbee-hive' of a queen, expected one of queen-rbee, like-fake-queen$"):
+        profile_of("queen", "/opt/queen", "rbee-hive")

@@ -176,6 +176,19 @@ def test_numbers_are_finite_and_in_range(value):
     assert problems(InferenceRequest, {"prompt": "x", "temperature": value}) == {"temperature": "range"}
 
 
+def test_value_that_is_refused_is_told():
+    with pytest.raises(RbeeError) as refused:
+        read(InferenceRequest, {"prompt": "x", "max_tokens": 0})
+    (problem,) = refused.value.details["errors"]
+    assert problem["value"] == 0
+    assert problem["message"].startswith("max_tokens is 0, expected an integer from 1 to ")
+
+
+@pytest.mark.parametrize("surrogate", ["\ud800", "\udfff"])
+def test_half_of_a_character_is_no_text(surrogate):
+    assert problems(InferenceRequest, {"prompt": f"x{surrogate}"}) == {"prompt": "unicode"}
+
+
 def test_null_stands_for_what_may_be_left_out():
     assert read(InferenceRequest, {"prompt": "x", "max_tokens": None}).max_tokens is None
     assert problems(InferenceRequest, {"prompt": None}) == {"prompt": "type"}

@@ -1,0 +1,78 @@
+"""What keywords log and how they fail, on sessions that are written down here."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+
+from RbeeLibrary.clock.clock import Clock
+from RbeeLibrary.errors import UsageError
+from RbeeLibrary.journal.reader import RequestRecord
+from RbeeLibrary.keywords.inference import InferenceKeywords
+from RbeeLibrary.keywords.journal import JournalKeywords
+from RbeeLibrary.keywords.stores import StoreKeywords
+from RbeeLibrary.keywords.time_control import TimeKeywords
+from RbeeLibrary.net.http_client import HttpClient
+from RbeeLibrary.session.assertions import Verifier
+from RbeeLibrary.session.inference.inference_client import Inference
+from RbeeLibrary.session.types import Daemon, InferenceState, Mark
+
+VERIFY = Verifier(lambda: 0.0, lambda seconds: None, lambda line: None)
+
+
+@pytest.fixture
+def log(caplog):
+    """Reads what keywords have logged, which goes to the module `logging` outside Robot Framework."""
+    caplog.set_level(logging.INFO)
+    return lambda: "\n".join(caplog.messages)
+
+
+@pytest.mark.parametrize("strangers", [0, 2])
+def test_clients_whose_requests_are_not_waited_for_are_counted_after_a_step(log, strangers):
+    session = SimpleNamespace(
+        advance=lambda by, limit: [],
+        settings=SimpleNamespace(timeout=lambda given: 10.0),
+        real_time=SimpleNamespace(apart=list),
+        run=SimpleNamespace(coordinator=SimpleNamespace(strangers=lambda: strangers)),
+    )
+    TimeKeywords(session).advance_time(timedelta(seconds=5))
+    assert "time moved by 5 s, 0 timers fired" in log()
+    assert ("2 open connections come from clients outside the run" in log()) == (strangers == 2)
+
+
+def test_tokens_are_logged_by_the_first_reading_after_the_end(log):
+    to = Daemon("worker-1", "worker", "http://127.0.0.1:1", 1, 0)
+    inference = Inference(HttpClient(Clock(), "test"), to, "/v1/inference", "/x", {"request_id": "r", "prompt": "p"}, None, 1.0)
+    inference.started_at = 1.0
+    keywords = InferenceKeywords(SimpleNamespace(verify=VERIFY))
+    inference.state = InferenceState.streaming
+    keywords.get_token_count(inference)
+    assert "<table" not in log()
+    inference.state = InferenceState.done
+    keywords.get_token_count(inference)
+    keywords.get_inference_text(inference)
+    assert log().count("<table") == 1
+    assert "inference r of worker-1: done, 0 tokens" in log()
+
+
+def test_requests_from_before_the_mark_are_not_among_the_nearest():
+    records = [RequestRecord("worker-1", ns, "GET", path) for ns, path in ((5, "/v1/status"), (15, "/v1/health"))]
+    journals = SimpleNamespace(
+        requests=lambda wanted, since: [],
+        all_requests=lambda since: [record for record in records if since is None or record.ns >= since.ns],
+    )
+    programs = SimpleNamespace(find=lambda name: Daemon(name, "worker", "http://127.0.0.1:1", 1, 0))
+    keywords = JournalKeywords(SimpleNamespace(journals=journals, programs=programs, verify=VERIFY))
+    with pytest.raises(AssertionError) as failure:
+        keywords.get_request_count("worker-1", "GET", "/v1/status", "==", 1, since=Mark(10))
+    first, *nearest = str(failure.value).splitlines()
+    assert first.startswith("number of requests worker-1 GET /v1/status is 0, expected == 1 ")
+    assert nearest == ["  worker-1 GET /v1/health (path /v1/health instead of /v1/status)"]
+
+
+def test_reference_of_another_provider_is_refused():
+    with pytest.raises(UsageError, match="^reference=hf:org/one is not of provider=file$"):
+        StoreKeywords(SimpleNamespace()).get_catalog_count(provider="file", reference="hf:org/one")
