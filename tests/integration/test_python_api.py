@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import threading
 import time
 from datetime import timedelta
 
@@ -14,7 +15,9 @@ from running import ROOT, await_none_left, robot_env
 
 from RbeeLibrary import Fleet, Rbee
 from RbeeLibrary.errors import ControlFailed, UsageError
+from RbeeLibrary.protocol.model.model_reference import CATALOG_MODEL
 from RbeeLibrary.report.trace.timeline import TestSpan
+from RbeeLibrary.run.tcp_ports import free_range
 
 REAL = ROOT / "tests/data/real"
 
@@ -115,6 +118,38 @@ def test_real_programs_take_the_place_of_fakes(rbee):
         assert (worker.profile.name, hive.profile.name) == ("llm-worker-rbee", "rbee-hive")
 
 
+def test_real_queen_reaches_its_hive_beside_a_fake_that_was_started_before_both(rbee):
+    rbee.start_worker("fake", hive=None)
+    rbee.start_queen(program=str(REAL / "queen-rbee"))
+    rbee.start_hive()
+    assert rbee.wait(rbee.submit("hello", max_tokens=3, timeout=20), within=20) == "done"
+
+
+def test_fake_with_the_name_of_a_real_program_is_started_again_as_a_fake(rbee):
+    rbee.start_queen(program=str(REAL / "queen-rbee"))
+    rbee.stop("queen")
+    rbee.start_queen()
+    assert rbee.restart("queen").profile is None
+
+
+def start_real_hive(rbee, **options):
+    env = {"PYTHONPATH": str(REAL), "STAND_IN_FIRST_PORT": str(free_range(1))}
+    return rbee.start_hive(queen=None, program=str(REAL / "rbee-hive"), env=env, **options)
+
+
+def test_fake_worker_below_a_real_hive_is_found_in_its_list(rbee):
+    start_real_hive(rbee)
+    rbee.start_worker("fake")
+    assert rbee.wait_until_state("fake", "idle", seen_by="hive") == "idle"
+
+
+def test_real_hive_starts_real_workers_if_they_are_named(rbee):
+    hive = start_real_hive(rbee, worker_binary=str(REAL / "llm-worker-rbee"))
+    rbee.session.programs.ask(hive, "POST", "/v1/workers/spawn", {"model_ref": CATALOG_MODEL, "backend": "cpu", "device": 0, "model_path": ""})
+    (called,) = rbee.wait_for_records("hive", "request_in", path="/v1/workers/ready", within=10)
+    assert "vram_bytes" in called["body"]  # which no fake sends
+
+
 def test_real_program_that_ends_at_once_is_reported_by_its_exit_code(rbee, monkeypatch):
     """Its recorder ends with it, and may do so while the library speaks to it."""
     supervisor = rbee.session.run.supervisor
@@ -161,6 +196,36 @@ def test_timeline_begins_with_the_states_from_before_the_test(rbee):
     assert states == {"queen": "running", "queen-recorder": "", "hive": "idle", "worker-1": "idle", "new": ""}
 
 
+def test_workers_of_a_fleet_are_listed_by_their_numbers_whichever_starts_first(rbee, monkeypatch):
+    spawns, second_runs = rbee.session.launcher.worker_spawns, threading.Event()
+    spawn = spawns.spawn
+
+    def spawn_the_second_first(name, *rest):
+        if name == "worker-1":
+            assert second_runs.wait(10)
+        try:
+            return spawn(name, *rest)
+        finally:
+            second_runs.set()
+
+    monkeypatch.setattr(spawns, "spawn", spawn_the_second_first)
+    fleet = rbee.start_fleet(workers=2)
+    rows = rbee.session.states.rows(fleet.hives[0], "/v1/workers/list")
+    assert [row["worker_id"] for row in rows] == ["worker-1", "worker-2"]
+
+
+def test_fleet_can_be_started_again_as_it_was(rbee):
+    recipes = []
+    given = {"hives": 2, "workers": 1, "slots": 2, "prefix": "b-", "timeout": 20, "token_delay": "1ms"}
+    for name in ("first", "second"):
+        with rbee.scope(name):
+            fleet = rbee.start_fleet(**given)
+            assert [one.name for one in (fleet.queen, *fleet.hives, *fleet.workers)] == ["b-queen", "b-hive-1", "b-hive-2", "b-worker-1", "b-worker-2"]
+            given = rbee.session.start.recipes[fleet.queen.pid]
+            recipes.append(given)
+    assert recipes[0] == recipes[1]
+
+
 def test_misbehaviour_and_wrong_tokens_are_found(rbee):
     rbee.start_fleet(workers=1)
     rbee.inject_fault("worker-1", "skip_token", after_tokens=2, times=1)
@@ -179,8 +244,16 @@ def test_scope_ends_what_was_started_in_it(rbee):
         rbee.start_fleet(workers=1)
         pid = rbee.daemon("worker-1").pid
     assert not psutil.pid_exists(pid)
+    with pytest.raises(UsageError, match="^'queen' has no SQLite file known here"):
+        rbee.session.stores.rows("queen", "beehives", {})
     with rbee.scope("second"):
         rbee.start_fleet(workers=1)
+
+
+def test_folder_of_a_scope_has_its_name_up_to_forty_characters(rbee, tmp_path):
+    with rbee.scope("Killed Worker: Leaves The List Of Its Hive At Once"):
+        rbee.start_queen()
+    assert (tmp_path / "001-killed-worker-leaves-the-list-of-its-hiv").is_dir()
 
 
 def test_scope_fails_for_a_process_that_outlives_its_owner(rbee):

@@ -21,7 +21,7 @@ def test_program_that_was_woken_meanwhile_is_not_still(monkeypatch, before, afte
 
     def of_threads(pid, file):
         state, runs = now[0]
-        return [f"{pid} (a program) {state} 1 2 3".encode() if file == "stat" else f"100 200 {runs}".encode()]
+        return [f"{pid} (a (strange) program) {state} 1 2 3".encode() if file == "stat" else f"100 200 {runs}".encode()]
 
     def on_the_way():
         now[0] = after

@@ -1,0 +1,30 @@
+"""What the state of a program is if it does not answer."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from RbeeLibrary.errors import HttpFailure
+from RbeeLibrary.fleet.launch import ProgramSpec
+from RbeeLibrary.session.programs.states import StateReader
+from RbeeLibrary.session.types import Daemon, State
+
+FAKE = ProgramSpec("queen", module="RbeeLibrary.fakes.queen")
+REAL = ProgramSpec("queen", command=["queen-rbee"])
+
+
+@pytest.mark.parametrize(
+    ("program", "ready", "state"),
+    [(FAKE, None, State.starting), (FAKE, "{}", State.unreachable), (REAL, None, State.unreachable), (None, None, State.unreachable)],
+    ids=["fake that has not served yet", "fake that has served", "real", "started by another program"],
+)
+def test_fake_that_does_not_answer_is_starting_until_it_has_said_that_it_serves(program, ready, state):
+    def probe(daemon, path):
+        raise HttpFailure("connection refused")
+
+    process = SimpleNamespace(program=program, ready=ready, exit_code=None, alive=True, frozen=False)
+    daemon = Daemon("queen", "queen", "http://127.0.0.1:1", 1, 1)
+    programs = SimpleNamespace(find=lambda name: daemon, process=lambda name: process, probe=probe)
+    assert StateReader(SimpleNamespace(), programs).read("queen") is state
