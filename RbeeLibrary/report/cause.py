@@ -212,7 +212,7 @@ def _ssh(scene: Scene, suspect: Suspect) -> str:
     if not failed:
         return ""
     words = [str(word) for word in failed[-1].get("argv") or []]
-    nodes = [node for node in scene.of("node") if any(str(node.get("host")) in word for word in words)]
+    nodes = [node for node in scene.of("node") if any(word.rpartition("@")[2] == str(node.get("host")) for word in words)]
     chosen = f", as the test chose for node {nodes[-1].get('node')} (ssh={nodes[-1].get('ssh')})" if nodes and nodes[-1].get("ssh") != "ok" else ""
     return f"; ssh ended with exit code {failed[-1]['exit_code']}{chosen}"
 
@@ -346,8 +346,9 @@ def _trouble(scene: Scene) -> str | None:
     meant = {str(record.get("to")) for record in scene.of("signal_sent")} | {str(record["name"]) for record in scene.of("fault")}
     for record in reversed(scene.of("process_exited")):
         name = subject_of(record)
-        if (record.get("signal") or record.get("exit_code")) and name not in meant and record.get("child") not in undone:
-            return _death(scene, Suspect(name, 0, scene.check.at))
+        is_bad = (record.get("signal") or record.get("exit_code")) and name not in meant and record.get("child") not in undone
+        if is_bad and (death := _death(scene, Suspect(name, 0, scene.check.at))):  # none if the program was started again since
+            return death
     if errors := scene.of("own_error"):
         return _own_error(scene, Suspect(str(errors[-1]["name"]), 0, scene.check.at))
     if failed := scene.of("callback_failed"):

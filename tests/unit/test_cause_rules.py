@@ -70,13 +70,6 @@ def test_death_that_comes_after_the_failure_is_no_cause():
     assert cause(records, "state of worker-1 is busy") == "no cause found: nothing in the evidence is wrong with worker-1; worker-1 received no inference"
 
 
-def test_death_that_nobody_meant_is_named_wherever_it_was():
-    records = [at(90, "hive", "process_exited", worker_id="worker-12", child=42, exit_code=3)]
-    assert cause(records, "apples != pears") == "worker-12 ended with exit code 3, 10.0 ms before the failure"
-    said = "worker-12 was killed by SIGTERM, which no keyword and no program of this run sent, 10.0 ms before the failure"
-    assert cause([at(90, "hive", "process_exited", worker_id="worker-12", child=42, signal=15)], "apples != pears") == said
-
-
 def test_partition_that_holds_others_back_later_is_still_the_cause_of_what_it_held_back():
     parted = at(10, "library", "partition", groups=[["hive"], ["queen"]])
     mine = exchange("queen", 11, 30, 504, "/v2/tasks", code="CONNECTION_TIMEOUT", message="hive could not be reached")

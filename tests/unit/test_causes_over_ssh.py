@@ -22,3 +22,9 @@ def test_refusal_names_the_end_of_ssh_and_whether_the_test_chose_it():
 
 def test_ssh_that_failed_before_or_after_the_request_has_not_refused_it():
     assert cause([*NODES, *REFUSED, ssh(10, "attic.home", 255), ssh(40, "attic.home", 255)], "req-1 is refused") == SAID
+
+
+def test_node_whose_name_is_only_part_of_the_host_is_not_blamed():
+    old = at(1, "library", "node", node="far", host="old-attic.home", ssh="refused")
+    chosen = f"{SAID}; ssh ended with exit code 255, as the test chose for node far (ssh=refused)"
+    assert cause([*REFUSED, old, *NODES, ssh(25, "old-attic.home", 255)], "req-1 is refused") == chosen
