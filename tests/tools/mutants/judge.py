@@ -174,9 +174,15 @@ def _literal(name: str) -> str:
 
 
 def _failure_of_pytest(text: str) -> tuple[str, str]:
+    """Name of the test that failed, and what pytest shows of it: the failed line of the test, and the error."""
     failed = re.findall(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", text, re.M)
-    said = [line[1:].strip() for line in text.splitlines() if line.startswith("E  ")]
-    return failed[0] if failed else "", "\n".join(said[:12]) or text[-400:]
+    lines = text.splitlines()
+    said = [number for number, line in enumerate(lines) if line.startswith("E  ")]
+    if not said:
+        return failed[0] if failed else "", text[-400:]
+    place = max((number for number, line in enumerate(lines[: said[0]]) if re.match(r"\S+:\d+: in ", line)), default=said[0])
+    shown = [*lines[place + 1 : said[0]], *(lines[number][1:] for number in said[:12])]
+    return failed[0] if failed else "", "\n".join(line.strip() for line in shown)
 
 
 def stages(tests: list[KnownTest], budget: float) -> Iterator[list[KnownTest]]:
