@@ -13,7 +13,9 @@ from mutations.run import patched_copy
 from mutations.table import MUTATIONS
 from running import ROOT, portion, robot
 
+from RbeeLibrary import Rbee
 from RbeeLibrary.faults.registry import KINDS
+from RbeeLibrary.session.judging.chaos_run import ChaosRun
 from RbeeLibrary.session.judging.chaos_schedule import DISTURBANCES, Step, schedule, shrunk
 from RbeeLibrary.session.judging.chaos_shrinking import _certainty
 
@@ -57,6 +59,18 @@ def test_shrinking_leaves_nothing_out_that_matters(moments, data):
     steps = [Step(float(at), "Kill", (f"worker-{at}",)) for at in sorted(moments)]
     matter = set(data.draw(st.lists(st.sampled_from(steps), min_size=1, max_size=4)))
     assert set(shrunk(steps, lambda part: matter <= set(part), lambda: True)) == matter
+
+
+def test_shrinking_goes_on_with_parts_of_the_same_size_when_one_could_be_left_out():
+    steps = [Step(float(at), "Kill", (f"worker-{at}",)) for at in range(8)]
+    tried: list[str] = []
+
+    def fails(part: list[Step]) -> bool:
+        tried.append("".join(f"{step.at:.0f}" for step in part))
+        return {steps[0], steps[7]} <= set(part)
+
+    assert shrunk(steps, fails, lambda: True) == [steps[0], steps[7]]
+    assert tried[:11] == ["0123", "4567", "01", "23", "45", "67", "234567", "014567", "01", "45", "67"]
 
 
 def test_shrinking_ends_when_its_time_is_over():
@@ -143,6 +157,18 @@ def test_fault_of_the_test_is_part_of_every_run_and_the_evidence_is_that_of_a_ru
     assert 1 <= len(kept) <= 4
     whole = run.tests()["Not Shrunk"].message.splitlines()[0]
     assert whole.endswith("these were done (shrink=0, so nobody has tried which of them matter):")
+
+
+def test_fleet_that_refuses_before_the_chaos_is_reported_with_a_file_that_repeats_it(tmp_path):
+    with Rbee(tmp_path) as rbee:
+        rbee.start_fleet(workers=1, token_delay="500ms")
+        rbee.inject_fault("queen", "status", path="/v2/tasks", status=503)
+        result = ChaosRun(rbee.session, print).unleash(7, [], 60.0, 5, 60.0)
+    assert result.findings[0].startswith("inferences: the fleet refused one before the chaos began, so nothing would be tried (503 ")
+    assert (len(result.drawn), result.steps, result.certainty) == (6, [], "none was done:")
+    head, body = result.robot_file.split("\nChaos Of Seed 7\n")
+    assert head.startswith("*** Settings ***\nLibrary         RbeeLibrary\n")
+    assert [line.split()[:2] for line in body.splitlines()[:3]] == [["Start", "Fleet"], ["Inject", "Fault"], ["Set", "Time"]]
 
 
 def test_steps_that_did_not_fail_again_are_not_called_the_cause():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +14,9 @@ from RbeeLibrary.report.trace.process_spans import ProcessSpan
 from RbeeLibrary.report.trace.timeline import TestSpan
 from RbeeLibrary.report.trace.trace_events import TraceEvents, bends, chrome_trace
 from RbeeLibrary.report.trace.trace_page import trace_page
-from RbeeLibrary.session.judging.test_trace import for_page
+from RbeeLibrary.session.judging.test_trace import TestTrace, for_page
+from RbeeLibrary.session.programs.outputs import Outputs
+from RbeeLibrary.session.run import Run
 
 MS = 1_000_000
 SPANS = [
@@ -177,3 +180,41 @@ def test_page_of_a_very_long_test_leaves_tokens_and_output_out():
     assert for_page(few) == few
     many = [{"cat": cat} for cat in ("token", "output", "request")] * 60_000
     assert for_page(many) == [{"cat": "request"}] * 60_000
+
+
+def written(folder: Path, records: list[dict], log: str = "") -> dict:
+    """The files of a test that began at the 3rd millisecond, by their names."""
+    outputs = Outputs(Run(lambda: folder), tuple)
+    trace = TestTrace(TestSpan(3 * MS, 80 * MS), folder, SPANS, records, dict.fromkeys(("queen", "hive", "worker-1"), folder), outputs)
+    assert trace.write("a test", "PASS", "", log) == folder / "trace.html"
+    return {path.name: path.read_text() for path in folder.glob("trace.*")}
+
+
+def test_files_tell_the_same_moments(tmp_path):
+    files = written(tmp_path, RECORDS)
+    assert set(files) == {"trace.html", "trace.json", "trace.otlp.json"}
+    (request,) = [event for event in json.loads(files["trace.json"])["traceEvents"] if event["name"] == "POST /v1/inference" and event["cat"] == "request"]
+    (resource,) = [one for one in json.loads(files["trace.otlp.json"])["resourceSpans"] if '"worker-1"' in json.dumps(one["resource"])]
+    start = int(resource["scopeSpans"][0]["spans"][0]["startTimeUnixNano"])
+    assert request["ts"] == 10_000
+    assert start / 1e9 == pytest.approx(WALL + 0.013, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("log", "whole", "named"),
+    [("../log.html#s1-t1", "../log.html", [["log", "../log.html#s1-t1"]]), ("../log.html", "../log.html", [["log", "../log.html"]]), ("", "", [])],
+    ids=["test", "log", "none"],
+)
+def test_page_leads_to_the_log_if_there_is_one(tmp_path, log, whole, named):
+    data = written(tmp_path, RECORDS, log)["trace.html"].partition('<script type="application/json"')[2]
+    about = json.loads(data.partition(">")[2].partition("</script>")[0])["otherData"]
+    assert about["log"] == whole
+    assert about["links"] == [*named, ["for Perfetto", "trace.json"], ["for Jaeger (OTLP)", "trace.otlp.json"]]
+
+
+def test_test_without_programs_has_no_timeline(tmp_path):
+    def shown(records: list[dict]) -> str:
+        return TestTrace(TestSpan(0, 80 * MS), tmp_path, SPANS, records, {}, Outputs(Run(lambda: tmp_path), tuple)).as_timeline(is_open=True)
+
+    assert shown([]) == ""
+    assert shown(RECORDS).startswith("<details class='rbee-timeline' open><summary>Timeline: 3 processes, 3 requests, 3 tokens")

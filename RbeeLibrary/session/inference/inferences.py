@@ -6,6 +6,7 @@ import math
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 from ...errors import HttpFailure, UsageError
@@ -139,7 +140,7 @@ def token_gap(inference: Inference, statistic: Statistic) -> timedelta:
         NotYet: there are fewer than two tokens.
     """
     times = [token.at for token in inference.tokens]
-    gaps = sorted(later - earlier for earlier, later in zip(times, times[1:], strict=False))
+    gaps = sorted(later - earlier for earlier, later in pairwise(times))
     if not gaps:
         raise NotYet("needs two tokens to be measured")
     position = {Statistic.min: 0.0, Statistic.median: 0.5, Statistic.p95: 0.95, Statistic.max: 1.0}[statistic]

@@ -144,7 +144,7 @@ def shrunk(steps: list[Step], fails: Callable[[list[Step]], bool], may_go_on: Ca
         size = -(-len(steps) // parts)
         pieces = [steps[start : start + size] for start in range(0, len(steps), size)]
         rests = [[step for step in steps if step not in piece] for piece in pieces]
-        for smaller, next_parts in [*((piece, 2) for piece in pieces), *((rest, max(parts - 1, 2)) for rest in (rests if parts > 2 else []))]:
+        for smaller, next_parts in [*((piece, 2) for piece in pieces), *((rest, parts - 1) for rest in (rests if parts > 2 else []))]:
             if not may_go_on():
                 return steps
             if fails(smaller):
