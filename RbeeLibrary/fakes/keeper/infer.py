@@ -25,6 +25,8 @@ from .explanations import Failure, explain, host_of, in_words
 INTERRUPTED = 130
 _HIVE_PORT = 9200
 _PROGRESS_LIMIT = 2.0
+_REFUSED_AS_IT_CAME = 400
+"""Status of a task that never began, so it has no progress."""
 CONNECT_PAUSE = 0.2
 """Seconds before the second connection attempt; each further pause is twice as long."""
 
@@ -176,7 +178,7 @@ class Infer:
         body = {**self._body(), "node": options.node, "model": options.model, "backend": options.backend, "device": options.device}
         body = {name: value for name, value in body.items() if value is not None and name != "stream"}
         stream = self._client.ask(f"{self._queen_url}/v2/tasks", body, options.answer_timeout)
-        if stream.status != 200:
+        if stream.status not in (200, _REFUSED_AS_IT_CAME):
             progress.join(_PROGRESS_LIMIT)
         return stream
 
