@@ -98,7 +98,7 @@ def test_walk_through_in_two_terminals(fixed_ports):
         code, errors = end(hive, signal.SIGINT)
         assert code == 0
         assert not worker.is_running()
-        assert "worker mock-worker-8001" in errors
+        assert f"worker mock-worker-8001 (pid {worker.pid}) started on port 8001" in errors
 
 
 @pytest.mark.parametrize("name", ["fake-queen", "fake-hive", "fake-worker"])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 from types import SimpleNamespace
 
 import pytest
 
+from RbeeLibrary.clock.clock import Clock
 from RbeeLibrary.fakes.queen.hives import Hives
-from RbeeLibrary.net.http_client import NotConnected
+from RbeeLibrary.net.http_client import HttpClient, NotConnected
 
 URL = "http://127.0.0.1:9200"
 
@@ -48,3 +50,18 @@ def test_queen_waits_only_for_a_hive_of_its_own_that_is_still_starting(monkeypat
     one._end(URL)
     assert waited == [URL] * waits
     assert ran == ["kill -TERM 4711"] * is_own
+
+
+def test_hive_of_its_own_that_does_not_end_in_time_is_killed():
+    one, logged, ran = hives({}, []), [], []
+    clock = Clock(None)
+    one._queen.clock, one._queen.client, one._queen.log = clock, HttpClient(clock, "fake-queen"), logged.append
+    one._queen.faults = SimpleNamespace(find=lambda kind: None)
+    one._options.cascade_timeout = 0.01
+    one._ssh.run = lambda node, command: ran.append((node["node_name"], command))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        one._owned[url] = SimpleNamespace(node={"node_name": "alpha"}, pid=4711)
+        one._end(url)
+    assert logged == [f"asking the hive at {url} to shut down", f"the hive at {url} did not end in time"]
+    assert ran == [("alpha", "kill -TERM 4711"), ("alpha", "kill -KILL 4711")]

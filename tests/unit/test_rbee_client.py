@@ -61,7 +61,7 @@ class Fleet:
 
     def open(self, method: str, url: str, body: Any = None, *, limit: float, connect_limit: float | None = None, headers: dict[str, str]) -> Any:
         status, content = self._answer(method, url, body, limit, connect_limit, headers)
-        return SimpleNamespace(status=status, chunks=lambda: iter([content]), close=lambda: None)
+        return SimpleNamespace(status=status, chunks=lambda: iter([content]), read_all=lambda: Answer(status, {}, content), close=lambda: None)
 
     def _answer(self, method: str, url: str, body: Any, limit: float, connect_limit: float | None, headers: dict[str, str]) -> tuple[int, bytes]:
         request = f"{method} {url.removeprefix(HIVE).removeprefix(WORKER)}"

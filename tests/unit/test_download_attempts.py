@@ -1,0 +1,119 @@
+"""One attempt of a hive to download a file, from a hub that sends what is written down here."""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from RbeeLibrary.clock.clock import Clock
+from RbeeLibrary.fakes.hive.downloads import Download, Downloader
+from RbeeLibrary.fakes.hive.hubs import HubModel, Hubs
+from RbeeLibrary.journal.writer import Journal
+from RbeeLibrary.net.http_client import HttpClient
+from RbeeLibrary.protocol.program_options import HiveOptions
+from RbeeLibrary.protocol.units import Duration
+
+CONTENT = b"GGUF" + bytes(96)
+LIMIT = 5.0
+
+
+class Hub:
+    """Gives each connection the next answer, and closes none by itself.
+
+    Attributes:
+        url: on which it serves.
+        connections: that have brought a request.
+        ended: for each connection but the first, whether its client had closed the one before.
+    """
+
+    def __init__(self, listener: socket.socket, answers: tuple[bytes, ...]):
+        self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        self.connections: list[socket.socket] = []
+        self.ended: list[bool] = []
+        self._listener, self._answers = listener, answers
+        self.thread = threading.Thread(target=self._serve)
+        self.thread.start()
+
+    def _serve(self) -> None:
+        for answer in self._answers:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:  # the test is over
+                return
+            connection.recv(65536)
+            if self.connections:
+                self.ended.append(_has_ended(self.connections[-1]))
+            self.connections.append(connection)
+            connection.sendall(answer)
+
+
+def _has_ended(connection: socket.socket) -> bool:
+    connection.settimeout(LIMIT)
+    try:
+        return connection.recv(1) == b""
+    except TimeoutError:
+        return False
+
+
+@contextmanager
+def hub(*answers: bytes) -> Iterator[Hub]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        serving = Hub(listener, answers)
+        try:
+            yield serving
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            serving.thread.join()
+            for connection in serving.connections:
+                connection.close()
+
+
+def answer(status: int, body: bytes, *headers: str) -> bytes:
+    return "\r\n".join([f"HTTP/1.1 {status} -", *(headers or [f"Content-Length: {len(body)}"]), "", ""]).encode() + body
+
+
+def download(url: str, folder, content: bytes = CONTENT, stall_timeout: float = 10) -> Download:
+    """One attempt for a file with this content."""
+    clock = Clock(None)
+    options = HiveOptions(hub_url=url, download_attempts=1, stall_timeout=Duration(stall_timeout))
+    http = HttpClient(clock, "fake-hive")
+    one = Download("hf:a/b", HubModel(url, f"{url}/file", "file", len(content), hashlib.sha256(content).hexdigest()), str(folder / "file"))
+    Downloader(http, clock, Journal(None, "fake-hive", clock), options, Hubs(http, options)).run(one)
+    return one
+
+
+def test_complete_part_is_not_fetched_again(tmp_path):
+    (tmp_path / "file.partial").write_bytes(CONTENT)
+    with hub(answer(416, b"")) as asked:
+        assert download(asked.url, tmp_path).error is None
+    assert asked.connections == []
+    assert (tmp_path / "file").read_bytes() == CONTENT
+
+
+def test_empty_file_is_fetched(tmp_path):
+    with hub(answer(200, b"")) as asked:
+        assert download(asked.url, tmp_path, b"").error is None
+    assert len(asked.connections) == 1
+    assert (tmp_path / "file").read_bytes() == b""
+
+
+def test_connection_of_a_redirect_is_closed_before_the_next_one(tmp_path):
+    with hub(answer(302, b"moved", "Location: /there", "Content-Length: 5"), answer(200, CONTENT)) as asked:
+        assert download(asked.url, tmp_path).error is None
+    assert asked.ended == [True]
+
+
+@pytest.mark.parametrize(
+    ("header", "body"),
+    [("Content-Length: 100", b"GGUF"), ("Transfer-Encoding: chunked", b"4\r\nGGUF\r\n"), ("Connection: close", b"GGUF")],
+    ids=["length", "chunks", "close"],
+)
+def test_hub_that_falls_silent_is_a_timeout(tmp_path, header, body):
+    with hub(answer(200, body, header)) as asked:
+        error = download(asked.url, tmp_path, stall_timeout=0.05).error
+    assert (error.code, error.message) == ("DOWNLOAD_TIMEOUT", "model hf:a/b could not be downloaded in 1 attempts: no byte came for 50ms")

@@ -1,0 +1,23 @@
+"""The models of a hive, which it finds for its workers."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from RbeeLibrary.clock.clock import Clock
+from RbeeLibrary.fakes.hive.models import Models
+from RbeeLibrary.protocol.error_codes import RbeeError
+from RbeeLibrary.protocol.program_options import HiveOptions
+from RbeeLibrary.protocol.schema.messages import SpawnRequest
+
+
+@pytest.mark.parametrize("length", [20, 200, 201, 4096])
+def test_path_of_a_missing_file_is_told_in_at_most_200_characters(tmp_path, length):
+    hive = SimpleNamespace(client=None, clock=Clock(None), journal=None)
+    models = Models(hive, HiveOptions(models_db=str(tmp_path / "models.db"), models_dir=str(tmp_path / "models")))
+    path = "/" + "x" * (length - 1)
+    with pytest.raises(RbeeError) as refused:
+        models.provide(SpawnRequest(model_ref="hf:a/b", model_path=path))
+    assert (refused.value.code, refused.value.message) == ("MODEL_NOT_FOUND", f"model file {path[:200]} is not there")

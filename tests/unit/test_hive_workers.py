@@ -1,0 +1,89 @@
+"""The workers of a hive: rows, ports and programs."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from RbeeLibrary.clock.clock import Clock
+from RbeeLibrary.fakes.hive.worker_row import WorkerRow
+from RbeeLibrary.fakes.hive.workers import Workers
+from RbeeLibrary.fleet.children import Child
+from RbeeLibrary.protocol.error_codes import RbeeError
+from RbeeLibrary.protocol.program_options import HiveOptions
+from RbeeLibrary.protocol.schema.messages import SpawnRequest
+from RbeeLibrary.protocol.units import Duration
+from RbeeLibrary.run.tcp_ports import free_range
+
+
+def workers(clock: Clock, **options: Any) -> Workers:
+    """Workers of a hive that writes nothing down and has real time."""
+    hive = SimpleNamespace(
+        clock=clock,
+        real_clock=Clock(activity=clock.activity),
+        journal=SimpleNamespace(record=lambda kind, **fields: None),
+        control=None,
+        log=lambda line: None,
+        url="http://127.0.0.1:9200",
+        reach=SimpleNamespace(environment=dict),
+    )
+    return Workers(hive, HiveOptions(**options), None, lambda row, reason: None)
+
+
+def program(path: Path, text: str = "exit 0") -> Path:
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o700)
+    return path
+
+
+def test_row_has_a_pid_once_there_is_a_process():
+    row = WorkerRow("worker-1", "127.0.0.1", 8001, "m", "cpu", 0, 1)
+    assert row.as_dict()["pid"] is None
+    row.child = Child(77, 8001, -1)
+    assert row.as_dict()["pid"] == 77
+
+
+def test_port_is_the_first_that_nobody_has():
+    first = free_range(4)
+    several = workers(Clock(None), worker_ports=f"{first}-{first + 3}")
+    several._rows["worker-1"] = WorkerRow("worker-1", "127.0.0.1", first, "m", "cpu", 0, 1)
+    with socket.create_server(("127.0.0.1", first + 1)):
+        assert several._pick_port(None, {first + 2}) == first + 3
+        with pytest.raises(RbeeError, match=f"^no port of {first}-{first + 3} is free$") as refused:
+            several._pick_port(None, {first + 2, first + 3})
+    assert refused.value.code == "NO_FREE_PORT"
+
+
+def test_program_of_another_name_is_taken_from_the_same_folder(tmp_path):
+    usual, other = program(tmp_path / "llm-worker-rbee"), program(tmp_path / "worker-of-tomorrow")
+    row = WorkerRow("worker-1", "127.0.0.1", 8001, "m", "cpu", 0, 1)
+    several = workers(Clock(None), worker_binary=str(usual))
+    assert several._program(row, SpawnRequest()).command[0] == str(usual)
+    assert several._program(row, SpawnRequest(binary="worker-of-tomorrow")).command[0] == str(other)
+
+
+@pytest.mark.parametrize(("wanted", "code"), [("bin/worker", "INVALID_REQUEST"), ("worker-of-tomorrow", "WORKER_BINARY_NOT_FOUND")])
+def test_program_that_is_not_there_is_refused(wanted, code):
+    several = workers(Clock(None))
+    several.check_binary("mock-worker")
+    with pytest.raises(RbeeError) as refused:
+        several.check_binary(wanted)
+    assert refused.value.code == code
+
+
+def test_settling_of_a_real_worker_is_a_job_of_its_own(tmp_path):
+    clock, seen = Clock(None), []
+    several = workers(clock, worker_binary=str(program(tmp_path / "worker", "exec sleep 60")), worker_args="real", worker_ports="0", spawn_settle=Duration(0))
+    several._hive.real_clock = SimpleNamespace(now=clock.now, wait=lambda event, until: seen.append(clock.activity.working()))
+    try:
+        several.start(SpawnRequest(), None)
+    finally:
+        (row,) = several.rows()
+        row.child.signal(signal.SIGKILL)
+        assert clock.wait(row.child.ended, clock.now() + 10)
+    assert seen == [["spawn-settle"]]

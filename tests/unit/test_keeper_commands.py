@@ -1,0 +1,121 @@
+"""Commands of a keeper: what they say, with a queen and with daemons that do not do as they should."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from RbeeLibrary.clock.clock import Clock
+from RbeeLibrary.fakes.keeper.child_daemon import ChildDaemon
+from RbeeLibrary.fakes.keeper.console import Console
+from RbeeLibrary.fakes.keeper.installation import install
+from RbeeLibrary.fakes.keeper.queen_commands import QueenCommand
+from RbeeLibrary.fakes.runtime.program import Job
+from RbeeLibrary.journal.writer import Journal
+from RbeeLibrary.net.http_client import HttpClient
+from RbeeLibrary.protocol.error_codes import RbeeError
+from RbeeLibrary.protocol.keeper_options import InstallOptions, ListWorkersOptions, LogsOptions
+
+LIMIT = 5.0
+
+
+def keeper() -> Any:
+    """A keeper that writes nothing down."""
+    clock = Clock(None)
+    http = HttpClient(clock, "rbee-keeper")
+    return SimpleNamespace(
+        clock=clock, client=http, journal=Journal(None, "rbee-keeper", clock), control=None, spawn=lambda work, *args, name: Job(clock, work, args, name)
+    )
+
+
+@contextmanager
+def queen(status: int, body: bytes, length: int | None = None) -> Iterator[Any]:
+    """Answers one request and closes nothing: `url`, and whether the client has closed the connection in `ended`."""
+    ended: list[bool] = []
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.settimeout(LIMIT)
+            connection.recv(65536)
+            connection.sendall(f"HTTP/1.1 {status} -\r\nContent-Length: {len(body) if length is None else length}\r\n\r\n".encode() + body)
+            try:
+                ended.append(connection.recv(1) == b"")
+            except TimeoutError:
+                ended.append(False)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield SimpleNamespace(url=f"http://127.0.0.1:{listener.getsockname()[1]}", ended=ended)
+        thread.join()
+
+
+def logs(url: str, console: Any) -> QueenCommand:
+    return QueenCommand(keeper(), LogsOptions(queen_url=url, node="alpha"), console, QueenCommand.logs)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [
+        (404, json.dumps({"error": {"code": "NODE_NOT_FOUND", "message": "no alpha"}}), "Error: NODE_NOT_FOUND: no alpha\n"),
+        (503, "", "Error: HIVE_ERROR: /v2/logs?node=alpha answered 503\n"),
+        (202, "{}", "Error: HIVE_ERROR: /v2/logs?node=alpha was answered with 202\n"),
+    ],
+)
+def test_log_that_is_refused_is_explained(capfd, status, body, said):
+    with queen(status, body.encode()) as asked:
+        assert logs(asked.url, Console()).run() == 1
+    shown = capfd.readouterr()
+    assert shown.out == ""
+    assert shown.err.splitlines(keepends=True)[-1] == said
+
+
+def test_interrupt_cuts_the_log_that_is_read():
+    seen: list[Any] = []
+    with queen(200, b"first line\n", length=1000) as asked:
+        command = logs(asked.url, SimpleNamespace(progress=None, token=lambda text: seen.extend([text, command.interrupt()])))
+        command.run()
+        assert seen == ["first line\n", 130]
+    assert asked.ended == [True]
+
+
+def test_interrupted_command_asks_nobody_and_says_nothing(capfd):
+    command = QueenCommand(keeper(), ListWorkersOptions(queen_url="http://127.0.0.1:1"), Console(), QueenCommand.list_workers)
+    assert command.interrupt() == 130
+    assert command.run() == 130
+    assert capfd.readouterr() == ("", "")
+
+
+def test_installation_says_what_it_has_done_and_what_comes_next(tmp_path, capfd):
+    (tmp_path / "rbee-hive").write_text("#!/bin/sh\n")
+    root = tmp_path / "root"
+    assert install(InstallOptions(system=True, root=str(root), from_dir=str(tmp_path)), Console()) == 0
+    assert capfd.readouterr().out.splitlines() == [
+        f"warning: rbee-keeper is not in {tmp_path} and was not installed",
+        f"installed {root}/usr/local/bin/rbee-hive",
+        f"warning: llm-worker-rbee is not in {tmp_path} and was not installed",
+        f"wrote {root}/etc/rbee/config.toml",
+        f"models go to {root}/var/lib/rbee/models",
+        f"Next: put {root}/usr/local/bin on your PATH, then register a node: rbee-keeper setup add-node --help",
+    ]
+
+
+def test_daemon_that_does_not_serve_in_time_is_given_up(tmp_path):
+    silent = tmp_path / "queen-rbee"
+    silent.write_text("#!/bin/sh\nexec sleep 60\n")
+    silent.chmod(0o700)
+    daemon = ChildDaemon(keeper(), "queen", str(silent), 0)
+    try:
+        with pytest.raises(RbeeError) as refused:
+            daemon.await_serving(0.001)
+    finally:
+        daemon.end(LIMIT)
+    assert (refused.value.code, refused.value.message) == ("INTERNAL", "the queen does not serve after 0.001 s")
