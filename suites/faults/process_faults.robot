@@ -134,6 +134,8 @@ Leave Listener
     @{listeners} =    Get Records    hive    zombie_http
     Length Should Be    ${listeners}    1    msg=number of records zombie_http
     Should Be Equal    ${listeners}[0][worker_id]    worker-1
+    @{states} =    Get Records    worker-1-listener    state
+    Should Be Equal    ${states}[0][to]    idle
     Get Fault Hits    ${fault}    ==    1
 
 Silent Shutdown

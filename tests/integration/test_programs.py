@@ -175,6 +175,32 @@ def test_sigterm_and_sigint_end_with_0(name, words, number):
         assert "Traceback" not in errors
 
 
+def test_shutdown_request_without_grace_ends_a_worker_at_once_with_0():
+    with program("fake-worker", "--port", "0", "--worker-id", "x") as worker:
+        assert ask(worker.ready["port"], "POST", "/v1/admin/shutdown", '{"graceful":false}')[0] == 202
+        _, errors = worker.communicate(timeout=LIMIT)
+        assert worker.returncode == 0
+        assert "Traceback" not in errors and "model unloaded" not in errors
+
+
+def test_answer_that_is_written_arrives_when_the_port_is_closed_already(tmp_path):
+    larger_than_buffers_of_the_kernel = " ".join(["x" * 1_000_000] * 8)
+    (tmp_path / "answers.json").write_text(json.dumps({"story": larger_than_buffers_of_the_kernel}))
+    with program("fake-worker", "--port", "0", "--worker-id", "x", "--answers", str(tmp_path / "answers.json")) as worker:
+        connection = http.client.HTTPConnection("127.0.0.1", worker.ready["port"], timeout=LIMIT)
+        connection.connect()
+        connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 18)  # otherwise the kernel may make it as large as the answer
+        connection.request("POST", "/v1/inference", '{"prompt":"story"}')
+        answer = connection.getresponse()
+        while json.loads(ask(worker.ready["port"], "GET", "/v1/status")[1])["requests"]:
+            continue
+        worker.send_signal(signal.SIGTERM)
+        while any(one.status == psutil.CONN_LISTEN for one in psutil.Process(worker.pid).net_connections()):
+            continue
+        assert answer.read().endswith(b"data: [DONE]\n\n")
+        connection.close()
+
+
 def test_hive_takes_addr_with_and_without_daemon():
     with program("fake-hive", "daemon", "--addr", "127.0.0.1:0") as hive:
         assert ask(hive.ready["port"], "GET", "/v1/health") == (200, '{"status":"alive","version":"0.1.0","api_version":"v1"}')

@@ -8,6 +8,7 @@ import os
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -80,6 +81,28 @@ def scripted(tmp_path) -> Client:
 def test_account_without_a_home_begins_in_the_root_folder():
     done = subprocess.run([*SCRIPTED, "vince@node", "pwd"], env={"PATH": os.defpath}, capture_output=True, text=True, timeout=30)
     assert (done.stdout, done.stderr, done.returncode) == ("/\n", "", 0)
+
+
+def test_rules_of_hosts_are_read_in_any_locale(tmp_path):
+    (tmp_path / "hosts.json").write_text('{"b\u00fccherei": {}, "node": {"outcome": "refused"}}', encoding="utf-8")
+    env = robot_env({"FAKE_SSH_HOSTS": str(tmp_path / "hosts.json"), "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"})
+    done = subprocess.run([sys.executable, SCRIPTED[-1], "node", "true"], env=env, capture_output=True, text=True, timeout=30)
+    assert (done.stderr, done.returncode) == ("ssh: connect to host node port 22: Connection refused\n", 255)
+
+
+def test_real_server_serves_on_the_socket_that_is_held_for_it(tmp_path):
+    keys = pytest.importorskip("asyncssh").generate_private_key("ssh-ed25519")
+    keys.write_public_key(str(tmp_path / "key.pub"))
+    (tmp_path / "environment.json").write_text("{}")
+    read, ready = os.pipe()
+    words = [sys.executable, "-m", "RbeeLibrary.fakes.ssh.sshd", "--authorized-keys", str(tmp_path / "key.pub"), "--env", str(tmp_path / "environment.json")]
+    with socket.create_server(("127.0.0.1", 0)) as held, os.fdopen(read) as line:
+        env = robot_env({"RBEE_READY_FD": str(ready), "RBEE_LISTEN_FD": str(held.fileno())})
+        with subprocess.Popen(words, env=env, pass_fds=[ready, held.fileno()]) as server:
+            os.close(ready)
+            port = json.loads(line.readline())["port"]
+            server.terminate()
+        assert (port, server.returncode) == (held.getsockname()[1], 0)
 
 
 @pytest.fixture(scope="module")

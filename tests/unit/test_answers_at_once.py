@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from RbeeLibrary.clock.clock import Clock
+from RbeeLibrary.fakes.runtime import http_server
 from RbeeLibrary.fakes.runtime.http_app import HttpApp
 from RbeeLibrary.fakes.runtime.http_server import HttpServer
 from RbeeLibrary.faults.base import FaultSet, FaultSpec
@@ -119,3 +120,12 @@ def test_request_behind_one_that_waits_is_not_left_to_the_thread_of_the_sockets(
             came += piece
     assert came.count(b"HTTP/1.1 200 OK") == 2
     assert SOCKETS not in worker.threads
+
+
+def test_order_to_a_server_that_has_ended_does_not_wait_for_ever(worker, monkeypatch):
+    monkeypatch.setattr(http_server, "_LOOP_LIMIT", 0.01)
+    worker.server.finish(0)
+    order = threading.Thread(target=worker.server.refuse, daemon=True)
+    order.start()
+    order.join(10)
+    assert not order.is_alive()

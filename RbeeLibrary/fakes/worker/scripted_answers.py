@@ -28,7 +28,7 @@ class ScriptedAnswers:
                 table = json.load(file)
             if not isinstance(table, dict) or not all(isinstance(text, str) for text in table.values()):
                 raise ValueError(f"--answers {options.answers}: expected a JSON object of prompt or pattern -> text")
-            self._scripted += list(table.items())
+            self._scripted.extend(table.items())
         if options.answer is not None:
             self._scripted.append((None, options.answer))
         self._ids = numbers(options.token_ids or "")

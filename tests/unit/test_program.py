@@ -1,0 +1,39 @@
+"""The end of a program: who asks for it, and what is in its journal then."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+
+from running import robot_env
+
+from RbeeLibrary.fakes.runtime.program import Program
+
+ENDS = """
+import sys
+from RbeeLibrary.fakes.runtime.program import Program, exit_now
+program = Program("fake-worker")
+program.journal.record("bound", port=1)
+exit_now(3)
+"""
+
+
+def test_program_is_at_work_from_the_moment_its_end_is_requested(monkeypatch):
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+    program = Program("fake-worker")
+    activity = program.clock.activity
+    program._main.begin()  # as while it waits for a reason to end
+    assert activity.at_work == 0
+    program.request_shutdown("told to")
+    assert activity.at_work == 1
+    assert program.next_event() == "told to"
+
+
+def test_journal_of_a_program_that_has_ended_holds_its_records_only(tmp_path):
+    done = subprocess.run([sys.executable, "-c", ENDS], env=robot_env({"RBEE_JOURNALS": str(tmp_path)}), timeout=60)
+    (journal,) = tmp_path.iterdir()
+    assert done.returncode == 3
+    (line,) = journal.read_bytes().splitlines()
+    assert json.loads(line)["record"] == "bound"

@@ -1,0 +1,48 @@
+"""A worker in this process: its slots and its jobs."""
+
+from __future__ import annotations
+
+import threading
+from types import SimpleNamespace
+
+import pytest
+
+from RbeeLibrary.fakes.runtime.event_stream import EventStream
+from RbeeLibrary.fakes.runtime.http_app import Request
+from RbeeLibrary.fakes.worker.worker import Worker
+from RbeeLibrary.protocol import sse
+from RbeeLibrary.protocol.options import parse
+from RbeeLibrary.protocol.program_options import WorkerOptions
+from RbeeLibrary.run import environment
+from RbeeLibrary.run.tcp_ports import listen
+
+LIMIT = 10.0
+
+
+@pytest.fixture
+def start(monkeypatch):
+    """Makes a worker with these words of its command line, which does not serve yet."""
+    monkeypatch.setenv(environment.NAME, "w")
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+    with listen("127.0.0.1", 0) as listener:
+        yield lambda *words: Worker(parse(WorkerOptions, "fake-worker", ["--port", "0", "--worker-id", "w", *words], {}), listener)
+
+
+def asked(worker: Worker, **body) -> Request:
+    return Request("POST", "/v1/inference", body, {}, {}, EventStream(worker.clock, LIMIT), SimpleNamespace(request_id=None))
+
+
+def test_slot_is_free_before_the_end_marker_is_sent(start):
+    worker = start()
+    worker.prepare()
+    request = asked(worker, prompt="hello", max_tokens=2)
+    free = [(event == sse.DONE, worker.status(request)["slots_available"]) for event in worker.inference(request).body]
+    assert free == [(False, 0), (False, 0), (True, 1)]
+
+
+def test_loading_is_a_job_of_that_name(start):
+    worker = start("--load-time", "1ms", "--layers", "1")
+    worker.prepare()
+    with worker._slots:
+        worker.started()
+        assert "load" in [thread.name for thread in threading.enumerate()]
