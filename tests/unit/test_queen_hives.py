@@ -52,16 +52,19 @@ def test_queen_waits_only_for_a_hive_of_its_own_that_is_still_starting(monkeypat
     assert ran == ["kill -TERM 4711"] * is_own
 
 
-def test_hive_of_its_own_that_does_not_end_in_time_is_killed():
+@pytest.mark.parametrize(("pid", "signals"), [(4711, ["TERM", "KILL"]), (0, [])])
+def test_hive_of_its_own_that_does_not_end_in_time_is_killed(pid, signals):
+    """If its pid is known: signals to pid 0 would reach the shell of the node instead."""
     one, logged, ran = hives({}, []), [], []
     clock = Clock(None)
     one._queen.clock, one._queen.client, one._queen.log = clock, HttpClient(clock, "fake-queen"), logged.append
     one._queen.faults = SimpleNamespace(find=lambda kind: None)
     one._options.cascade_timeout = 0.01
     one._ssh.run = lambda node, command: ran.append((node["node_name"], command))
+    one._request_shutdown = one._request_shutdown if pid else lambda url, owned: None
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        one._owned[url] = SimpleNamespace(node={"node_name": "alpha"}, pid=4711)
+        one._owned[url] = SimpleNamespace(node={"node_name": "alpha"}, pid=pid)
         one._end(url)
     assert logged == [f"asking the hive at {url} to shut down", f"the hive at {url} did not end in time"]
-    assert ran == [("alpha", "kill -TERM 4711"), ("alpha", "kill -KILL 4711")]
+    assert ran == [("alpha", f"kill -{signal} {pid}") for signal in signals]

@@ -236,7 +236,7 @@ class Hives:
                 with self._queen.clock.limit(self._options.cascade_timeout, watch.cut, "cascade") as timer:
                     watch.await_end()
                 self._queen.log(f"the hive at {url} {'did not end in time' if timer.fired else 'has ended'}")
-                if timer.fired and owned is not None:
+                if timer.fired and owned is not None and owned.pid:
                     self._ssh.run(owned.node, f"kill -KILL {owned.pid}")
         except NotConnected as error:
             self._queen.log(f"the hive at {url} does not accept: {error}")
