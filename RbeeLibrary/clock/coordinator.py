@@ -82,7 +82,6 @@ class Coordinator:
         self._listener.listen(_BACKLOG)
         self._listener.setblocking(False)
         self._wakeup, self._waker = os.pipe()
-        os.set_blocking(self._wakeup, False)
         os.set_blocking(self._waker, False)
         self._poll = select.poll()
         self._poll.register(self._listener, select.POLLIN)
@@ -324,8 +323,7 @@ class Coordinator:
             if fd == self._listener.fileno():
                 self._accept()
             elif fd == self._wakeup:
-                with contextlib.suppress(BlockingIOError):
-                    os.read(self._wakeup, 512)
+                os.read(self._wakeup, 512)
             else:
                 self._receive_from(self._members[fd])
 

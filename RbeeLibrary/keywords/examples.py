@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 
 EXAMPLES: dict[str, str] = {
     "Add Hive To Registry": "Add Hive To Registry    workstation    ssh_host=127.0.0.1",
@@ -102,5 +103,6 @@ def with_example(name: str, doc: str) -> str:
     """
     text = inspect.cleandoc(doc)
     example = f"```\n{EXAMPLES[name]}\n```"
-    begin = min((found for section in ("Args:", "Returns:", "Raises:") if (found := text.find(f"\n{section}\n")) >= 0), default=len(text))
+    sections = re.search(r"\n(Args|Returns|Raises):\n", text)
+    begin = sections.start() if sections else len(text)
     return f"{text[:begin].rstrip()}\n\n{example}\n\n{text[begin:].lstrip()}".rstrip()

@@ -72,6 +72,9 @@ Answer Of One Service Is Not That Of Another
     ${answer} =    Ask    worker-1    /v1/health
     Run Keyword And Expect Error    *status is "healthy", expected one of alive*
     ...    Answer Should Match Contract    ${answer}    of=hive
+    ${hive} =    Get Daemon    hive
+    Run Keyword And Expect Error    *status is "healthy", expected one of alive*
+    ...    Answer Should Match Contract    ${answer}    of=${hive}
 
 Fake Answers As The Contract Says And Not As A Real Program
     ${answer} =    Ask    queen    /v2/workers/health?node=nowhere    status=404

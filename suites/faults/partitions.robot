@@ -131,6 +131,7 @@ Worker That Starts Again Is Parted As Before
     No Request Should Come    queen    POST    /v1/workers/worker-1/heartbeat    since=${mark}
 
 Frozen Program Is Told When It Is Resumed
+    [Documentation]    Then the queen reaches the hive, and the hive reaches the queen.
     Start Fleet    workers=1
     Partition    hive | queen
     Hive Should Be Refused
@@ -140,6 +141,8 @@ Frozen Program Is Told When It Is Resumed
     ${answer} =    Submit Inference    hello
     Wait Until Inference Ends    ${answer}
     Get Inference State    ${answer}    ==    done
+    Kill    worker-1
+    Get Request Count    queen    POST    /v2/workers/removed    ==    1
 
 
 *** Keywords ***

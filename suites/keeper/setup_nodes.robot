@@ -88,7 +88,7 @@ Second Node With The Same Name Is Refused
     ${node} =    Queen And Node    node_conflict=refuse
     Keeper Should Succeed    setup    add-node    @{node.flags()}
     ${result} =    Keeper Should Fail    setup    add-node    @{node.flags()}    --git-branch    next
-    Should Have Parts    ${result.stdout}    workstation    update-node    remove-node
+    Should Have Parts    ${result.stdout}    adding node 'workstation' failed    update-node    remove-node
     @{rows} =    Get Rows    queen    beehives
     Should Be Equal    ${rows}[0][git_branch]    main
     Keeper Should Succeed    setup    update-node    @{node.flags()}    --git-branch    next

@@ -244,6 +244,11 @@ def test_fake_imports_neither_robot_framework_nor_requests():
         assert done.stdout.strip() == "[]", done.stdout + done.stderr
 
 
+def test_fault_of_the_command_line_keeps_the_port_closed_from_the_start():
+    with program("fake-worker", "--port", "0", "--worker-id", "x", "--fault", "refuse") as worker, pytest.raises(ConnectionRefusedError):
+        ask(worker.ready["port"], "GET", "/v1/health")
+
+
 def test_nothing_is_left():
     assert await_none_left(time.time() - 120) == []
 

@@ -176,6 +176,11 @@ def test_options_behind_the_host_are_those_of_ssh(request, kind, words, command)
     assert request.getfixturevalue(kind)(words) == [b"-c", command.encode()]
 
 
+@pytest.mark.parametrize("kind", ["scripted", "real"])
+def test_time_limit_that_is_no_number_is_refused(request, kind):
+    assert request.getfixturevalue(kind).run(["-o", "ConnectTimeout=5=3", "echo"]).returncode == 255
+
+
 @settings(SETTINGS, max_examples=25)
 @given(st.lists(WORD, max_size=4))
 def test_quoted_words_arrive_as_they_were(tmp_path, words):

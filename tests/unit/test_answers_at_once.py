@@ -11,15 +11,19 @@ from types import SimpleNamespace
 import pytest
 
 from RbeeLibrary.clock.clock import Clock
+from RbeeLibrary.fakes.hive.hive import Hive
+from RbeeLibrary.fakes.hub.hub import Hub
+from RbeeLibrary.fakes.queen.queen import Queen
 from RbeeLibrary.fakes.runtime import http_server
 from RbeeLibrary.fakes.runtime.http_app import HttpApp
-from RbeeLibrary.fakes.runtime.http_server import HttpServer
+from RbeeLibrary.fakes.runtime.http_server import HttpServer, WaitressChannel
+from RbeeLibrary.fakes.worker.worker import Worker
 from RbeeLibrary.faults.base import FaultSet, FaultSpec
 from RbeeLibrary.faults.registry import KINDS
 from RbeeLibrary.journal.writer import Journal
 from RbeeLibrary.net.http_client import correlation
 from RbeeLibrary.protocol.options import parse
-from RbeeLibrary.protocol.program_options import WorkerOptions
+from RbeeLibrary.protocol.program_options import HiveOptions, HubOptions, QueenOptions, WorkerOptions
 from RbeeLibrary.run.tcp_ports import listen
 
 SOCKETS = "http"
@@ -61,6 +65,31 @@ def test_handler_that_never_waits_needs_no_other_thread(worker):
     for path in ("/v1/health", "/health", "/v1/ready"):
         assert ask(worker.port, path)["status"] == "healthy"
     assert [name == SOCKETS for name in worker.threads] == [True, True, False]
+
+
+def test_whole_answer_leaves_in_one_piece(worker, monkeypatch):
+    pieces, write = [], WaitressChannel.write_soon
+    monkeypatch.setattr(WaitressChannel, "write_soon", lambda channel, data: (pieces.append(data), write(channel, data)))
+    ask(worker.port, "/v1/health")
+    assert [(piece.startswith(b"HTTP/1.1 200 OK"), piece.endswith(b'"}')) for piece in pieces] == [(True, True)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "words", "paths"),
+    [
+        (Queen, QueenOptions, ["--database", "beehives.db"], {"/v1/health", "/health", "/v2/workers/list"}),
+        (Hive, HiveOptions, ["--provision", "off"], {"/v1/health", "/health"}),
+        (Worker, WorkerOptions, ["--worker-id", "w"], {"/v1/health", "/health", "/v1/ready", "/v1/status"}),
+        (Hub, HubOptions, [], {"/health"}),
+    ],
+)
+def test_answers_of_the_fakes_that_never_wait(tmp_path, monkeypatch, kind, options, words, paths):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RBEE_NAME", "w")
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        app = kind(parse(options, "fake", ["--port", "0", *words], {}), listener)._http_app
+    assert {route.rule for route in app.app.routes if route.method == "GET" and not app.waits("GET", route.rule)} == paths
 
 
 def test_armed_fault_may_make_every_answer_late(worker):

@@ -58,6 +58,15 @@ def test_record_is_in_the_file_at_once(tmp_path):
     assert path.stat().st_mode & 0o077 == 0
 
 
+def test_records_of_tokens_can_be_left_out(tmp_path):
+    path = tmp_path / "w-1.jsonl"
+    journal = Journal(str(path), "fake-worker", Clock())
+    for record in ("inference_begin", "token", "token", "inference_end"):
+        journal.record(record, request_id="r")
+    assert [entry["record"] for entry in entries(path, tokens=False)] == ["inference_begin", "inference_end"]
+    assert [entry["record"] for entry in entries(path)] == ["inference_begin", "token", "token", "inference_end"]
+
+
 def calls_to_read(path: Path) -> int:
     """Number of function calls for reading all records of a file."""
     calls = 0

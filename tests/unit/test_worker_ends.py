@@ -23,9 +23,10 @@ from RbeeLibrary.protocol.program_options import HiveOptions
 )
 def test_end_is_recorded_before_it_can_be_seen(code, reason, expected):
     """In the list of the hive, by the library, and by the queen."""
-    seen = []
+    seen, named = [], set()
 
     def record(kind, **fields):
+        named.add(fields["worker_id"])
         seen.append((kind, [row.worker_id for row in workers.rows()]))
 
     def report(event, **fields):
@@ -38,3 +39,4 @@ def test_end_is_recorded_before_it_can_be_seen(code, reason, expected):
     workers._ended(row, Child(77, 8001, -1, code=code))
     told = reason or ("exited" if code == 0 else "crashed")
     assert seen == [*((kind, ["worker-1"]) for kind in expected), ("child-exited", []), (told, [])]
+    assert named == {"worker-1"}

@@ -225,12 +225,11 @@ class WaitressChannel(HTTPChannel):  # type: ignore[misc]
             return True
         return bool(super().received(data))
 
-    def write_soon(self, data: Any) -> int:
+    def write_soon(self, data: Any) -> None:
         sent = self._sent_at_once(data)
         if sent < len(data):
             super().write_soon(data[sent:] if sent else data)
         self._activity.wrote(self._link, len(data))
-        return len(data)
 
     def _sent_at_once(self, data: Any) -> int:
         """Sends data without the buffers, which is twice as fast, if they are empty; returns how many bytes the kernel has taken."""
