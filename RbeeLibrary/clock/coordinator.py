@@ -11,6 +11,7 @@ import contextlib
 import os
 import select
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -74,6 +75,8 @@ class Coordinator:
         self._members: dict[int, MemberState] = {}
         self._gone: dict[int, int] = {}
         self._rest = RestCheck(self._members, own, self._gone, look, signals)
+        self._turn = threading.RLock()
+        """Held by the thread that reads what members report: keywords of `Run At Once` take turns."""
         self._number = 0
         self._watch: dict[str, Any] | None = None
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -98,13 +101,14 @@ class Coordinator:
 
     def set_rate(self, rate: float) -> float:
         """Changes the rate of the clock; returns the old one."""
-        old = self._page.rate
-        if rate != old:
-            self._receive(0)
-            self._page.set(self._page.now(), rate)
-            self._note("clock_rate", rate=rate, before=old)
-            self._broadcast("moved")
-        return old
+        with self._turn:
+            old = self._page.rate
+            if rate != old:
+                self._receive(0)
+                self._page.set(self._page.now(), rate)
+                self._note("clock_rate", rate=rate, before=old)
+                self._broadcast("moved")
+            return old
 
     def advance(self, by: float, limit: float) -> list[FiredTimer]:
         """Moves the clock and fires the timers that become due, in the order of due time, program and timer name.
@@ -154,15 +158,16 @@ class Coordinator:
     def _moving(self, by: float) -> Iterator[tuple[float, float, list[FiredTimer]]]:
         """Stops the clock while it is moved by hand, and notes the step; gives its start, its end, and a list for the timers that fire."""
         began = time.monotonic_ns()
-        old = self.set_rate(0)
-        start = self._page.now()
-        fired: list[FiredTimer] = []
-        try:
-            with self.watching():
-                yield start, start + by, fired
-            self._note("clock_step", began_ns=began, by=by, start=round(start, 6), end=round(start + by, 6), fired=len(fired))
-        finally:
-            self.set_rate(old)
+        with self._turn:
+            old = self.set_rate(0)
+            start = self._page.now()
+            fired: list[FiredTimer] = []
+            try:
+                with self.watching():
+                    yield start, start + by, fired
+                self._note("clock_step", began_ns=began, by=by, start=round(start, 6), end=round(start + by, 6), fired=len(fired))
+            finally:
+                self.set_rate(old)
 
     def _fire(self, member: MemberState, timer: TimerState, at: float) -> FiredTimer:
         self._send_to(member, {"op": "fire", "timer": timer.number})
@@ -292,18 +297,19 @@ class Coordinator:
         Args:
             eager: they report each timer that they arm as well.
         """
-        if self._watch is not None:
-            yield
-            return
-        self._receive(0)
-        self._look_at_all()
-        self._watch = {"op": "watch", "on": True, "eager": eager}
-        self._broadcast(**self._watch)
-        try:
-            yield
-        finally:
-            self._watch = None
-            self._broadcast("watch", on=False)
+        with self._turn:
+            if self._watch is not None:
+                yield
+                return
+            self._receive(0)
+            self._look_at_all()
+            self._watch = {"op": "watch", "on": True, "eager": eager}
+            self._broadcast(**self._watch)
+            try:
+                yield
+            finally:
+                self._watch = None
+                self._broadcast("watch", on=False)
 
     def _broadcast(self, op: str, **fields: Any) -> None:
         for member in list(self._members.values()):

@@ -250,6 +250,17 @@ def test_scope_ends_what_was_started_in_it(rbee):
         rbee.start_fleet(workers=1)
 
 
+def test_frozen_program_is_told_of_a_partition_when_it_is_resumed(rbee):
+    rbee.start_fleet(workers=1)
+    rbee.session.partitions.part("hive | queen")
+    rbee.freeze("hive")
+    with pytest.raises(UsageError, match="^hive is frozen, so its network cannot be changed"):
+        rbee.session.partitions.heal()
+    rbee.resume("hive")
+    rbee.kill("worker-1")
+    assert rbee.wait_for_records("queen", "request_in", method="POST", path="/v2/workers/removed")
+
+
 def test_folder_of_a_scope_has_its_name_up_to_forty_characters(rbee, tmp_path):
     with rbee.scope("Killed Worker: Leaves The List Of Its Hive At Once"):
         rbee.start_queen()

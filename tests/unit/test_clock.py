@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
@@ -343,3 +344,15 @@ def test_clients_of_the_library_count():
     reports = {"s": report(server_end(received=10, sent=7))}
     own = [client_end(sent=10, reading=True)]
     assert in_flight(reports, own, {80: [False]}, set()) == "an answer is under way between this library and s"
+
+
+def test_two_threads_move_the_clock_one_after_the_other(run):
+    program = run.program("a")
+    start = program.clock.now()
+    for number in range(8):
+        program.clock.call_at(start + number + 0.5, lambda: None, f"timer-{number}")
+    assert run.coordinator.await_timer("a", "timer-7", LIMIT) is not None
+    with ThreadPoolExecutor(4) as pool:
+        fired = [timer for timers in pool.map(run.advance, [2.0] * 4) for timer in timers]
+    assert len(fired) == 8
+    assert program.clock.now() == pytest.approx(start + 8)

@@ -36,7 +36,7 @@ class ChaosSteps:
             "Partition": lambda words, _: session.partitions.part(words[0]),
             "Heal": lambda *_: session.partitions.heal(),
             "Freeze": lambda words, _: self._freeze(words[0]),
-            "Resume": lambda words, _: self._signal(words[0], signal.SIGCONT),
+            "Resume": lambda words, _: self._resume(words[0]),
             "Terminate": lambda words, _: self._signal(words[0], signal.SIGTERM),
             "Kill": lambda words, _: self._kill(words[0]),
             "Restart": lambda words, values: session.start.restart(words[0], _seconds(values["timeout"])),
@@ -84,6 +84,10 @@ class ChaosSteps:
         limit = self._session.settings.now.timeout
         if not repeat_until(lambda: process.frozen, bool, limit, self._session.run.supervisor.await_news):
             raise AssertionError(f"{name} is not frozen within {limit:g} s of SIGSTOP")
+
+    def _resume(self, name: str) -> None:
+        self._signal(name, signal.SIGCONT)
+        self._session.partitions.follow()  # it could not be told while it was frozen
 
     def _kill(self, name: str) -> None:
         self._signal(name, signal.SIGKILL)
