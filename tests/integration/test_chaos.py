@@ -71,6 +71,7 @@ def test_shrinking_goes_on_with_parts_of_the_same_size_when_one_could_be_left_ou
 
     assert shrunk(steps, fails, lambda: True) == [steps[0], steps[7]]
     assert tried[:11] == ["0123", "4567", "01", "23", "45", "67", "234567", "014567", "01", "45", "67"]
+    assert tried[11:20] == ["4567", "0167", "01", "67", "0", "1", "6", "7", "167"]
 
 
 def test_shrinking_ends_when_its_time_is_over():

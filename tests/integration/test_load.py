@@ -7,6 +7,8 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from running import ROOT, await_none_left, robot
@@ -69,10 +71,29 @@ def test_shapes_over_time(shape, expected):
     assert [users_at(moment, shape, 10.0, 20) for moment in moments] == expected
 
 
+SPIKES = LoadPlan(users=7, rate=20, max_tokens=5, leave_share=0.25, retries=True, shape="spikes", period=10, node="n")
+QUEEN = Daemon("queen", "queen", "http://127.0.0.1:1", 1, 1)
+
+
+def words_of(plan: LoadPlan, folder: Path) -> dict[str, str]:
+    """Options of the command line with their values."""
+    words = LocustLoad("load", folder).program(plan, QUEEN, None, {"env": {}}).command
+    begin = words.index("-f")
+    return dict(zip(words[begin::2], words[begin + 1 :: 2], strict=True))
+
+
+def test_plan_of_a_load_is_in_its_command_line(tmp_path):
+    words = words_of(SPIKES, tmp_path)
+    expected = {"--rbee-shape": "spikes", "--rbee-period": "10", "--rbee-users": "7", "--rbee-rate": "20", "--rbee-leave-share": "0.25", "--rbee-retries": "1"}
+    assert {name: words.get(name) for name in expected} == expected
+    assert [Path(file).is_file() for file in words["-f"].split(",")] == [True, True]
+    constant = words_of(replace(SPIKES, shape="constant"), tmp_path)
+    assert (constant["-f"], constant["--users"], constant["--spawn-rate"]) == (LOCUSTFILE, "7", "7")
+    assert "--rbee-shape" not in constant
+
+
 def test_key_is_in_no_command_line(tmp_path):
-    plan = LoadPlan(users=5, rate=20, max_tokens=5, leave_share=0, retries=True, shape="spikes", period=10, node="n")
-    target = Daemon("queen", "queen", "http://127.0.0.1:1", 1, 1)
-    spec = LocustLoad("load", tmp_path).program(plan, target, "very-secret", {"stdout": "o", "stderr": "e", "env": {}})
+    spec = LocustLoad("load", tmp_path).program(SPIKES, QUEEN, "very-secret", {"stdout": "o", "stderr": "e", "env": {}})
     assert "very-secret" not in " ".join(spec.command)
     assert spec.env["RBEE_API_KEY"] == "very-secret"
 

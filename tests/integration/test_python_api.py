@@ -96,6 +96,14 @@ def test_programs_one_by_one(rbee):
     assert rbee.restart("alone").port == alone.port
 
 
+def test_program_that_does_not_end_in_the_given_time_is_killed(rbee):
+    rbee.start_worker("alone", hive=None)
+    rbee.inject_fault("alone", "ignore sigterm")
+    with pytest.raises(AssertionError, match=r"^alone did not end within 0\.1 s of SIGTERM and got SIGKILL; its last lines:\n"):
+        rbee.stop("alone", timeout=0.1)
+    assert rbee.exit_code("alone") == -9
+
+
 def test_keeper_runs_to_its_end(rbee):
     rbee.start_fleet(workers=1)
     result = rbee.run_keeper("workers", "list")
@@ -141,6 +149,12 @@ def test_fake_worker_below_a_real_hive_is_found_in_its_list(rbee):
     start_real_hive(rbee)
     rbee.start_worker("fake")
     assert rbee.wait_until_state("fake", "idle", seen_by="hive") == "idle"
+
+
+def test_fake_worker_below_a_real_hive_has_the_slots_that_were_asked_for(rbee):
+    start_real_hive(rbee)
+    worker = rbee.start_worker("fake", slots=3)
+    assert rbee.session.programs.ask(worker, "GET", "/v1/status").object()["slots_total"] == 3
 
 
 def test_real_hive_starts_real_workers_if_they_are_named(rbee):
@@ -192,7 +206,9 @@ def test_timeline_begins_with_the_states_from_before_the_test(rbee):
     rbee.wait_until_state("worker-1", "idle", seen_by="hive")
     now = time.monotonic_ns()
     rbee.start_worker("new", hive=None)
-    states = {span.name: span.state for span in rbee.session.trace.take(TestSpan(now, now)).spans}
+    spans = rbee.session.trace.take(TestSpan(now, now)).spans
+    assert [span.name for span in spans if span.began > now] == ["new"]
+    states = {span.name: span.state for span in spans}
     assert states == {"queen": "running", "queen-recorder": "", "hive": "idle", "worker-1": "idle", "new": ""}
 
 

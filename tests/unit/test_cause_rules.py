@@ -70,12 +70,10 @@ def test_death_that_comes_after_the_failure_is_no_cause():
     assert cause(records, "state of worker-1 is busy") == "no cause found: nothing in the evidence is wrong with worker-1; worker-1 received no inference"
 
 
-def test_partition_that_holds_others_back_later_is_still_the_cause_of_what_it_held_back():
-    parted = at(10, "library", "partition", groups=[["hive"], ["queen"]])
-    mine = exchange("queen", 11, 30, 504, "/v2/tasks", code="CONNECTION_TIMEOUT", message="hive could not be reached")
-    held = [at(13, "queen", "held_back", target="127.0.0.1:9200"), at(50, "hive", "held_back", target="127.0.0.1:8080")]
-    records = [parted, *mine, *sent("queen", 12, "hive", "/v1/workers/list", "no answer within 10 s"), *held]
-    assert cause(records, "state of inference req-1 is refused") == "queen cannot reach hive: the test parted hive | queen, 90.0 ms before the failure"
+def test_end_that_is_told_after_the_failure_counts_from_the_fault_that_brought_it():
+    records = [at(90, "worker-1", "fault", kind="kill", fault="f"), at(150, "hive", "process_exited", worker_id="worker-1", child=31, signal=9)]
+    said = "worker-1 was killed by SIGKILL because of the injected fault kill, 10.0 ms before the failure"
+    assert cause(records, "state of worker-1 is busy") == said
 
 
 @pytest.mark.parametrize(
@@ -175,6 +173,8 @@ def test_request_without_an_answer_names_target_reason_and_what_happened_to_it()
     said = "3 requests of queen, GET /v1/workers/list, were refused by hive at 127.0.0.1:9200"
     assert cause(records, "req-1 is refused") == f"{said}, 59.9 ms before the failure"
     assert cause([*records, *killed("hive", 5)], "req-1 is refused") == f"{said}; hive was killed by SIGKILL by the test, 95.0 ms before the failure"
+    assert cause(records[:-2], "req-1 is refused").startswith("2 requests of queen, GET /v1/workers/list, were refused by hive")
+    assert cause(records[:-4], "req-1 is refused").startswith("a request of queen, GET /v1/workers/list, was refused by hive")
 
 
 def test_address_where_nobody_of_the_run_listens_comes_after_what_was_said():
@@ -187,7 +187,8 @@ def test_address_where_nobody_of_the_run_listens_comes_after_what_was_said():
 
 def test_download_names_attempts_reason_and_fault_of_the_hub():
     failed = [at(when, "hive", "download_failed", model_ref="hf:a/b", reason="the checksum is wrong") for when in (20, 30)]
-    hub = [*sent("hive", 15, "hub", "/a/b"), at(16, "hub", "fault", kind="corrupt", fault="f"), at(26, "hub", "fault", kind="corrupt", fault="f")]
+    hits = [at(when, "hub", "fault", kind=kind, fault=kind) for when, kind in ((16, "corrupt"), (21, "delay"), (26, "corrupt"))]
+    hub = [*sent("hive", 15, "hub", "/a/b"), *hits]
     said = "2 attempts of hive to download hf:a/b failed: the checksum is wrong"
     assert cause([*failed, *hub], "catalog of hive") == f"{said} (the injected fault corrupt of hub acted, 2 times so far)"
     assert cause(failed, "error != complete") == said

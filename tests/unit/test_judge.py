@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from RbeeLibrary.protocol import sse
 from RbeeLibrary.report.rules.fleet_rules import FleetRule
 from RbeeLibrary.session.judging.judge import Judge
 from RbeeLibrary.session.types import Daemon
@@ -47,3 +48,9 @@ def test_rule_that_stays_broken_is_reported_without_a_wait_for_others():
 
 def test_rule_that_may_be_broken_is_no_finding():
     assert fleet(EARLY, rows={}).broken_rules(0, [FleetRule.CALLBACK_BEFORE_LISTENING], LIMIT) == []
+
+
+def test_what_a_fake_noticed_counts_from_the_very_moment_that_is_meant(tmp_path):
+    journal = tmp_path / "hive-20.jsonl"
+    journal.write_text("".join(sse.compact({"record": "own_error", "ns": ns, "thread": "sweep", "problem": f"problem {ns}"}) + "\n" for ns in (9, 11, 10)))
+    assert fleet(rows={}).own_errors([("hive", journal)], 10) == ["hive, job sweep: problem 10", "hive, job sweep: problem 11"]

@@ -18,7 +18,7 @@ from RbeeLibrary.keywords.time_control import TimeKeywords
 from RbeeLibrary.net.http_client import HttpClient
 from RbeeLibrary.session.assertions import Verifier
 from RbeeLibrary.session.inference.inference_client import Inference
-from RbeeLibrary.session.types import Daemon, InferenceState, Mark
+from RbeeLibrary.session.types import Daemon, InferenceState, Mark, ProgramName
 
 VERIFY = Verifier(lambda: 0.0, lambda seconds: None, lambda line: None)
 
@@ -76,3 +76,11 @@ def test_requests_from_before_the_mark_are_not_among_the_nearest():
 def test_reference_of_another_provider_is_refused():
     with pytest.raises(UsageError, match="^reference=hf:org/one is not of provider=file$"):
         StoreKeywords(SimpleNamespace()).get_catalog_count(provider="file", reference="hf:org/one")
+
+
+def test_name_of_a_program_that_looks_like_an_option_is_explained():
+    assert ProgramName.convert("worker-1") == "worker-1"
+    with pytest.raises(ValueError, match="^expected letters, digits, '-' and '_': there is no option 'tokn_delay'$"):
+        ProgramName.convert("tokn_delay=1s")
+    with pytest.raises(ValueError, match="^expected letters, digits, '-' and '_'$"):
+        ProgramName.convert("my worker")

@@ -1,4 +1,4 @@
-"""Statistics of a steady load, from inferences with known times."""
+"""Statistics of a steady load, from inferences with known times, and its end."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from RbeeLibrary.session.inference.inferences import Inferences
 from RbeeLibrary.session.inference.steady_load import SteadyLoad
 from RbeeLibrary.session.types import InferenceState, LoadStatistic
 
@@ -67,3 +68,15 @@ def test_failures_of_one_kind_are_known_by_code_or_status(load):
         inference(1, InferenceState.refused, code="NODE_NOT_FOUND", status=404),
     ]
     assert [statistic(load, "failures", code) for code in ("ALL_SLOTS_BUSY", "503", "404", "500", None)] == [1, 2, 1, 0, 3]
+
+
+def test_load_that_goes_on_ends_with_its_test():
+    inferences = Inferences(SimpleNamespace(), SimpleNamespace())
+    going_on = SteadyLoad(lambda: inference(1), 60.0)
+    inferences.loads.append(going_on)
+    inferences.abandon_all()
+    try:
+        assert not going_on._thread.is_alive()
+        assert inferences.loads == []
+    finally:
+        going_on.end()

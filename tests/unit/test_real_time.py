@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
+import sys
 import time
 from types import SimpleNamespace
 
@@ -20,10 +21,10 @@ def with_recorder(tmp_path, monkeypatch):
     monkeypatch.setattr(real_time, "find_library", lambda: "/lib/libfaketime.so.1")
     with subprocess.Popen(["sleep", "60"]) as sleeper:
 
-        def make(ask):
+        def make(ask, advance=lambda by, limit: []):
             supervisor = SimpleNamespace(control=lambda process, order: ask())
             clock = SimpleNamespace(now=lambda: 0.0, wall=time.time)
-            coordinator = SimpleNamespace(clock=clock, rate=0.0, advance=lambda by, limit: [], watching=contextlib.nullcontext)
+            coordinator = SimpleNamespace(clock=clock, rate=0.0, advance=advance, watching=contextlib.nullcontext)
             run = SimpleNamespace(supervisor=supervisor, coordinator=coordinator, scratch=lambda name: tmp_path)
             programs = SimpleNamespace(process_or_none=lambda name: SimpleNamespace(pid=sleeper.pid, alive=True, frozen=False))
             clocks = RealTime(run, programs)
@@ -51,3 +52,26 @@ def test_time_does_not_wait_for_a_recorder_that_has_ended(with_recorder):
 def test_program_that_does_not_come_to_rest_is_named(with_recorder):
     with pytest.raises(NotAtRest, match="^a real program is at work: queen$"):
         with_recorder(lambda: True).advance(1.0, 0.0)
+
+
+def test_clock_of_the_run_moves_by_steps_of_a_second_each_with_the_whole_limit(with_recorder):
+    steps = []
+
+    def advance(by, limit):
+        steps.append((by, limit))
+        return []
+
+    with_recorder(lambda: False, advance).advance(2.5, 10.0)
+    assert steps == [(1.0, 10.0), (1.0, 10.0), (0.5, 10.0)]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="programs can be preloaded on Linux only")
+def test_library_of_a_python_package_is_found_where_the_system_has_none(tmp_path, monkeypatch):
+    monkeypatch.setattr(real_time, "_PLACES", (f"{tmp_path}/nowhere/*",))
+    monkeypatch.syspath_prepend(tmp_path)
+    library = tmp_path / "libfaketime/vendor/libfaketimeMT.so.1"
+    library.parent.mkdir(parents=True)
+    (tmp_path / "libfaketime/__init__.py").touch()
+    assert real_time.find_library() is None
+    library.touch()
+    assert real_time.find_library() == str(library)

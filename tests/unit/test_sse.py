@@ -143,6 +143,7 @@ def test_event_is_compact_and_not_escaped():
         ({"type": "started", "job_id": "r"}, None),
         ({"type": "end", "tokens_out": 2}, None),
         ({"type": "error", "code": "VRAM_OOM"}, None),
+        ({"type": "error", "code": "INVALID_TOKEN", "token": "\ufffd"}, None),
         ({"stage": "ready"}, None),
         ({"t": 7}, None),
     ],

@@ -97,6 +97,18 @@ def test_all_hops_of_a_request_have_one_trace():
     assert of("request")[2]["args"]["trace"] not in traces.values()
 
 
+def test_what_a_real_program_sends_because_of_a_request_has_the_trace_of_that_request():
+    out = record("request_out", "queen", 22, n=7, cause=2, method="GET", path="/v1/ready", query="", target="127.0.0.1:9200", correlation_id="another")
+    found = TraceEvents(SPANS, [*RECORDS, out], TestSpan(0, 80 * MS), {}).events()
+    traces = {one["args"]["correlation_id"]: one["args"]["trace"] for one in found if one.get("cat") in ("request", "sent")}
+    assert traces["another"] == traces["c2"] != traces["c1"]
+
+
+def test_request_tells_where_the_run_s_clock_stood():
+    assert [event["args"]["clock"] for event in of("request")] == [0.01, 0.013, 0.02]
+    assert [event["args"]["clock"] for event in of("sent")] == [0.012, 0.04]
+
+
 def test_answer_ends_with_its_process():
     answer = next(event for event in of("request") if event["name"] == "POST /v1/inference")
     assert (answer["ts"] + answer["dur"], answer["args"]["complete"]) == (60000.0, False)
