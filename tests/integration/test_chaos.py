@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from pathlib import Path
 
 from chaos_seeds import SUITE, row
@@ -17,7 +18,7 @@ from RbeeLibrary import Rbee
 from RbeeLibrary.faults.registry import KINDS
 from RbeeLibrary.session.judging.chaos_run import ChaosRun
 from RbeeLibrary.session.judging.chaos_schedule import DISTURBANCES, Step, schedule, shrunk
-from RbeeLibrary.session.judging.chaos_shrinking import _certainty
+from RbeeLibrary.session.judging.chaos_shrinking import ChaosShrinking, _certainty
 
 PROGRAMS = {"queen": ["queen"], "hive": ["hive"], "worker": ["worker-1", "worker-2"]}
 PLANTED = "broken stream passed on as complete"
@@ -49,6 +50,13 @@ def test_schedules_are_in_order_and_begin_with_a_question(seed, count, duration)
     assert any(step.keyword == "Submit Inference" for step in steps)
 
 
+def test_programs_are_killed_ended_and_kept_from_each_other_equally_often():
+    keywords = Counter(step.keyword for step in schedule(7, PROGRAMS, [], 600.0, 3000))
+    kept_apart = keywords["Freeze"] + keywords["Partition"]
+    assert all(0.8 * kept_apart < keywords[other] < 1.25 * kept_apart for other in ("Kill", "Terminate")), keywords
+    assert 0.8 * keywords["Freeze"] < keywords["Partition"] < 1.25 * keywords["Freeze"], keywords
+
+
 def test_disturbances_are_faults():
     assert set(DISTURBANCES) <= set(KINDS)
 
@@ -61,17 +69,23 @@ def test_shrinking_leaves_nothing_out_that_matters(moments, data):
     assert set(shrunk(steps, lambda part: matter <= set(part), lambda: True)) == matter
 
 
-def test_shrinking_goes_on_with_parts_of_the_same_size_when_one_could_be_left_out():
-    steps = [Step(float(at), "Kill", (f"worker-{at}",)) for at in range(8)]
-    tried: list[str] = []
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [
+        (8, "0123 4567 01 23 45 67 234567 014567 01 45 67 4567 0167 01 67 0 1 6 7 167"),
+        (12, "012345 6789ab 012 345 678 9ab 3456789ab 0126789ab 012 678 9ab"),
+    ],
+)
+def test_shrinking_goes_on_with_parts_of_the_same_size_when_one_could_be_left_out(count, expected):
+    steps = [Step(float(at), "Kill", (f"worker-{at}",)) for at in range(count)]
+    needed, tried = [steps[0], steps[-1]], []
 
     def fails(part: list[Step]) -> bool:
-        tried.append("".join(f"{step.at:.0f}" for step in part))
-        return {steps[0], steps[7]} <= set(part)
+        tried.append("".join(f"{int(step.at):x}" for step in part))
+        return set(needed) <= set(part)
 
-    assert shrunk(steps, fails, lambda: True) == [steps[0], steps[7]]
-    assert tried[:11] == ["0123", "4567", "01", "23", "45", "67", "234567", "014567", "01", "45", "67"]
-    assert tried[11:20] == ["4567", "0167", "01", "67", "0", "1", "6", "7", "167"]
+    assert shrunk(steps, fails, lambda: True) == needed
+    assert " ".join(tried).startswith(expected)
 
 
 def test_shrinking_ends_when_its_time_is_over():
@@ -170,6 +184,23 @@ def test_fleet_that_refuses_before_the_chaos_is_reported_with_a_file_that_repeat
     head, body = result.robot_file.split("\nChaos Of Seed 7\n")
     assert head.startswith("*** Settings ***\nLibrary         RbeeLibrary\n")
     assert [line.split()[:2] for line in body.splitlines()[:3]] == [["Start", "Fleet"], ["Inject", "Fault"], ["Set", "Time"]]
+
+
+def test_evidence_is_kept_of_runs_that_fail_in_the_same_way_only(tmp_path):
+    findings = iter([["tokens: the same"], ["stream end: another one"]])
+    kept = []
+    with Rbee(tmp_path) as rbee:
+
+        def run(steps, end):
+            kept.append(rbee.session.evidence.kept)
+            return list(steps), next(findings, [])
+
+        step = Step(1.0, "Kill", ("queen",))
+        shrunk_to = ChaosShrinking(rbee.session, {"hives": 0}, [], run, print).shrink([step], 2.0, ["tokens: the first"], 60.0)
+        assert (shrunk_to.steps, shrunk_to.findings) == ([step], ["tokens: the same"])
+        first, same, *later = [*kept, rbee.session.evidence.kept]
+        assert same is not first
+        assert all(one is same for one in later)
 
 
 def test_steps_that_did_not_fail_again_are_not_called_the_cause():

@@ -38,6 +38,9 @@ def test_programs_are_shown_with_their_states_exit_codes_and_last_lines(rbee):
         "alone": ["worker", str(worker.pid), "nursery", "was ended by SIGKILL", "-9", str(worker.port)],
     }
     assert html.count(f" serves on {queen.url}") == 1
+    of_queen, of_alone = re.findall(r"<code>(.*?)</code>", html)
+    assert of_queen.startswith("fake-queen --port ")
+    assert of_alone == "", "nobody knows the command line of a program that is gone"
     assert f"alone (pid {worker.pid}, below nursery): was ended by SIGKILL" in rbee.session.evidence.as_text()
 
 

@@ -108,6 +108,17 @@ def test_program_that_tells_no_state_is_idle_once_its_port_accepts():
     assert coverage.reached == [("idle", "exit")]
 
 
+@pytest.mark.parametrize("end", [{"record": "request_end"}, {"record": "answered", "status": 503}], ids=["end", "refusal"])
+def test_program_that_tells_no_state_is_busy_until_the_end_of_its_last_inference(end):
+    coverage = FaultCoverage({"exit": ("idle", "busy")})
+    asked = [{"record": "request_in", "pid": 1, "n": number, "path": "/v1/inference"} for number in (7, 8)]
+    fault = {"record": "fault", "pid": 1, "kind": "exit"}
+    coverage.add([{"record": "bound", "pid": 1}, *asked, {**end, "pid": 1, "n": 7}, fault])
+    assert coverage.reached == [("busy", "exit")]
+    coverage.add([{"record": "bound", "pid": 1}, *asked, *({**end, "pid": 1, "n": number} for number in (7, 8)), fault])
+    assert coverage.reached == [("idle", "exit"), ("busy", "exit")]
+
+
 def test_every_recipe_hits_the_cell_that_it_is_in(tmp_path):
     """A share of the cells with each commit, all of them with RBEE_LONG=all."""
     cells = [(kind, state) for kind in sorted(KINDS) for state in KINDS[kind].states]

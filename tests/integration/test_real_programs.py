@@ -23,6 +23,7 @@ BUGS = {
     "Worker Calls Back Before It Listens": r"callback before listening: worker-1 said that it is ready before its port accepted",
     "Option Without A Word": r"queen-rbee has no option for cascade: it takes port, database, config; another program needs another profile=",
     "Fault That Needs The Inside": r"slow-sweep needs the inside of queen, which is a real program; from outside work .*stall",
+    "Waiting Fault That Needs The Inside": r"slow-sweep of queen needs the inside of the program, which is a real one",
     "Outgoing Requests Of A Fake": r"queen is no real program that runs: break what it sends at the fake that receives it",
     "Port Of Another Process": r"queen 'queen' \(pid \d+\) was started, but its port \d+ is answered by pid \d+",
 }

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from RbeeLibrary.report.history import History
+import pytest
+
+from RbeeLibrary.report.history import History, role_of
 from RbeeLibrary.report.rules.fleet_rules import misbehaviour
+from RbeeLibrary.session.run import OWN_JOURNAL
 
 MS = 1_000_000
 
@@ -74,6 +77,11 @@ def test_request_over_another_connection_or_later_is_not_the_source():
 def test_fake_sender_is_known_by_its_name():
     history = History(received(30, 7, 20, "/v1/inference", caller="fake-queen/0.1"))
     assert history.sender(history.inferences()[0]) == ("queen", "fake-queen/0.1")
+
+
+@pytest.mark.parametrize(("program", "role"), [("fake-queen", "queen"), ("real-queen", "queen"), ("mock-worker", "worker"), (OWN_JOURNAL, "")])
+def test_role_of_a_record_is_that_of_its_program_and_the_library_has_none(program, role):
+    assert role_of({"program": program}) == role
 
 
 def test_programs_that_the_test_hurt():

@@ -11,6 +11,7 @@ import pytest
 
 from RbeeLibrary.clock.clock import Clock, ClockPage
 from RbeeLibrary.net.http_client import HttpClient
+from RbeeLibrary.run.tcp_ports import free_range
 from RbeeLibrary.session.assertions import NotYet
 from RbeeLibrary.session.inference.inference_client import Inference, Token
 from RbeeLibrary.session.inference.inferences import next_token, token_gap
@@ -60,6 +61,13 @@ def test_refusal_in_plain_text_is_known_by_its_text():
 def test_refusal_with_an_error_code_is_known_by_its_code():
     with answered(refusal(b'{"error":{"code":"NODE_NOT_FOUND","message":"no such node"}}')) as one:
         assert (one.state, one.error_code, one.refusal) == (InferenceState.refused, "NODE_NOT_FOUND", "")
+
+
+def test_program_that_refuses_the_connection_is_unreachable():
+    one = inference(free_range(1))
+    one.start()
+    assert one.await_end(LIMIT)
+    assert (one.state, one.error_code, one.error_message) == (InferenceState.refused, "UNREACHABLE", "Connection refused")
 
 
 def test_stream_that_breaks_is_no_refusal():

@@ -260,6 +260,12 @@ def test_end_of_which_the_session_does_not_know_the_reason_yet_has_that_of_its_p
     assert "worker-1 (pid 12) busy, 0.030 s" in html
 
 
+def test_exit_code_of_which_only_its_parent_knows_is_told():
+    report = {"record": "process_exited", "name": "hive", "pid": 11, "ns": 60 * MS, "worker_id": "worker-1", "child": 12, "exit_code": 3}
+    html = timeline([ProcessSpan("worker-1", "worker", 12, 10 * MS, None)], [report], TestSpan(0, 100 * MS), is_open=False)
+    assert "worker-1 exited with 3" in html
+
+
 ALIVE = ProcessSpan("worker-1", "worker", 12, 20 * MS, None)
 
 
@@ -273,7 +279,10 @@ def test_long_silence_is_folded_and_the_rest_gets_its_room():
     records = [state("queen", 10, 8, "starting", "idle"), *request(50, 1), *request(5000, 2), *request(5030, 3)]
     html = timeline([ALIVE, *LIVES[1:]], records, TestSpan(0, 5100 * MS), is_open=True)
     assert re.search(r"nothing happens for 4\.\d s", html)
-    assert "folded" in html
+    (folded,) = re.findall(r">([\d.]+ s folded)</text>", html)
+    left, width = map(float, re.search(r'<rect class="w" x="([\d.]+)" y="\d+" width="([\d.]+)"', html).groups())
+    ((_, place, _, ends),) = labels_of(html, folded)
+    assert ends and abs(place - 8 * len(folded) / 2 - (left + width / 2)) < 0.2, "its label stands above the middle of what is folded"
     first, second, third = (x_of(arrow) for arrow in arrows_of(html))
     assert third - second > 150
     assert first > 200

@@ -131,6 +131,12 @@ def test_marks_are_where_they_belong():
     assert [event["name"] for event in of("process")] == ["worker-1 was ended by SIGKILL"]
 
 
+def test_first_thread_of_the_test_has_its_keywords_and_those_of_programs_their_states():
+    programs = {event["pid"]: event["args"]["name"] for event in events() if event["name"] == "process_name"}
+    threads = {programs[event["pid"]]: event["args"]["name"] for event in events() if event["name"] == "thread_name"}
+    assert threads == {"test": "keywords", "queen": "states", "hive": "states", "worker-1": "states"}
+
+
 def test_lines_of_output_have_the_time_that_they_tell():
     first, second = of("output")
     assert (first["name"][-10:], second["name"]) == ("first line", "second without a time")

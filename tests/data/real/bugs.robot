@@ -71,6 +71,10 @@ Fault That Needs The Inside
     Start Queen    program=${QUEEN}
     Inject Fault    queen    slow sweep
 
+Waiting Fault That Needs The Inside
+    Inject Fault    queen    slow sweep
+    Start Queen    program=${QUEEN}
+
 Outgoing Requests Of A Fake
     Start Queen
     Inject Fault    queen    status    direction=outgoing

@@ -388,8 +388,8 @@ MUTATIONS = [
     Mutation(
         "nursery dies when descriptors run out",
         "fleet/nursery.py",
-        "        except (OSError, OverflowError) as error:\n            for fd in pipe:",
-        "        except OverflowError as error:\n            for fd in pipe:",
+        "            except (OSError, OverflowError) as error:\n                for fd in pipe:",
+        "            except OverflowError as error:\n                for fd in pipe:",
         SCARCITY,
         "test_sixty_four_descriptors_are_enough_for_a_small_fleet_and_explained_where_not",
     ),
