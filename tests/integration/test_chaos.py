@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from chaos_seeds import SUITE, row
 from hypothesis import given, settings
 from hypothesis import strategies as st
