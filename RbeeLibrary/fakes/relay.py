@@ -36,7 +36,7 @@ class Relay(Service):
     """A relay from its port to another one; it forwards bytes without interpreting them."""
 
     def __init__(self, options: RelayOptions, listener: socket.socket | None):
-        self.options: RelayOptions = options
+        self.options: RelayOptions  # set by the base class
         self.target = host_and_port(options.to)
         self.rate = int(options.rate)
         self.latency = float(options.latency)

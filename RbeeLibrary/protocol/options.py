@@ -250,9 +250,7 @@ def default_text(field: dataclasses.Field[Any]) -> str:
     """The default of an option as text for users."""
     if field.default is None or field.default is dataclasses.MISSING:
         return "none"
-    if isinstance(field.default, bool):
-        return "on" if field.default else "off"
-    return str(field.default)
+    return "off" if field.default is False else str(field.default)  # a flag can only turn something on
 
 
 def to_argv(values: Mapping[str, Any]) -> list[str]:

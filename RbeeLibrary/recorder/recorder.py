@@ -31,7 +31,7 @@ class Recorder(Service):
     """Two proxies around a real program: one on its public port, one that it sends its own requests to."""
 
     def __init__(self, options: RecorderOptions, listener: socket.socket | None):
-        self.options: RecorderOptions = options
+        self.options: RecorderOptions  # set by the base class
         super().__init__("fake-recorder", options, listener)
         self.observed = Observed(self.clock, self.journal)
         self.faults_out = FaultSet(KINDS, self.name, self.clock, self.journal)

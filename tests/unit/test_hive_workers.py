@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 from pathlib import Path
@@ -87,3 +88,25 @@ def test_settling_of_a_real_worker_is_a_job_of_its_own(tmp_path):
         row.child.signal(signal.SIGKILL)
         assert clock.wait(row.child.ended, clock.now() + 10)
     assert seen == [["spawn-settle"]]
+
+
+def test_start_and_end_of_a_worker_are_reported_to_the_library(tmp_path):
+    reports = []
+    several = workers(Clock(None), worker_binary=str(program(tmp_path / "worker", "exit 3")), worker_args="real", worker_ports="0", spawn_settle=Duration(10))
+    several._hive.control = SimpleNamespace(report=lambda event, **fields: reports.append((event, fields)))
+    with pytest.raises(RbeeError) as crashed:
+        several.start(SpawnRequest(worker_id="worker-1"), None)
+    pid = crashed.value.details["pid"]
+    assert reports == [
+        ("child-started", {"pid": pid, "ppid": os.getpid(), "name": "worker-1", "role": "worker", "port": 0}),
+        ("child-exited", {"pid": pid, "code": 3}),
+    ]
+
+
+def test_worker_that_never_opens_its_port_is_killed_and_its_end_is_told(tmp_path):
+    several = workers(Clock(None), worker_binary=str(program(tmp_path / "worker", "exec sleep 60")), worker_ports="0", spawn_timeout=Duration(0.001))
+    with pytest.raises(RbeeError, match="^worker worker-1 did not open its port within 1ms$") as crashed:
+        several.start(SpawnRequest(worker_id="worker-1"), None)
+    assert crashed.value.code == "WORKER_CRASHED"
+    assert crashed.value.details == {"pid": crashed.value.details["pid"], "exit_code": None, "signal": signal.SIGKILL}
+    assert several.rows() == []

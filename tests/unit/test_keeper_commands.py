@@ -15,6 +15,7 @@ import pytest
 from RbeeLibrary.clock.clock import Clock
 from RbeeLibrary.fakes.keeper.child_daemon import ChildDaemon
 from RbeeLibrary.fakes.keeper.console import Console
+from RbeeLibrary.fakes.keeper.explanations import Failure, explain
 from RbeeLibrary.fakes.keeper.installation import install
 from RbeeLibrary.fakes.keeper.queen_commands import QueenCommand
 from RbeeLibrary.fakes.runtime.program import Job
@@ -105,6 +106,22 @@ def test_installation_says_what_it_has_done_and_what_comes_next(tmp_path, capfd)
         f"wrote {root}/etc/rbee/config.toml",
         f"models go to {root}/var/lib/rbee/models",
         f"Next: put {root}/usr/local/bin on your PATH, then register a node: rbee-keeper setup add-node --help",
+    ]
+
+
+def test_installation_that_meets_a_file_instead_of_a_folder_changes_nothing(tmp_path, capfd):
+    (tmp_path / "var").write_text("")
+    assert install(InstallOptions(system=True, root=str(tmp_path), from_dir=str(tmp_path)), Console()) == 1
+    assert capfd.readouterr() == ("", f"Error: {tmp_path}/var/lib/rbee/models cannot be written: {tmp_path}/var is in the way\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["var"]
+
+
+def test_versions_that_do_not_fit_are_told_as_the_hive_has_seen_them():
+    failure = Failure.of(RbeeError("VERSION_MISMATCH", "they do not fit", {"keeper_version": "0.9.0", "hive_version": "0.2.0"}))
+    assert explain(failure, "workstation", "127.0.0.1:9200", "127.0.0.1:8080") == [
+        "VERSION_MISMATCH: they do not fit",
+        "  keeper: v0.9.0, hive: v0.2.0",
+        "  Hint: upgrade the keeper: cargo install rbee-keeper --version 0.2.0",
     ]
 
 

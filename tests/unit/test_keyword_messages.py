@@ -11,13 +11,16 @@ import pytest
 from RbeeLibrary.clock.clock import Clock
 from RbeeLibrary.errors import UsageError
 from RbeeLibrary.journal.reader import RequestRecord
+from RbeeLibrary.keywords.argument_types import with_plain_defaults
 from RbeeLibrary.keywords.inference import InferenceKeywords
 from RbeeLibrary.keywords.journal import JournalKeywords
+from RbeeLibrary.keywords.load import LoadKeywords
 from RbeeLibrary.keywords.stores import StoreKeywords
 from RbeeLibrary.keywords.time_control import TimeKeywords
 from RbeeLibrary.net.http_client import HttpClient
 from RbeeLibrary.session.assertions import Verifier
 from RbeeLibrary.session.inference.inference_client import Inference
+from RbeeLibrary.session.inference.locust_load import LoadPlan, LocustLoad
 from RbeeLibrary.session.types import Daemon, InferenceState, Mark, ProgramName
 
 VERIFY = Verifier(lambda: 0.0, lambda seconds: None, lambda line: None)
@@ -84,3 +87,20 @@ def test_name_of_a_program_that_looks_like_an_option_is_explained():
         ProgramName.convert("tokn_delay=1s")
     with pytest.raises(ValueError, match="^expected letters, digits, '-' and '_'$"):
         ProgramName.convert("my worker")
+
+
+def test_load_of_which_nothing_is_said_asks_again_as_a_keeper_does(log, tmp_path):
+    plans = []
+
+    def start(name, target, plan):
+        plans.append(plan)
+        return LocustLoad(name, tmp_path)
+
+    session = SimpleNamespace(
+        programs=SimpleNamespace(find=lambda name: Daemon(name, "queen", "http://127.0.0.1:1", 1, 0)),
+        inferences=SimpleNamespace(default_node=lambda: "workstation"),
+        start=SimpleNamespace(load=start),
+    )
+    with_plain_defaults(LoadKeywords(session).start_load)()
+    assert plans == [LoadPlan(10, rate=0, max_tokens=20, leave_share=0, retries=True, shape="constant", period=10, node="workstation")]
+    assert log() == "10 users of load load ask queen"

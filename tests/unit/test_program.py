@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import queue
 import subprocess
 import sys
 import threading
@@ -29,6 +30,13 @@ def test_program_is_at_work_from_the_moment_its_end_is_requested(monkeypatch):
     program.request_shutdown("told to")
     assert activity.at_work == 1
     assert program.next_event() == "told to"
+
+
+def test_timer_of_real_time_is_work_of_its_program(monkeypatch):
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+    program, seen = Program("fake-worker"), queue.SimpleQueue()
+    program.real_clock.call_at(program.real_clock.now(), lambda: seen.put(program.clock.activity.working()), "limit")
+    assert "limit" in seen.get(timeout=60)
 
 
 def test_journal_of_a_program_that_has_ended_holds_its_records_only(tmp_path):

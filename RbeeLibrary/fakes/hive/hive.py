@@ -42,7 +42,7 @@ class Hive(Service):
     def __init__(self, options: HiveOptions, listener: socket.socket | None):
         if options.addr:
             options.host, options.port = host_and_port(options.addr)
-        self.options: HiveOptions = options
+        self.options: HiveOptions  # set by the base class
         # Created before any thread starts, because it forks the workers. Outside a run, each worker is started in an interpreter of its own.
         spawner = None
         if os.environ.get(environment.FORKED) and not portable():

@@ -27,7 +27,7 @@ class Hub(Service):
     """A model hub: lists the files of a repository and serves them, whole or in parts."""
 
     def __init__(self, options: HubOptions, listener: socket.socket | None):
-        self.options: HubOptions = options
+        self.options: HubOptions  # set by the base class
         self._files = HubFiles(options, DEFAULT_FILE)
         super().__init__("fake-hub", options, listener, "hub")
         self.route("GET", "/health", self.health, at_once=True)

@@ -39,7 +39,7 @@ class Queen(Service):
     """The orchestrator: finds a worker for a task and relays its stream."""
 
     def __init__(self, options: QueenOptions, listener: socket.socket | None):
-        self.options: QueenOptions = options
+        self.options: QueenOptions  # set by the base class
         urls = HiveUrls(options)
         super().__init__("fake-queen", options, listener, "queen")
         try:

@@ -31,7 +31,7 @@ class OrphanListener(Service):
     """Waits for the end of a worker, then serves on its port."""
 
     def __init__(self, options: OrphanListenerOptions, listener: socket.socket | None):
-        self.options: OrphanListenerOptions = options
+        self.options: OrphanListenerOptions  # set by the base class
         super().__init__("fake-worker-listener", options, listener, "worker")
         self.route("GET", "/v1/health", self.health, at_once=True)
 

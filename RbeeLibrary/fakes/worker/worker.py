@@ -64,7 +64,7 @@ class Worker(Service):
     """A worker: loads its model, takes requests into slots, streams tokens, and drains before it ends."""
 
     def __init__(self, options: WorkerOptions, listener: socket.socket | None):
-        self.options: WorkerOptions = options
+        self.options: WorkerOptions  # set by the base class
         os.environ.setdefault(environment.NAME, options.worker_id)
         self._called_back = False
         self._model: Model | None = None

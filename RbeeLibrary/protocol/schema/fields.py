@@ -140,9 +140,9 @@ def flag(*, default: Any = REQUIRED) -> Any:
     return _field(FieldRule(bool, "true or false"), default)
 
 
-def anything(*, default: Any = None) -> Any:
-    """Declares a field that accepts any value."""
-    return _field(FieldRule(object, "anything", nullable=True), default)
+def anything() -> Any:
+    """Declares a field that accepts any value, null by default."""
+    return _field(FieldRule(object, "anything"), None)
 
 
 def texts(most: int, low: int, high: int) -> Any:
