@@ -282,21 +282,24 @@ class RbeeClient:
 
 def checked_object(answer: Answer, what: str) -> dict[str, Any]:
     """The JSON object of a good answer; any other answer raises the error that a client shows."""
+    if not answer.ok:
+        raise refusal(answer, what)
     try:
         body = answer.json()
     except ValueError as error:
-        if answer.ok:
-            raise RbeeError("HIVE_ERROR", f"{what} answered broken JSON: {error}") from None
-        body = None
-    error_object = envelope_error(body)
-    if not answer.ok:
-        if error_object is not None:
-            raise PassedOn(answer.status, body)
-        text = str(body["message"]) if isinstance(body, dict) and isinstance(body.get("message"), str) else answer.body.decode("utf-8", "replace")[:500]
-        raise RbeeError("HIVE_ERROR", text or f"{what} answered {answer.status}", status=502 if answer.status == 404 else answer.status)
+        raise RbeeError("HIVE_ERROR", f"{what} answered broken JSON: {error}") from None
     if not isinstance(body, dict) or "error" in body:
         raise RbeeError("HIVE_ERROR", f"{what} answered {answer.status} with {'an error' if isinstance(body, dict) else 'JSON that is no object'}")
     return body
+
+
+def refusal(answer: Answer, what: str) -> RbeeError:
+    """The error that a client shows for an answer whose status is not 2xx."""
+    body = answer.object()
+    if envelope_error(body) is not None:
+        return PassedOn(answer.status, body)
+    text = body["message"] if isinstance(body.get("message"), str) else answer.body.decode("utf-8", "replace")[:500]
+    return RbeeError("HIVE_ERROR", text or f"{what} answered {answer.status}", status=502 if answer.status == 404 else answer.status)
 
 
 class PassedOn(RbeeError):

@@ -121,6 +121,9 @@ def test_errors_are_judged_by_their_route():
     assert wrong_answer(inference, 500, RbeeError("INTERNAL", "an error").envelope()) == [
         "error.code is INTERNAL, expected one of ALL_SLOTS_BUSY, WORKER_NOT_READY, INVALID_REQUEST, INVALID_API_KEY"
     ]
+    beside = RbeeError("INVALID_API_KEY", "wrong").envelope() | {"hint": "try another one"}
+    assert wrong_answer(inference, 401, beside) == ["hint beside error is not in the contract"]
+    assert wrong_answer(inference, 401, beside, exact=False) == []
     assert wrong_answer(inference, 500, RbeeError("ALL_SLOTS_BUSY", "busy").envelope()) == ["ALL_SLOTS_BUSY came with status 500, expected 503"]
     odd = RbeeError("INTERNAL", "m").envelope()["error"] | {"code": "NO_SUCH_CODE"}
     assert wrong_answer(inference, 500, {"error": odd}) == ['error.code is "NO_SUCH_CODE", which the contract does not know']

@@ -52,3 +52,12 @@ def test_route_that_the_contract_does_not_have_is_a_mistake_of_the_test_unless_a
             checked(nothing, "hive", profile, is_fake=is_fake)
     with pytest.raises(AssertionError, match="a hive has no route GET /v1/nothing\nof a real program: status 200, expected 404"):
         checked(nothing, "hive")
+
+
+def test_real_program_that_refuses_a_method_has_to_say_which_ones_it_takes():
+    def refused(allow: str) -> SeenAnswer:
+        return SeenAnswer("DELETE", "/v1/health", 405, {"allow": allow}, b"")
+
+    assert checked(refused("GET,HEAD"), "hive", REAL)[0] is REAL
+    with pytest.raises(AssertionError, match="of a real program: Allow is POST, expected GET,HEAD"):
+        checked(refused("POST"), "hive", REAL)

@@ -1,4 +1,4 @@
-"""Which steps of a chaos schedule can be done, as the fleet is at that moment."""
+"""Which steps of a chaos schedule can be done, as the fleet is at that moment, and which ones never."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from RbeeLibrary.errors import UsageError
 from RbeeLibrary.session.judging.chaos_run import ChaosRun
 from RbeeLibrary.session.judging.chaos_schedule import Step
+from RbeeLibrary.session.judging.chaos_steps import ChaosSteps
 from RbeeLibrary.session.types import InferenceState
 
 STATES = {
@@ -80,3 +82,9 @@ def test_network_is_healed_and_inferences_are_cancelled_when_nobody_is_frozen():
     assert not possible(run, "Cancel Inference", "${a}", a=InferenceState.streaming)
     assert possible(run, "Submit Inference", "question")
     assert possible(chaos_run(), "Heal")
+
+
+def test_step_with_a_time_that_is_none_is_refused():
+    steps = ChaosSteps(SimpleNamespace(advance=lambda by, limit: []))
+    with pytest.raises(UsageError, match="^'soon' is not a duration such as 500ms, 2s, 5min or a number of seconds$"):
+        steps("Advance Time", "soon")

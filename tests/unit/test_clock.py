@@ -50,7 +50,8 @@ class Run:
         self.folder = folder
         self.looks = ProcessLook.alive
         self.notes: list[tuple[str, dict]] = []
-        self.coordinator = Coordinator(str(folder), Activity(), lambda _: self.looks, lambda _: {}, lambda what, **fields: self.notes.append((what, fields)))
+        self.own = Activity()
+        self.coordinator = Coordinator(str(folder), self.own, lambda _: self.looks, lambda _: {}, lambda what, **fields: self.notes.append((what, fields)))
 
     def program(self, name: str) -> ProgramSpec:
         return ProgramSpec(self.folder, name)
@@ -120,6 +121,12 @@ def test_limit_fires_only_when_it_is_late():
     with clock.limit(0.01, cut.set, "soon") as timer:
         assert clock.wait(cut, clock.now() + LIMIT)
     assert timer.fired
+
+
+def test_action_that_is_due_already_is_done_at_once_though_the_clock_stands_still(run):
+    clock, done = run.program("a").clock, threading.Event()
+    clock.call_at(clock.now(), done.set, "overdue")
+    assert done.wait(LIMIT)
 
 
 def test_timers_fire_in_order_of_time_program_and_name(run):
@@ -235,6 +242,16 @@ def test_next_timers_are_listed_with_the_time_that_is_left(run):
         program.clock.call_at(now + seconds, lambda: None, name)
     assert run.coordinator.await_timer("a", "next", LIMIT) is not None
     assert run.coordinator.upcoming(2) == ["a next in 0.5 s", "a soon in 2 s"]
+
+
+def test_connections_of_the_library_and_of_programs_of_the_run_are_no_strangers(run):
+    server, client = run.program("server"), run.program("client")
+    for port in (1000, 1001, 1002):
+        server.clock.activity.open_link(port, 80, serves=True)
+    client.clock.activity.open_link(1000, 80, serves=False)
+    run.own.open_link(1001, 80, serves=False)
+    run.advance(0)
+    assert run.coordinator.strangers() == 1
 
 
 def test_steps_are_noted(run):

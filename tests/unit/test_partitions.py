@@ -1,4 +1,4 @@
-"""What becomes of a partition if a program does not answer the order, which it may have carried out all the same."""
+"""Partitions whose orders reach not every program, among programs that are written down here."""
 
 from __future__ import annotations
 
@@ -32,3 +32,32 @@ def test_partition_whose_order_gets_no_answer_is_taken_back_everywhere():
         Partitions(run, programs, SimpleNamespace()).part("hive | queen")
     assert unreachable == {"queen": [], "hive": []}
     assert notes == ["partition", "healed"]
+
+
+def test_program_that_is_frozen_at_the_end_of_a_test_is_told_when_it_is_resumed():
+    told: list[tuple[str, list[str]]] = []
+    frozen: set[str] = set()
+
+    def control(name: str, order: dict[str, Any]) -> None:
+        told.append((name, order["addresses"]))
+
+    programs = SimpleNamespace(
+        names=lambda: list(DAEMONS),
+        look_at=DAEMONS.get,
+        process_or_none=lambda name: SimpleNamespace(alive=True),
+        responsive=lambda name: None if name in frozen else name,
+        of_role=lambda role: [],
+    )
+    run = SimpleNamespace(note=lambda what, **fields: None, supervisor=SimpleNamespace(control=control))
+    partitions = Partitions(run, programs, SimpleNamespace(paths=lambda name: []))
+    partitions.part("hive | queen")
+    assert told == [("queen", ["127.0.0.1:9200"]), ("hive", ["127.0.0.1:8080"])]
+    told.clear()
+    frozen.add("hive")
+    with pytest.raises(UsageError, match="^hive is frozen, so its network cannot be changed: resume it first$"):
+        partitions.heal()
+    assert [str(one) for one in partitions.end()] == ["hive | queen"]
+    assert told == [("queen", [])]
+    frozen.clear()
+    partitions.follow()
+    assert told == [("queen", []), ("hive", [])]

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from RbeeLibrary.clock.coordinator import FiredTimer
 from RbeeLibrary.errors import ControlFailed, NotAtRest
 from RbeeLibrary.session.real import real_time
 from RbeeLibrary.session.real.real_time import RealTime
@@ -75,3 +76,21 @@ def test_library_of_a_python_package_is_found_where_the_system_has_none(tmp_path
     assert real_time.find_library() is None
     library.touch()
     assert real_time.find_library() == str(library)
+
+
+def test_timer_that_fires_on_what_a_real_program_has_said_is_dated_at_the_end_of_the_step(with_recorder, tmp_path):
+    fired = []
+
+    def ask():
+        if not fired:
+            with open(tmp_path / "queen.jsonl", "a") as journal:
+                journal.write("{}\n")
+        return False
+
+    def advance(by, limit):
+        if by or fired:
+            return []
+        fired.append(FiredTimer("hive", "health", 0.0))
+        return fired
+
+    assert with_recorder(ask, advance).advance(0.12345678, 10.0) == [FiredTimer("hive", "health", 0.123457)]

@@ -46,3 +46,10 @@ def test_loading_is_a_job_of_that_name(start):
     with worker._slots:
         worker.started()
         assert "load" in [thread.name for thread in threading.enumerate()]
+
+
+@pytest.mark.parametrize(("seconds", "drain"), [(None, "30s"), (5, "5s"), (600, "30s")])
+def test_shutdown_request_may_shorten_the_time_that_running_requests_have(start, seconds, drain):
+    worker = start("--drain", "30s")
+    assert worker.shutdown(asked(worker, timeout_seconds=seconds)).status == 202
+    assert str(worker.options.drain) == drain

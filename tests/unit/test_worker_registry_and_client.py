@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -34,6 +35,15 @@ def registry(now):
 
 def row(worker_id="w", state="idle", slots=1):
     return QueenRow(worker_id, "ws", state, "m", "http://127.0.0.1:1", "cpu", 0, slots, slots)
+
+
+def test_worker_that_registers_again_keeps_its_node_and_its_last_heartbeat(registry, now):
+    registry.put(row())
+    now.seconds = 100
+    registry.heartbeat("w", None)
+    registry.put(replace(row(), node="", state="busy"))
+    known = registry.row("w")
+    assert (known.node, known.state, known.last_heartbeat_unix) == ("ws", "busy", 100)
 
 
 def swept(registry):

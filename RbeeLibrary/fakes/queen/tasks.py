@@ -9,7 +9,7 @@ from ...clock.event import Event
 from ...net.http_client import Stream
 from ...protocol.error_codes import RbeeError, envelope_error
 from ...protocol.schema.messages import TaskRequest
-from ..rbee_client import CANCELLED, FoundWorker, RbeeClient, Wanted, checked_object
+from ..rbee_client import CANCELLED, FoundWorker, RbeeClient, Wanted, refusal
 from ..runtime.event_stream import Broadcast
 
 _UNAVAILABLE = 503
@@ -74,7 +74,6 @@ def answer_of_a_worker(
         if (envelope_error(answer.object()) or {}).get("code") == "WORKER_NOT_READY":
             other = client.find_running_worker(hive_url, wanted, lambda one: one not in tried and takes_requests(one))
         if other is None:
-            checked_object(answer, "POST /v1/inference")
-            raise RbeeError("HIVE_ERROR", f"worker {worker.worker_id} answered {answer.status} to an inference")
+            raise refusal(answer, "POST /v1/inference")
         log(f"worker {worker.worker_id} takes no requests any more: {other.worker_id} is asked")
         task.worker = other

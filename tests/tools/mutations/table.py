@@ -581,8 +581,8 @@ MUTATIONS = [
     Mutation(
         "status of a worker not passed on",
         "fakes/rbee_client.py",
-        "            raise PassedOn(answer.status, body)",
-        "            raise PassedOn(500, body)",
+        "        return PassedOn(answer.status, body)",
+        "        return PassedOn(500, body)",
         ROUTING,
         "Busy Worker For The Model Is Still Asked",
     ),
