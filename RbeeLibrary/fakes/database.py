@@ -12,7 +12,9 @@ from typing import Any
 from ..run.platform import expand_home
 
 _BUSY_LIMIT = 5.0
-_CORRUPT = ("file is not a database", "malformed", "file is encrypted", "disk image", "no such table", "no such column")
+_UNREADABLE = ("file is not a database", "malformed", "file is encrypted", "disk image")
+_OTHER_TABLES = ("no such table", "no such column", "has no column named", "values were supplied")
+"""What SQLite says of the tables of another program, when they are read and when they are written to."""
 
 
 class Database:
@@ -95,4 +97,4 @@ class Database:
 
 
 def _is_corrupt(error: sqlite3.DatabaseError) -> bool:
-    return any(sign in str(error) for sign in _CORRUPT)
+    return any(sign in str(error) for sign in (*_UNREADABLE, *_OTHER_TABLES))
