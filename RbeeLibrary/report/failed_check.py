@@ -126,7 +126,7 @@ class Scene:
     def suspects(self) -> Iterator[list[Suspect]]:
         """Groups of programs, the most likely ones first: those on the way of a mentioned request, mentioned ones, and those that they depend on."""
         for exchanges in self._mentioned_inferences():
-            hops = [self._of_hop(exchange, exchanges) for exchange in sorted(exchanges, key=lambda one: -int(one.arrival["ns"]))]
+            hops = [self._of_hop(exchange) for exchange in sorted(exchanges, key=lambda one: -int(one.arrival["ns"]))]
             yield hops
             yield self._needed(self._targets({hop.name for hop in hops}, hops[-1].since))
         mentioned = self.mentioned()
@@ -151,7 +151,7 @@ class Scene:
             related = {str(exchange.arrival.get("correlation_id")) for exchange in found}
             yield [exchange for exchange in self.history.exchanges if exchange in found or exchange.arrival.get("correlation_id") in related]
 
-    def _of_hop(self, exchange: Exchange, all_hops: Sequence[Exchange]) -> Suspect:
+    def _of_hop(self, exchange: Exchange) -> Suspect:
         ended = exchange.end["ns"] if exchange.end is not None else self.check.at
         deaths = [one["ns"] for one in self.of("process_exited", "signal_sent") if subject_of(one) == exchange.arrival["name"]]
         later = [at for at in deaths if exchange.arrival["ns"] <= at]

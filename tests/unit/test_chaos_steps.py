@@ -88,3 +88,19 @@ def test_step_with_a_time_that_is_none_is_refused():
     steps = ChaosSteps(SimpleNamespace(advance=lambda by, limit: []))
     with pytest.raises(UsageError, match="^'soon' is not a duration such as 500ms, 2s, 5min or a number of seconds$"):
         steps("Advance Time", "soon")
+
+
+def test_step_that_was_carried_out_is_done_and_its_inference_is_known():
+    run, variables = chaos_run(), {}
+    run._perform = lambda keyword, *args: (keyword, *args)
+    assert run._do(Step(1.0, "Submit Inference", ("question",), "chaos-0"), variables)
+    assert variables == {"chaos-0": ("Submit Inference", "question")}
+
+
+def test_step_that_the_chaos_before_it_prevents_is_not_done():
+    def perform(keyword: str, *args: str) -> None:
+        raise UsageError("well is not running")
+
+    run = chaos_run()
+    run._perform = perform
+    assert not run._do(Step(1.0, "Kill", ("well",)), {})

@@ -8,8 +8,10 @@ import pytest
 
 from RbeeLibrary.errors import HttpFailure
 from RbeeLibrary.fleet.launch import ProgramSpec
+from RbeeLibrary.net.http_client import Answer
+from RbeeLibrary.session.assertions import Hopeless
 from RbeeLibrary.session.programs.states import StateReader
-from RbeeLibrary.session.types import Daemon, State
+from RbeeLibrary.session.types import Daemon, SeenBy, State
 
 FAKE = ProgramSpec("queen", module="RbeeLibrary.fakes.queen")
 REAL = ProgramSpec("queen", command=["queen-rbee"])
@@ -28,3 +30,17 @@ def test_fake_that_does_not_answer_is_starting_until_it_has_said_that_it_serves(
     daemon = Daemon("queen", "queen", "http://127.0.0.1:1", 1, 1)
     programs = SimpleNamespace(find=lambda name: daemon, process=lambda name: process, probe=probe)
     assert StateReader(SimpleNamespace(), programs).read("queen") is state
+
+
+def test_program_that_has_ended_cannot_come_to_life_but_its_end_can_be_expected():
+    programs = SimpleNamespace(process=lambda name: SimpleNamespace(exit_code=3))
+    reader = StateReader(SimpleNamespace(), programs)
+    with pytest.raises(Hopeless, match="^queen cannot become idle: it exited with 3$"):
+        reader.check_hope("queen", State.idle, SeenBy.itself)
+    reader.check_hope("queen", State.exited, SeenBy.itself)
+
+
+def test_beginning_of_a_list_that_was_refused_is_shown():
+    programs = SimpleNamespace(probe=lambda daemon, path: Answer(500, {}, b"x" * 400))
+    with pytest.raises(AssertionError, match="^hive answered GET /v1/workers/list with 500: x{300}$"):
+        StateReader(SimpleNamespace(), programs).rows(Daemon("hive", "hive", "http://127.0.0.1:1", 1, 1), "/v1/workers/list")

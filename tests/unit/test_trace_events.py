@@ -236,3 +236,9 @@ def test_test_without_programs_has_no_timeline(tmp_path):
 
     assert shown([]) == ""
     assert shown(RECORDS).startswith("<details class='rbee-timeline' open><summary>Timeline: 3 processes, 3 requests, 3 tokens")
+
+
+def test_line_of_output_may_tell_whole_seconds():
+    printed = {"hive": {"stderr": "2023-11-14T22:13:21Z one second later\n"}}
+    (line,) = [event for event in TraceEvents(SPANS, RECORDS, TestSpan(0, 80 * MS), printed).events() if event.get("cat") == "output"]
+    assert line["ts"] == pytest.approx(1_000_000, abs=1)
