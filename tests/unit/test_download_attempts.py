@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import socket
 import threading
 from collections.abc import Iterator
@@ -117,3 +118,11 @@ def test_hub_that_falls_silent_is_a_timeout(tmp_path, header, body):
     with hub(answer(200, body, header)) as asked:
         error = download(asked.url, tmp_path, stall_timeout=0.05).error
     assert (error.code, error.message) == ("DOWNLOAD_TIMEOUT", "model hf:a/b could not be downloaded in 1 attempts: no byte came for 50ms")
+
+
+def test_first_file_by_name_is_that_of_a_model():
+    names = ["README.md", "model.Q5_K_M.gguf", "model.Q4_K_M.gguf", "model.Q8_0.gguf"]
+    described = json.dumps({"siblings": [{"rfilename": name, "size": 5} for name in names]}).encode()
+    with hub(answer(200, described)) as asked:
+        model = Hubs(HttpClient(Clock(None), "fake-hive"), HiveOptions(hub_url=asked.url)).look_up("hf:a/b")
+    assert model == HubModel(asked.url, f"{asked.url}/a/b/resolve/main/model.Q4_K_M.gguf", "model.Q4_K_M.gguf", 5, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
@@ -14,6 +15,7 @@ import pytest
 from RbeeLibrary.clock.clock import Clock
 from RbeeLibrary.fakes.hive.worker_row import WorkerRow
 from RbeeLibrary.fakes.hive.workers import Workers
+from RbeeLibrary.fleet import kernel
 from RbeeLibrary.fleet.children import Child
 from RbeeLibrary.protocol.error_codes import RbeeError
 from RbeeLibrary.protocol.program_options import HiveOptions
@@ -109,4 +111,37 @@ def test_worker_that_never_opens_its_port_is_killed_and_its_end_is_told(tmp_path
         several.start(SpawnRequest(worker_id="worker-1"), None)
     assert crashed.value.code == "WORKER_CRASHED"
     assert crashed.value.details == {"pid": crashed.value.details["pid"], "exit_code": None, "signal": signal.SIGKILL}
+    assert several.rows() == []
+
+
+def test_worker_counts_as_started_once_its_process_exists(tmp_path):
+    clock, seen = Clock(None), []
+    several = workers(clock, worker_binary=str(program(tmp_path / "worker", "exec sleep 60")), worker_args="real", worker_ports="0", spawn_settle=Duration(0))
+    several._hive.real_clock = SimpleNamespace(now=clock.now, wait=lambda event, until: seen.extend(clock.wait(row.started, 0.0) for row in several.rows()))
+    try:
+        several.start(SpawnRequest(), None)
+    finally:
+        (row,) = several.rows()
+        row.child.signal(signal.SIGKILL)
+        assert clock.wait(row.child.ended, clock.now() + 10)
+    assert seen == [True]
+
+
+def test_process_whose_start_cannot_be_recorded_is_killed(tmp_path):
+    logged, started = [], []
+
+    def record(kind: str, **fields: Any) -> None:
+        if kind == "process_started":
+            started.append(fields["child"])
+            raise OSError(errno.ENOSPC, "no space left")
+
+    several = workers(Clock(None), worker_binary=str(program(tmp_path / "worker", "exec sleep 60")), worker_args="real", worker_ports="0")
+    several._hive.journal, several._hive.log = SimpleNamespace(record=record), logged.append
+    try:
+        with pytest.raises(RbeeError, match="could not be started: .*no space left"):
+            several.start(SpawnRequest(worker_id="worker-1"), None)
+        assert logged == [f"worker worker-1 (pid {started[0]}) gets SIGKILL: not started"]
+    finally:
+        kernel.kill(started[0])
+        os.waitpid(started[0], 0)
     assert several.rows() == []

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +15,7 @@ from typing import Any
 import pytest
 
 from RbeeLibrary.clock.clock import Clock
+from RbeeLibrary.fakes.keeper import main
 from RbeeLibrary.fakes.keeper.child_daemon import ChildDaemon
 from RbeeLibrary.fakes.keeper.console import Console
 from RbeeLibrary.fakes.keeper.explanations import Failure, explain
@@ -136,3 +139,11 @@ def test_daemon_that_does_not_serve_in_time_is_given_up(tmp_path):
     finally:
         daemon.end(LIMIT)
     assert (refused.value.code, refused.value.message) == ("INTERNAL", "the queen does not serve after 0.001 s")
+
+
+def test_words_of_the_command_line_do_not_come_from_standard_input(monkeypatch, capfd):
+    monkeypatch.delenv("RBEE_KEEPER_ARGS", raising=False)
+    monkeypatch.setattr(sys, "stdin", io.StringIO("no-such-command"))
+    assert main(["--version"]) == 0
+    assert capfd.readouterr().out.startswith("rbee-keeper ")
+    assert sys.stdin.read() == "no-such-command"

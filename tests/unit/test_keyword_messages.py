@@ -14,6 +14,7 @@ from RbeeLibrary.journal.reader import RequestRecord
 from RbeeLibrary.keywords.argument_types import with_plain_defaults
 from RbeeLibrary.keywords.inference import InferenceKeywords
 from RbeeLibrary.keywords.journal import JournalKeywords
+from RbeeLibrary.keywords.lifecycle import LifecycleKeywords
 from RbeeLibrary.keywords.load import LoadKeywords
 from RbeeLibrary.keywords.stores import StoreKeywords
 from RbeeLibrary.keywords.time_control import TimeKeywords
@@ -104,3 +105,21 @@ def test_load_of_which_nothing_is_said_asks_again_as_a_keeper_does(log, tmp_path
     with_plain_defaults(LoadKeywords(session).start_load)()
     assert plans == [LoadPlan(10, rate=0, max_tokens=20, leave_share=0, retries=True, shape="constant", period=10, node="workstation")]
     assert log() == "10 users of load load ask queen"
+
+
+def test_exit_code_of_a_stopped_program_is_returned_and_logged(log):
+    keywords = LifecycleKeywords(SimpleNamespace(start=SimpleNamespace(stop=lambda name, timeout: 3)))
+    assert keywords.stop("worker-1") == 3
+    assert log() == "worker-1 exited with 3"
+
+
+@pytest.mark.parametrize(("within", "limit"), [(None, 60.0), (timedelta(seconds=5), 5.0)])
+def test_load_that_has_ended_without_a_summary_shows_its_last_lines(tmp_path, within, limit):
+    stopped = []
+    session = SimpleNamespace(
+        start=SimpleNamespace(stop=lambda name, seconds: stopped.append((name, seconds))),
+        outputs=SimpleNamespace(last_lines=lambda name: f"last lines of {name}"),
+    )
+    with pytest.raises(AssertionError, match="^load users wrote no summary; its last lines:\nlast lines of users$"):
+        LoadKeywords(session).stop_load(LocustLoad("users", tmp_path), within=within)
+    assert stopped == [("users", limit)]

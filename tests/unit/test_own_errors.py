@@ -95,3 +95,9 @@ def test_answered_request_leaves_no_listener_at_its_connection(app):
     channel = SimpleNamespace(is_at_once=False, when_gone=waiting.append, forget=waiting.remove, reset=lambda: None)
     assert b"healthy" in b"".join(asked(app, "/v1/health", channel))
     assert waiting == []
+
+
+def test_half_of_a_character_in_an_answer_is_replaced(app):
+    app, _ = app
+    app.route("GET", "/v1/health", lambda request: {"status": "healthy", "state": "idle", "note": "a\ud800b"})
+    assert b'"note":"a?b"' in b"".join(asked(app, "/v1/health"))

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from test_download_attempts import answer, hub
 from test_rbee_client import HIVE, IDLE, LIST, Fleet, error
 
 from RbeeLibrary.fakes.queen.queen import Queen
@@ -119,3 +120,11 @@ def test_task_of_a_busy_worker_goes_to_nobody_else():
     assert refused.value.envelope() == error("ALL_SLOTS_BUSY", "no")
     assert fleet.requests() == ["POST /v1/inference"]
     assert logged == []
+
+
+def test_worker_that_has_agreed_to_end_is_draining(queen):
+    with hub(answer(200, b"{}")) as worker:
+        queen._registry.put(QueenRow("worker-1", "alpha", "idle", "m", worker.url, "cpu", 0, 1, 1))
+        answered = queen.shutdown_worker(request(queen, worker_id="worker-1"))
+    assert answered == {"success": True, "message": "worker worker-1 is shutting down"}
+    assert queen._registry.row("worker-1").state == "draining"
