@@ -43,3 +43,9 @@ def test_worker_that_its_hive_has_started_again_on_its_port_keeps_its_address(fl
     programs.add(Daemon("worker-1", "worker", "http://127.0.0.2:8001", 8001, 31, "hive"))
     worker = programs.find("worker-1")
     assert (worker.url, worker.pid) == ("http://127.0.0.2:8001", 32)
+
+
+def test_worker_of_a_hive_is_at_the_address_of_the_hive(fleet):
+    programs = fleet(HIVE, process("worker-1", 31, 8001, HIVE.pid))
+    programs.add(Daemon("hive", "hive", "http://127.0.0.2:9200", 9200, HIVE.pid))
+    assert programs.find("worker-1").url == "http://127.0.0.2:8001"

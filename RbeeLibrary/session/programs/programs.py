@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from typing import Any
+from urllib.parse import urlsplit
 
 from ...errors import UsageError
 from ...fleet.supervisor import Process
@@ -165,7 +166,9 @@ class Programs:
     def _adopted(self, process: Process, known: Daemon | None) -> Daemon:
         owner = next((other.name for other in self._run.supervisor.processes() if other.pid == process.ppid), None)
         port = process.port or (known.port if known else 0)
-        url = known.url if known and known.port == port else http_url("127.0.0.1", port)
+        beside = known or self._daemons.get(owner or "")  # a hive starts its workers on its own address
+        host = urlsplit(beside.url).hostname if beside and beside.profile is None else None
+        url = known.url if known and known.port == port else http_url(host or "127.0.0.1", port)
         if known is not None and known.profile is not None:
             return dataclasses.replace(known, pid=process.pid)
         return Daemon(process.name, process.role, url, port, process.pid, owner)
