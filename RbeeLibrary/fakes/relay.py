@@ -53,7 +53,6 @@ class Relay(Service):
             return self._line
         far = Line(self, self.link.listener, self.target)
         far.start()
-        self.latency = self.loss = 0.0  # the kernel does it
         self._line = Line(self, self.listener, self.link.listener.getsockname())
         return self._line
 
@@ -160,9 +159,9 @@ class Way:
         self._job: Job | None = None
 
     def send(self, data: bytes) -> None:
-        """Sends bytes; they arrive later if the line has a latency, or if some are under way."""
+        """Sends bytes; they arrive later if the line has a latency, or if some are under way; those of a kernel link are late by themselves."""
         relay = self._relay
-        if self._job is None and not relay.latency and not relay.loss:
+        if relay.link is not None or (self._job is None and not relay.latency and not relay.loss):
             self._target.sendall(data)
             return
         self._due = max(self._due, relay.clock.now() + relay.latency + self._lost_for())

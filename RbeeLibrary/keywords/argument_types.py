@@ -236,9 +236,9 @@ def _limited(base: Any, low: float | None, high: float | None, form: str) -> typ
         kind = {int: "Whole number", float: "Number", ByteSize: "Size"}[base]
         name, doc = re.sub(r"\W+", "", f"{kind} {limits}".title()), f"{kind} {limits}.".replace(" .", ".")
 
-    def convert(value: Any) -> Any:
-        read = read_value(base, low, high, form, str(value))
-        return read if base in (int, float) else str(value)
+    def convert(value: Any) -> str:
+        read_value(base, low, high, form, str(value))  # raises for a bad one; the program reads it again
+        return str(value)
 
     return _made(name, doc, convert)
 

@@ -66,7 +66,7 @@ class Parser:
         self._after_cr = False
         self._at_start = True
         self._data: list[str] = []
-        self._type = ""
+        self._type = "message"
         self._id = ""
 
     def feed(self, data: bytes) -> list[ServerSentEvent]:
@@ -98,15 +98,15 @@ class Parser:
         if field == "data":
             self._data.append(value)
         elif field == "event":
-            self._type = value
+            self._type = value or "message"
         elif field == "id" and "\0" not in value:
             self._id = value
         return None
 
     def _dispatch(self) -> ServerSentEvent | None:
         data, event_type = self._data, self._type
-        self._data, self._type = [], ""
-        return ServerSentEvent("\n".join(data), event_type or "message", self._id) if data else None
+        self._data, self._type = [], "message"
+        return ServerSentEvent("\n".join(data), event_type, self._id) if data else None
 
 
 def token_text(value: dict[str, Any]) -> str | None:

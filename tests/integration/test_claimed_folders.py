@@ -42,6 +42,13 @@ def test_claim_of_a_process_that_had_this_pid_before_is_stale(tmp_path, mark):
     assert not (tmp_path / "rbee/001-test").exists()
 
 
+def test_log_of_an_earlier_run_is_cleared_and_nothing_of_others(tmp_path):
+    (tmp_path / "rbee").mkdir()
+    for name in ("nursery.log", "notes.log"):
+        (tmp_path / "rbee" / name).write_text("old")
+    assert sorted(path.name for path in ArtifactFolder(tmp_path / "rbee").path.iterdir()) == ["notes.log", CLAIM]
+
+
 def test_import_in_a_test_writes_into_the_folder_of_the_test(tmp_path):
     (tmp_path / "s.robot").write_text("*** Test Cases ***\nA\n    Import Library    RbeeLibrary\n    Start Queen\n    Get Rows    queen    beehives\n")
     for _ in range(2):

@@ -67,6 +67,14 @@ def test_what_a_keeper_said_last_is_the_cause_of_its_exit_code(rbee):
     assert cause(rbee, "exit code of keeper is 2, expected == 0").endswith(f" before the failure: {last}")
 
 
+def test_line_with_an_error_is_the_cause_although_others_follow(rbee, tmp_path):
+    keeper = tmp_path / "rbee"
+    keeper.write_text("#!/bin/sh\nprintf 'Error: no such node\\n\\nCaused by:\\n    nobody knows\\n' >&2\nexit 1\n")
+    keeper.chmod(0o700)
+    assert rbee.run_keeper("workers", "list", program=str(keeper)).rc == 1
+    assert cause(rbee, "exit code of keeper is 1, expected == 0").endswith(" before the failure: Error: no such node")
+
+
 def test_end_that_no_program_reports_is_known_from_its_moment_on(rbee):
     for name in ("first", "second"):
         rbee.start_worker(name, hive=None)

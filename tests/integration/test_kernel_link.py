@@ -78,6 +78,23 @@ def test_latency_and_loss_are_those_of_netem_on_both_ends(tmp_path):
         assert asked[0][0] == os.readlink("/proc/self/ns/net") != asked[1][0], "the far end is in a namespace of its own"
 
 
+def test_bytes_are_late_by_the_kernel_only(tmp_path):
+    """The `tc` of this test delays nothing, so they arrive at once."""
+    (tmp_path / "tc").write_text("#!/bin/sh\n")
+    (tmp_path / "tc").chmod(0o755)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        relay(server.getsockname()[1], "--latency", "1h", path=f"{tmp_path}:{os.environ['PATH']}") as process,
+        socket.create_connection(("127.0.0.1", process.ready["port"]), 10) as client,
+    ):
+        server.settimeout(10)
+        far, _ = server.accept()
+        with far:
+            far.settimeout(10)
+            client.sendall(b"hello")
+            assert far.recv(5) == b"hello"
+
+
 def test_machine_that_cannot_do_it_says_why(tmp_path):
     (tmp_path / "tc").write_text('#!/bin/sh\necho "Error: Specified qdisc kind is unknown." >&2; exit 2\n')
     (tmp_path / "tc").chmod(0o755)

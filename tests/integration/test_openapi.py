@@ -137,6 +137,7 @@ def test_streams_are_judged_to_their_end():
     assert wrong_answer(inference, 200, whole) == []
     assert wrong_answer(inference, 200, whole[:-1]) == ["the stream has no [DONE] at its end"]
     odd = Parser().feed(b'data: {"t":3}\n\n')[0]
+    assert wrong_answer(inference, 200, [odd, *whole]) == wrong_event(inference.answers[200], odd)
     assert wrong_event(inference.answers[200], odd)[0].startswith('event {"t": 3} fits none of PlainToken')
 
 

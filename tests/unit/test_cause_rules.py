@@ -87,6 +87,7 @@ def test_end_that_is_told_after_the_failure_counts_from_the_fault_that_brought_i
             " by hive (idle) after the test had frozen it",
         ),
         ([], ""),
+        ([at(80, "hive", "fault", kind="exit", fault="f")], ""),
     ],
 )
 def test_reason_of_a_death(fields, why):

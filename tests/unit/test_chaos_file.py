@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from types import SimpleNamespace
 
+import pytest
+
 from RbeeLibrary.report.rules.fleet_rules import FleetRule
-from RbeeLibrary.session.judging.chaos_run import ChaosRun, as_test
+from RbeeLibrary.session.judging.chaos_run import ChaosRun, allowed_by, as_test
 from RbeeLibrary.session.judging.chaos_schedule import Step
 from RbeeLibrary.session.types import TokenTexts
 
@@ -48,3 +50,8 @@ def test_fleet_is_started_as_the_test_has_started_it():
     run = ChaosRun(SimpleNamespace(), print)
     run._recipe = {"workers": 2, "token_delay": timedelta(milliseconds=500), "timeout": 20.0, "api_key": "secret", "prefix": "", "answer": None}
     assert run._recipe_line() == "Start Fleet    workers=2    token_delay=0.5s    timeout=20s    api_key=%{RBEE_API_KEY}"
+
+
+@pytest.mark.parametrize(("kind", "allowed"), [("half event", [FleetRule.STREAM_END]), ("delay", [])])
+def test_stream_may_lack_its_end_only_where_a_fault_cuts_it(kind, allowed):
+    assert allowed_by([*STEPS, Step(5.0, "Inject Fault", ("worker-1", kind))]) == allowed

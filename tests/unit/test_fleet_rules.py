@@ -206,6 +206,15 @@ def test_finding_is_shown_with_its_records_in_order_of_time():
     ]
 
 
+def test_finding_about_a_worker_that_outlived_its_hive_shows_the_end_of_the_hive_s_shutdown():
+    (finding,) = misbehaviour(History([STARTED, HIVE_DONE, HIVE_ENDED]))
+    assert finding.shown(0).splitlines() == [
+        "outlived its hive: worker-1 was alive when hive had ended gracefully",
+        "    5.0 ms  hive  process_started  worker_id=worker-1",
+        "    25.0 ms  hive  shutdown_finished  total=1",
+    ]
+
+
 def test_finding_counts_from_its_last_record_on():
     records = [LOADING, *inference(1, 10, until=12)]
     assert len(findings(records, since=12 * MS)) == 1

@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 import socket
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from RbeeLibrary.clock.clock import Clock
+from RbeeLibrary.fakes.hive.hive import Hive
 from RbeeLibrary.fakes.hive.worker_row import WorkerRow
 from RbeeLibrary.fakes.hive.workers import Workers
 from RbeeLibrary.fleet import kernel
@@ -145,3 +147,15 @@ def test_process_whose_start_cannot_be_recorded_is_killed(tmp_path):
         kernel.kill(started[0])
         os.waitpid(started[0], 0)
     assert several.rows() == []
+
+
+def test_start_that_does_not_end_delays_the_end_of_its_hive_no_longer_than_allowed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        hive = Hive(HiveOptions(provision="off", shutdown_total=Duration(0.01)), listener)
+        hive.workers._rows["worker-1"] = WorkerRow("worker-1", "127.0.0.1", 8001, "m", "cpu", 0, 1)
+        end = threading.Thread(target=hive.drain, daemon=True)
+        end.start()
+        end.join(10)
+    assert not end.is_alive()

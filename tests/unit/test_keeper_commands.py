@@ -82,6 +82,16 @@ def test_log_that_is_refused_is_explained(capfd, status, body, said):
     assert shown.err.splitlines(keepends=True)[-1] == said
 
 
+def test_failure_is_explained_with_its_details():
+    assert explain(Failure("VRAM_EXHAUSTED", "no room", {"required": 8000, "available": 5000}), "alpha", "127.0.0.1:9200", "127.0.0.1:8080") == [
+        "VRAM_EXHAUSTED: no room",
+        "  Node: alpha",
+        "  Required: 8000 MB",
+        "  Available: 5000 MB",
+        "  Hint: take a smaller quantized model, such as Q4 instead of Q8",
+    ]
+
+
 def test_interrupt_cuts_the_log_that_is_read():
     seen: list[Any] = []
     with queen(200, b"first line\n", length=1000) as asked:

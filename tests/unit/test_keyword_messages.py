@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
+import threading
 from datetime import timedelta
 from types import SimpleNamespace
 
@@ -22,6 +24,7 @@ from RbeeLibrary.net.http_client import HttpClient
 from RbeeLibrary.session.assertions import Verifier
 from RbeeLibrary.session.inference.inference_client import Inference
 from RbeeLibrary.session.inference.locust_load import LoadPlan, LocustLoad
+from RbeeLibrary.session.inference.steady_load import SteadyLoad
 from RbeeLibrary.session.types import Daemon, InferenceState, Mark, ProgramName
 
 VERIFY = Verifier(lambda: 0.0, lambda seconds: None, lambda line: None)
@@ -123,3 +126,15 @@ def test_load_that_has_ended_without_a_summary_shows_its_last_lines(tmp_path, wi
     with pytest.raises(AssertionError, match="^load users wrote no summary; its last lines:\nlast lines of users$"):
         LoadKeywords(session).stop_load(LocustLoad("users", tmp_path), within=within)
     assert stopped == [("users", limit)]
+
+
+def test_load_that_does_not_end_names_what_goes_on():
+    to = Daemon("worker-1", "worker", "http://127.0.0.1:1", 1, 0)
+    endless = Inference(HttpClient(Clock(), "test"), to, "/v1/inference", "/x", {"request_id": "r", "prompt": "p"}, None, 1.0)
+    submitted = threading.Semaphore(0)
+    load = SteadyLoad(lambda: submitted.release() or endless, every=0.001)
+    for _ in range(2):
+        submitted.acquire()
+    with pytest.raises(AssertionError) as failure:
+        LoadKeywords(SimpleNamespace(settings=SimpleNamespace(timeout=lambda given: 0.01))).stop_submitting(load)
+    assert re.match(rf"(\d+) of \1 inferences of the load have not ended within 0\.01 s: {endless}", str(failure.value))

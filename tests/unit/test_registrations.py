@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from RbeeLibrary.report.history import History
+from RbeeLibrary.report.rules.fleet_rules import Finding
 from RbeeLibrary.report.rules.registrations import KnownWorker, Observer, not_converged
 
 PIDS = {"library": 1, "queen": 10, "hive": 20, "worker-1": 31}
@@ -24,10 +27,16 @@ END = [at(900, "hive", "process_exited", worker_id="worker-1", child=31, signal=
 LIVING = {"queen": True, "hive": True, "worker-1": True}
 
 
-def found(records: list[dict], listed: set[str], alive: bool, hive: str | None = "hive", living: dict[str, bool] = LIVING, now: float = NOW) -> list[str]:
+def findings(
+    records: list[dict], listed: set[str], alive: bool, hive: str | None = "hive", living: dict[str, bool] = LIVING, now: float = NOW
+) -> list[Finding]:
     history = History(sorted([*BOUND, *records], key=lambda one: one["ns"]))
     observers = [Observer("queen", "queen", frozenset(listed))]
-    return [one.text for one in not_converged(history, observers, [KnownWorker("worker-1", hive, alive)], living, now)]
+    return list(not_converged(history, observers, [KnownWorker("worker-1", hive, alive)], living, now))
+
+
+def found(*args: Any, **given: Any) -> list[str]:
+    return [one.text for one in findings(*args, **given)]
 
 
 def test_worker_that_is_gone_is_not_listed():
@@ -36,6 +45,11 @@ def test_worker_that_is_gone_is_not_listed():
     assert found(END, set(), alive=False) == []
     assert found(END, {"worker-1"}, alive=False, now=960.0) == []
     assert found(END, {"worker-1"}, alive=False, now=961.0) != []
+
+
+def test_finding_about_a_worker_that_is_gone_shows_its_start_and_its_end():
+    (finding,) = findings(END, {"worker-1"}, alive=False)
+    assert finding.records == (BOUND[-1], *END)
 
 
 def test_worker_that_lives_is_listed():

@@ -114,6 +114,7 @@ def test_character_cut_in_the_middle_arrives_whole():
         (b"id: 1\0\ndata: x\n\n", [ServerSentEvent("x")]),
         (b"data: a\r\ndata: b\rdata: c\n\r\n", [ServerSentEvent("a\nb\nc")]),
         (b"data: \xff\n\n", [ServerSentEvent("\ufffd")]),
+        (b"event:\ndata: x\n\n", [ServerSentEvent("x")]),
     ],
 )
 def test_corners_of_the_rules(stream, events):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -135,6 +136,13 @@ def test_first_thread_of_the_test_has_its_keywords_and_those_of_programs_their_s
     programs = {event["pid"]: event["args"]["name"] for event in events() if event["name"] == "process_name"}
     threads = {programs[event["pid"]]: event["args"]["name"] for event in events() if event["name"] == "thread_name"}
     assert threads == {"test": "keywords", "queen": "states", "hive": "states", "worker-1": "states"}
+
+
+def test_long_body_is_cut_and_an_empty_one_is_not_shown():
+    requests = [*hop("queen", 1, 10, 20, "/v2/tasks", "c1", body={"prompt": "x" * 5000}), *hop("queen", 2, 30, 40, "/v2/tasks", "c2", body={})]
+    long, empty = (event["args"] for event in TraceEvents(SPANS, requests, TestSpan(0, 80 * MS, None, []), {}).events() if event.get("cat") == "request")
+    assert re.fullmatch(r'\{"prompt": "x+\.\.\. \((\d+) more characters are in the journal\)', long["body"])
+    assert "body" not in empty
 
 
 def test_lines_of_output_have_the_time_that_they_tell():
