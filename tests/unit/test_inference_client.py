@@ -58,6 +58,11 @@ def test_refusal_in_plain_text_is_known_by_its_text():
         assert (one.state, one.error_code, one.refusal) == (InferenceState.refused, "", "no such node")
 
 
+def test_refusal_that_is_no_utf_8_is_known_by_what_can_be_read_of_it():
+    with answered(refusal(b"caf\xe9 is closed")) as one:
+        assert (one.state, one.error_code, one.refusal) == (InferenceState.refused, "", "caf\ufffd is closed")
+
+
 def test_refusal_with_an_error_code_is_known_by_its_code():
     with answered(refusal(b'{"error":{"code":"NODE_NOT_FOUND","message":"no such node"}}')) as one:
         assert (one.state, one.error_code, one.refusal) == (InferenceState.refused, "NODE_NOT_FOUND", "")

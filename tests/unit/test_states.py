@@ -1,4 +1,4 @@
-"""What the state of a program is if it does not answer."""
+"""What the state of a program is if it does not answer, and how it has ended."""
 
 from __future__ import annotations
 
@@ -44,3 +44,12 @@ def test_beginning_of_a_list_that_was_refused_is_shown():
     programs = SimpleNamespace(probe=lambda daemon, path: Answer(500, {}, b"x" * 400))
     with pytest.raises(AssertionError, match="^hive answered GET /v1/workers/list with 500: x{300}$"):
         StateReader(SimpleNamespace(), programs).rows(Daemon("hive", "hive", "http://127.0.0.1:1", 1, 1), "/v1/workers/list")
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "state"), [(0, State.exited), (3, State.exited), (-9, State.killed), (None, State.exited)], ids=["well", "error", "signal", "unknown"]
+)
+@pytest.mark.parametrize("seen_by", [SeenBy.itself, SeenBy.process])
+def test_program_that_has_ended_was_killed_only_if_its_exit_code_is_known_to_say_so(exit_code, state, seen_by):
+    process = SimpleNamespace(exit_code=exit_code, alive=False, frozen=False)
+    assert StateReader(SimpleNamespace(), SimpleNamespace(process=lambda name: process)).read("queen", seen_by) is state

@@ -229,6 +229,14 @@ def test_all_requests_are_drawn_as_long_as_they_are_not_too_many():
     assert len(arrows([*questions, *inferences])) == 250
 
 
+def test_of_too_many_requests_routine_questions_are_not_drawn():
+    inferences = [one for number in range(10) for one in request(10 + number, number, correlation=f"c{number}")]
+    questions = [one for number in range(10, 300) for one in request(10 + number * 0.2, number, path="/v1/health", correlation=f"c{number}")]
+    titles = [arrow[-1].text for arrow in arrows([*inferences, *questions])]
+    assert len(titles) == 10
+    assert all("/v1/inference" in title for title in titles)
+
+
 def test_time_until_an_answer_is_exact_however_long_it_took():
     asked, answered = request(20, 1)
     html = timeline(LIVES, [asked, {**answered, "ns": 200_020 * MS}], TestSpan(0, 200_100 * MS), is_open=False)

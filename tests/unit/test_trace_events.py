@@ -96,6 +96,7 @@ def test_all_hops_of_a_request_have_one_trace():
     assert len(set(traces.values())) == 1
     assert {event["args"]["trace"] for event in of("token")} == set(traces.values())
     assert of("request")[2]["args"]["trace"] not in traces.values()
+    assert {event["args"]["trace"] for event in [*of("request"), *of("sent")]} == {1, 2, 3}
 
 
 def test_what_a_real_program_sends_because_of_a_request_has_the_trace_of_that_request():
