@@ -83,6 +83,17 @@ def test_account_without_a_home_begins_in_the_root_folder():
     assert (done.stdout, done.stderr, done.returncode) == ("/\n", "", 0)
 
 
+@pytest.mark.parametrize(
+    ("words", "caller", "user"),
+    [(["node"], "olga", "olga"), (["node"], "", "root"), (["-l", "vince", "node"], "olga", "vince"), (["ann@node"], "olga", "ann")],
+)
+def test_user_is_the_one_who_calls_unless_another_is_named(tmp_path, words, caller, user):
+    env = {"USER": caller, "FAKE_SSH_HOSTS": str(tmp_path / "hosts.json")}
+    (tmp_path / "hosts.json").write_text('{"node": {"outcome": "denied"}}')
+    done = subprocess.run([*SCRIPTED, *words, "true"], env=env, capture_output=True, text=True, timeout=30)
+    assert (done.stderr, done.returncode) == (f"{user}@node: Permission denied (publickey).\n", 255)
+
+
 def test_rules_of_hosts_are_read_in_any_locale(tmp_path):
     (tmp_path / "hosts.json").write_text('{"b\u00fccherei": {}, "node": {"outcome": "refused"}}', encoding="utf-8")
     env = robot_env({"FAKE_SSH_HOSTS": str(tmp_path / "hosts.json"), "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"})

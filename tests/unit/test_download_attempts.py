@@ -78,13 +78,21 @@ def answer(status: int, body: bytes, *headers: str) -> bytes:
     return "\r\n".join([f"HTTP/1.1 {status} -", *(headers or [f"Content-Length: {len(body)}"]), "", ""]).encode() + body
 
 
-def download(url: str, folder, content: bytes = CONTENT, stall_timeout: float = 10) -> Download:
-    """One attempt for a file with this content."""
+def downloader(url: str, stall_timeout: float = 10) -> Downloader:
     clock = Clock(None)
     options = HiveOptions(hub_url=url, download_attempts=1, stall_timeout=Duration(stall_timeout))
     http = HttpClient(clock, "fake-hive")
-    one = Download("hf:a/b", HubModel(url, f"{url}/file", "file", len(content), hashlib.sha256(content).hexdigest()), str(folder / "file"))
-    Downloader(http, clock, Journal(None, "fake-hive", clock), options, Hubs(http, options)).run(one)
+    return Downloader(http, clock, Journal(None, "fake-hive", clock), options, Hubs(http, options))
+
+
+def file_at(url: str, folder, content: bytes = CONTENT) -> Download:
+    return Download("hf:a/b", HubModel(url, f"{url}/file", "file", len(content), hashlib.sha256(content).hexdigest()), str(folder / "file"))
+
+
+def download(url: str, folder, content: bytes = CONTENT, stall_timeout: float = 10) -> Download:
+    """One attempt for a file with this content."""
+    one = file_at(url, folder, content)
+    downloader(url, stall_timeout).run(one)
     return one
 
 
@@ -126,3 +134,11 @@ def test_first_file_by_name_is_that_of_a_model():
     with hub(answer(200, described)) as asked:
         model = Hubs(HttpClient(Clock(None), "fake-hive"), HiveOptions(hub_url=asked.url)).look_up("hf:a/b")
     assert model == HubModel(asked.url, f"{asked.url}/a/b/resolve/main/model.Q4_K_M.gguf", "model.Q4_K_M.gguf", 5, None)
+
+
+@pytest.mark.parametrize(("speed", "told"), [(2.345, 2.3), (0.02, 0.1)])
+def test_speed_is_told_in_tenths_and_never_as_none(tmp_path, speed, told):
+    url = "http://127.0.0.1:1"
+    one = file_at(url, tmp_path)
+    downloader(url)._publish_progress(one, 25, speed)
+    assert one.progress.latest == {"stage": "downloading", "bytes_downloaded": 25, "bytes_total": 100, "speed_mbps": told}

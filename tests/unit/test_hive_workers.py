@@ -81,6 +81,27 @@ def test_program_that_is_not_there_is_refused(wanted, code):
     assert refused.value.code == code
 
 
+def test_worker_whose_end_could_not_be_noticed_is_killed(tmp_path):
+    records: dict[str, dict[str, Any]] = {}
+
+    def watch(*_: Any) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    several = workers(Clock(None), worker_binary=str(program(tmp_path / "worker", "exec sleep 60")), worker_args="real", worker_ports="0")
+    several._hive.journal.record = lambda kind, **fields: records.update({kind: fields})
+    several._reaper.watch = watch
+    try:
+        with pytest.raises(RbeeError, match="could not be started: .*Too many open files") as failed:
+            several.start(SpawnRequest(worker_id="worker-1"), None)
+    finally:
+        pid = records["process_started"]["child"]
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    assert failed.value.code == "WORKER_CRASHED"
+    assert several.rows() == []
+    assert records["force_kill"] == {"worker_id": "worker-1", "pid": pid, "reason": "not started", "signal": 9}
+
+
 def test_settling_of_a_real_worker_is_a_job_of_its_own(tmp_path):
     clock, seen = Clock(None), []
     several = workers(clock, worker_binary=str(program(tmp_path / "worker", "exec sleep 60")), worker_args="real", worker_ports="0", spawn_settle=Duration(0))

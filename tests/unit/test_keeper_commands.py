@@ -108,6 +108,13 @@ def test_interrupted_command_asks_nobody_and_says_nothing(capfd):
     assert capfd.readouterr() == ("", "")
 
 
+def test_progress_is_a_line_where_no_terminal_is(capfd):
+    console = Console()
+    console.progress({"stage": "downloading", "bytes_downloaded": 1048576, "bytes_total": 4194304, "speed_mbps": 12.5})
+    console.progress({"stage": "loading_to_vram", "layers_loaded": 32, "layers_total": 32})
+    assert capfd.readouterr() == ("", "25% 1.0 MB / 4.0 MB, 12.5 MB/s\n100% 32/32 layers\n")
+
+
 def test_installation_says_what_it_has_done_and_what_comes_next(tmp_path, capfd):
     (tmp_path / "rbee-hive").write_text("#!/bin/sh\n")
     root = tmp_path / "root"

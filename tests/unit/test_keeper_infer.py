@@ -16,10 +16,16 @@ from RbeeLibrary.protocol.keeper_options import InferOptions
 def test_progress_is_awaited_unless_the_queen_has_refused_the_task_as_it_came(status, waited):
     """A task that never began has no progress, and its stream waits for one."""
     joined: list[float] = []
-    progress = SimpleNamespace(join=joined.append)
+    begun: list[str] = []
+
+    def spawn(job: object, *, name: str) -> SimpleNamespace:
+        begun.append(name)
+        return SimpleNamespace(join=joined.append)
+
     clock = Clock()
-    keeper = SimpleNamespace(client=HttpClient(clock, "rbee-keeper"), clock=clock, spawn=lambda job, *args, name: progress)
+    keeper = SimpleNamespace(client=HttpClient(clock, "rbee-keeper"), clock=clock, spawn=spawn)
     infer = Infer(keeper, InferOptions(node="workstation", model="m", prompt="hello"), SimpleNamespace())
     infer._client = SimpleNamespace(ask=lambda url, body, limit: SimpleNamespace(status=status))
     assert infer._ask_queen().status == status
+    assert begun == ["progress"]
     assert bool(joined) == waited

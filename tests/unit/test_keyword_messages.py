@@ -25,6 +25,7 @@ from RbeeLibrary.session.assertions import Verifier
 from RbeeLibrary.session.inference.inference_client import Inference
 from RbeeLibrary.session.inference.locust_load import LoadPlan, LocustLoad
 from RbeeLibrary.session.inference.steady_load import SteadyLoad
+from RbeeLibrary.session.programs.programs import Programs
 from RbeeLibrary.session.types import Daemon, InferenceState, Mark, ProgramName
 
 VERIFY = Verifier(lambda: 0.0, lambda seconds: None, lambda line: None)
@@ -48,6 +49,20 @@ def test_clients_whose_requests_are_not_waited_for_are_counted_after_a_step(log,
     TimeKeywords(session).advance_time(timedelta(seconds=5))
     assert "time moved by 5 s, 0 timers fired" in log()
     assert ("2 open connections come from clients outside the run" in log()) == (strangers == 2)
+
+
+def test_timer_that_nobody_waits_for_and_program_that_nobody_knows_are_told_apart():
+    run = SimpleNamespace(
+        supervisor=SimpleNamespace(find=lambda name: None, processes=list),
+        coordinator=SimpleNamespace(await_timer=lambda program, timer, limit: None, timers=lambda: ["queen sweep"]),
+    )
+    programs = Programs(run)
+    programs.add(Daemon("queen", "queen", "http://127.0.0.1:1", 1, 0))
+    keywords = TimeKeywords(SimpleNamespace(run=run, programs=programs, settings=SimpleNamespace(within=lambda given: 0.05)))
+    with pytest.raises(AssertionError, match=r"^queen did not wait for token within 0\.05 s; waited for is queen sweep$"):
+        keywords.wait_until_timer("queen", "token")
+    with pytest.raises(UsageError, match="^there is no 'worker-9', running is queen$"):
+        keywords.wait_until_timer("worker-9", "token")
 
 
 def test_tokens_are_logged_by_the_first_reading_after_the_end(log):
