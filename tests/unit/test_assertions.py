@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 
 from RbeeLibrary.errors import UsageError
+from RbeeLibrary.session import assertions
 from RbeeLibrary.session.assertions import Check, Hopeless, NotYet, Verifier
 
 SOON = timedelta(seconds=5)
@@ -97,3 +99,15 @@ def test_default_patience_is_the_librarys(log):
     assert patient("it", values(1, 1, 2), Check("==", 2)) == 2
     with pytest.raises(AssertionError):
         patient("it", values(1, 1, 2), Check("==", 2, NOW))
+
+
+@pytest.mark.parametrize(("waits", "told"), [(0.0009, ""), (0.001, " (after 1 ms)"), (0.999, " (after 999 ms)"), (2.5, " (after 2.5 s)")])
+def test_wait_is_told_from_a_millisecond_on(monkeypatch, log, waits, told):
+    now = [0.0]
+    monkeypatch.setattr(assertions, "time", SimpleNamespace(monotonic=lambda: now[0]))
+
+    def pause(_: float) -> None:
+        now[0] = waits
+
+    Verifier(lambda: 5.0, pause, log.append)("it", values(1, 2), Check("==", 2))
+    assert log == [f"it is 2{told}"]

@@ -118,6 +118,10 @@ BROKEN = {
         "worker-1 was alive when hive had ended gracefully",
     ),
     "cancel not passed on": ([*TASK, *inference(1, 10, until=35), *CANCEL], "queen took the cancellation of req-1 and did not pass it on to worker-1"),
+    "cancel not passed on, answered without content": (
+        [*TASK, *inference(1, 10, until=35), *asked(QUEEN, 2, 20, "DELETE /v2/tasks/req-1", status=204)],
+        "queen took the cancellation of req-1 and did not pass it on to worker-1",
+    ),
     "retried too soon": (
         [*REFUSED, *inference(2, 900, body={"request_id": "req-1"}, until=902)],
         "fake-queen/0.1.0 asked worker-1 again after 0.9 s, it was told 1 s",

@@ -1,4 +1,4 @@
-"""Partitions whose orders reach not every program, among programs that are written down here."""
+"""Partitions whose orders reach not every program, and who is told, among programs that are written down here."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from RbeeLibrary.errors import ControlFailed, UsageError
+from RbeeLibrary.protocol.profiles import profile_of
 from RbeeLibrary.session.network.partitions import Partitions
 from RbeeLibrary.session.types import Daemon
 
@@ -61,3 +62,16 @@ def test_program_that_is_frozen_at_the_end_of_a_test_is_told_when_it_is_resumed(
     frozen.clear()
     partitions.follow()
     assert told == [("queen", []), ("hive", [])]
+
+
+def test_real_worker_that_a_hive_has_started_without_a_recorder_is_told_itself():
+    told: list[tuple[str, list[str]]] = []
+    worker = Daemon("worker-1", "worker", "http://127.0.0.1:8001", 8001, 31, "hive", profile=profile_of("worker", "llm-worker-rbee"))
+    daemons = {"queen": DAEMONS["queen"], "worker-1": worker}
+    processes = {name: SimpleNamespace(name=name, alive=True) for name in daemons}
+    programs = SimpleNamespace(
+        names=lambda: list(daemons), look_at=daemons.get, process_or_none=processes.get, responsive=processes.get, of_role=lambda role: []
+    )
+    supervisor = SimpleNamespace(control=lambda process, order: told.append((process.name, order["addresses"])))
+    Partitions(SimpleNamespace(note=lambda what, **fields: None, supervisor=supervisor), programs, SimpleNamespace()).part("queen | worker-1")
+    assert told == [("queen", ["127.0.0.1:8001"]), ("worker-1", ["127.0.0.1:8080"])]

@@ -287,6 +287,7 @@ def test_long_silence_is_folded_and_the_rest_gets_its_room():
     records = [state("queen", 10, 8, "starting", "idle"), *request(50, 1), *request(5000, 2), *request(5030, 3)]
     html = timeline([ALIVE, *LIVES[1:]], records, TestSpan(0, 5100 * MS), is_open=True)
     assert re.search(r"nothing happens for 4\.\d s", html)
+    assert "nothing happens: folded" in html[html.index("rt-legend") :]
     (folded,) = re.findall(r">([\d.]+ s folded)</text>", html)
     left, width = map(float, re.search(r'<rect class="w" x="([\d.]+)" y="\d+" width="([\d.]+)"', html).groups())
     ((_, place, _, ends),) = labels_of(html, folded)
@@ -328,6 +329,7 @@ def test_legend_explains_what_is_drawn_and_nothing_else():
     assert all(text in html for text in ("armed fault", "fault acts", "end of a process", "request that failed"))
     assert "request that nobody received" not in legend
     assert "the test failed" not in legend
+    assert "folded" not in legend
 
 
 def test_long_names_are_whole():

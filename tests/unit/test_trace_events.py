@@ -251,3 +251,9 @@ def test_line_of_output_may_tell_whole_seconds():
     printed = {"hive": {"stderr": "2023-11-14T22:13:21Z one second later\n"}}
     (line,) = [event for event in TraceEvents(SPANS, RECORDS, TestSpan(0, 80 * MS), printed).events() if event.get("cat") == "output"]
     assert line["ts"] == pytest.approx(1_000_000, abs=1)
+
+
+def test_run_s_clock_is_drawn_from_the_first_record_on_with_its_steps():
+    samples = [(event["ts"], event["args"]["seconds"]) for event in of("clock") if event["ph"] == "C"]
+    assert samples[0] == (5000.0, 0.005)
+    assert (65000.0, 300.065) in samples

@@ -133,7 +133,7 @@ class Starter:
             begun = [self._launcher.begin_hive(name, first.daemon, {**hive_options, **worker_options}, deadline) for name in names]
             self._launcher.finish_all([first, *begun], State.idle, deadline)
             jobs = [(worker, begun[number % hives].daemon) for number, worker in enumerate(worker_names)]
-            with ThreadPoolExecutor(max_workers=max(1, min(_SPAWNS_AT_ONCE, len(jobs)))) as pool:
+            with ThreadPoolExecutor(max_workers=_SPAWNS_AT_ONCE) as pool:
                 started = list(pool.map(lambda job: self._launcher.worker_spawns.spawn(job[0], job[1], worker_options, request, deadline), jobs))
             self._launcher.await_all(started, State.idle, deadline)
             self._list_in_order(begun, started)
