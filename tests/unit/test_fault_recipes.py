@@ -17,3 +17,7 @@ def test_fault_of_a_stream_is_armed_before_the_stream_begins():
     assert begin.startswith("Start Worker")
     assert fault == "${fault} =    Inject Fault    worker-1    stall    after_tokens=2"
     assert [line.partition("    ")[0] for line in rest] == ["${answer} =", "Wait For Tokens", "Get Fault Hits"]
+
+
+def test_fault_hits_a_draining_worker_after_more_tokens_than_those_it_had_sent_before():
+    assert "${fault} =    Inject Fault    worker-1    stall    after_tokens=10" in recipe("draining", "stall")

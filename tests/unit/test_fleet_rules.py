@@ -90,6 +90,10 @@ BROKEN = {
         [record(HIVE, 5, "shutdown_started"), *asked(HIVE, 1, 10, SPAWN, status=299)],
         "hive started a worker after its draining began",
     ),
+    "request while draining, a spawn with the usual status": (
+        [record(HIVE, 5, "shutdown_started"), *asked(HIVE, 1, 10, SPAWN, status=200)],
+        "hive started a worker after its draining began",
+    ),
     "stream end, two": (inference(1, 10, until=12, ends=2), "the stream of req-1 from worker-1 has 2 end markers"),
     "stream end, none": (inference(1, 10, until=12, ends=0), "the stream of req-1 from worker-1 has no end marker"),
     "stream end, a fault": (

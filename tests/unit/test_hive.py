@@ -8,7 +8,9 @@ from types import SimpleNamespace
 import pytest
 
 from RbeeLibrary.fakes.hive.hive import Hive
+from RbeeLibrary.fakes.hive.worker_row import WorkerRow
 from RbeeLibrary.faults.base import FaultSpec
+from RbeeLibrary.fleet.children import Child
 from RbeeLibrary.protocol.error_codes import RbeeError
 from RbeeLibrary.protocol.program_options import HiveOptions
 
@@ -31,3 +33,21 @@ def test_fault_lets_a_spawn_fail_before_anything_is_started(hive):
         hive.spawn_worker(SimpleNamespace(body={"model_ref": "hf:a/b"}))
     assert (refused.value.code, refused.value.message) == ("WORKER_CRASHED", "the worker could not be started, because of a fault")
     assert refused.value.details == {"pid": None, "exit_code": None, "signal": None}
+
+
+@pytest.mark.parametrize(
+    ("facts", "is_watched"),
+    [
+        ({}, True),
+        ({"state": "busy"}, True),
+        ({"state": "loading"}, False),
+        ({"reason": "shutdown"}, False),
+        ({"child": None}, False),
+        ({"heard": False}, False),
+    ],
+    ids=["idle", "busy", "loading", "ending", "of an unknown process", "not heard of"],
+)
+def test_idle_time_is_watched_of_workers_that_have_loaded_and_are_not_ending(hive, facts, is_watched):
+    known = {"state": "idle", "heard": True, "child": Child(77, 8001, -1), **facts}
+    hive.workers._rows["worker-1"] = WorkerRow("worker-1", "127.0.0.1", 8001, "mock-model", "cpu", 0, 1, **known)
+    assert (hive._next_idle_check() is not None) is is_watched

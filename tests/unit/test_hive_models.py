@@ -21,3 +21,9 @@ def test_path_of_a_missing_file_is_told_in_at_most_200_characters(tmp_path, leng
     with pytest.raises(RbeeError) as refused:
         models.provide(SpawnRequest(model_ref="hf:a/b", model_path=path))
     assert (refused.value.code, refused.value.message) == ("MODEL_NOT_FOUND", f"model file {path[:200]} is not there")
+
+
+def test_folder_of_the_models_is_there_from_the_start_and_private(tmp_path):
+    hive = SimpleNamespace(client=None, clock=Clock(None), journal=None)
+    Models(hive, HiveOptions(models_db=str(tmp_path / "models.db"), models_dir=str(tmp_path / "home" / "models")))
+    assert (tmp_path / "home" / "models").stat().st_mode & 0o777 == 0o700

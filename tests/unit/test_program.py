@@ -45,3 +45,12 @@ def test_journal_of_a_program_that_has_ended_holds_its_records_only(tmp_path):
     assert done.returncode == 3
     (line,) = journal.read_bytes().splitlines()
     assert json.loads(line)["record"] == "bound"
+
+
+def test_connection_that_is_held_back_is_recorded_with_its_target(tmp_path, monkeypatch):
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+    program = Program("fake-queen", journal=str(tmp_path / "journal.jsonl"))
+    program.reach.hold(("127.0.0.1", 9200))
+    program.journal.close()
+    (record,) = map(json.loads, (tmp_path / "journal.jsonl").read_text().splitlines())
+    assert (record["record"], record["target"]) == ("held_back", "127.0.0.1:9200")

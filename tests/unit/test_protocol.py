@@ -17,6 +17,7 @@ from RbeeLibrary.protocol.program_options import HiveOptions, QueenOptions, Work
 from RbeeLibrary.protocol.schema import fields, messages
 from RbeeLibrary.protocol.schema.fields import read
 from RbeeLibrary.protocol.schema.messages import InferenceRequest, QueenReadyCallback, ReadyCallback, SpawnRequest, TaskRequest, WorkerRegistration
+from RbeeLibrary.protocol.schema.routes import SERVICES, find_route
 from RbeeLibrary.protocol.tokens import generated, split_answer
 from RbeeLibrary.protocol.units import ByteSize, Duration
 
@@ -289,3 +290,12 @@ def test_error_for_a_journal_record_has_code_and_message():
     assert error_fields({"error": {"code": "X"}}) == {"code": "X", "message": ""}
     assert len(error_fields({"error": {"code": "X", "message": "y" * 1000}})["message"]) == 300
     assert error_fields({"error": "text"}) == error_fields(b"stream") == error_fields(None) == {}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_path_without_parameters_belongs_to_one_route(service):
+    for route in SERVICES[service]:
+        for path in route.paths:
+            if "{" not in path:
+                assert [one for one in SERVICES[service] if one.fits(route.method, path)] == [route]
+                assert find_route(service, route.method, path) == route

@@ -11,6 +11,7 @@ from RbeeLibrary.fakes.runtime.event_stream import EventStream
 from RbeeLibrary.fakes.runtime.http_app import Request
 from RbeeLibrary.fakes.worker.worker import Worker
 from RbeeLibrary.protocol import sse
+from RbeeLibrary.protocol.error_codes import RbeeError
 from RbeeLibrary.protocol.options import parse
 from RbeeLibrary.protocol.program_options import WorkerOptions
 from RbeeLibrary.run import environment
@@ -53,3 +54,12 @@ def test_shutdown_request_may_shorten_the_time_that_running_requests_have(start,
     worker = start("--drain", "30s")
     assert worker.shutdown(asked(worker, timeout_seconds=seconds)).status == 202
     assert str(worker.options.drain) == drain
+
+
+def test_worker_that_was_told_to_end_drains_at_once_and_takes_no_requests(start):
+    worker = start()
+    worker.prepare()
+    worker.shutdown(asked(worker))
+    assert worker.state == "draining"
+    with pytest.raises(RbeeError):
+        worker.inference(asked(worker, prompt="hello"))

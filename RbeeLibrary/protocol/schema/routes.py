@@ -346,12 +346,11 @@ SERVICES = {"queen": QUEEN, "hive": HIVE, "worker": WORKER, "hub": HUB}
 
 
 def find_route(service: str, method: str, path: str) -> Route | None:
-    """The route of a request, or None; a path without parameters takes precedence.
+    """The route of a request, or None.
 
     Args:
         service: one of `SERVICES`.
         method: HTTP method.
         path: path of the request, without query string.
     """
-    routes = [route for route in SERVICES[service] if route.fits(method, path)]
-    return min(routes, key=lambda route: "{" in route.path, default=None)
+    return next((route for route in SERVICES[service] if route.fits(method, path)), None)
