@@ -208,3 +208,22 @@ def test_steps_that_did_not_fail_again_are_not_called_the_cause():
     assert _certainty(20, 19, 28, 0) == (
         "these remain, but did not fail again in 3 runs, so they may not be the cause (shrunk from 20 to 19 steps in 28 runs):"
     )
+
+
+ASKED = Step(2.0, "Submit Inference", ("question", "to=queen", "max_tokens=4", "request_id=chaos-0", "timeout=20s"), "chaos-0")
+
+
+def test_program_that_is_still_frozen_at_the_end_is_resumed_and_that_is_a_step(tmp_path):
+    frozen = Step(1.0, "Freeze", ("worker-1",))
+    with Rbee(tmp_path) as rbee:
+        rbee.start_fleet(workers=1)
+        assert ChaosRun(rbee.session, print).run([frozen], 2.0) == ([frozen, Step(2.0, "Resume", ("worker-1",))], [])
+
+
+def test_stream_that_a_fault_of_the_schedule_has_cut_is_no_finding(tmp_path):
+    cut = Step(1.0, "Inject Fault", ("worker-1", "half event", "after_tokens=2"))
+    log = []
+    with Rbee(tmp_path) as rbee:
+        rbee.start_fleet(workers=1)
+        assert ChaosRun(rbee.session, log.append)._fresh_run([cut, ASKED], 5.0) == ([cut, ASKED], [])
+    assert log == []

@@ -112,6 +112,16 @@ def test_keeper_runs_to_its_end(rbee):
     assert rbee.requests("queen", "GET", "/v2/workers/list")[-1].caller.startswith("fake-keeper")
 
 
+def test_keeper_that_does_not_end_in_the_given_time_is_killed_and_this_is_recorded(rbee, tmp_path):
+    keeper = tmp_path / "rbee"
+    keeper.write_text("#!/bin/sh\nexec sleep 60\n")
+    keeper.chmod(0o700)
+    with pytest.raises(AssertionError, match=r"^the keeper did not end within 0\.1 s and got SIGKILL; its last lines:\n"):
+        rbee.run_keeper("workers", "list", timeout=0.1, program=str(keeper))
+    sent = rbee.session.journals.records(kinds=["signal_sent"])
+    assert [(record["to"], record["signal"]) for record in sent] == [("keeper", "SIGKILL")]
+
+
 def test_real_programs_take_the_place_of_fakes(rbee):
     rbee.start_queen(program=str(REAL / "queen-rbee"))
     rbee.start_hive()

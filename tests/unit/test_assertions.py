@@ -9,7 +9,7 @@ import pytest
 
 from RbeeLibrary.errors import UsageError
 from RbeeLibrary.session import assertions
-from RbeeLibrary.session.assertions import Check, Hopeless, NotYet, Verifier
+from RbeeLibrary.session.assertions import Check, Hopeless, NotYet, Verifier, _after
 
 SOON = timedelta(seconds=5)
 NOW = timedelta(0)
@@ -111,3 +111,11 @@ def test_wait_is_told_from_a_millisecond_on(monkeypatch, log, waits, told):
 
     Verifier(lambda: 5.0, pause, log.append)("it", values(1, 2), Check("==", 2))
     assert log == [f"it is 2{told}"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "always", "expected"),
+    [(0.0, False, ""), (0.0, True, " (after 0 ms)"), (0.15, False, " (after 150 ms)"), (1.25, False, " (after 1.2 s)")],
+)
+def test_time_of_a_wait_is_told_in_milliseconds_below_a_second(seconds, always, expected):
+    assert _after(seconds, always=always) == expected

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from running import robot_env
 
 from RbeeLibrary.errors import CannotJudge
 from RbeeLibrary.protocol.profiles import HUB_PORT, PROFILES, QUEEN_PORT
@@ -46,3 +49,15 @@ def test_real_hive_means_itself_and_the_hub_of_the_run_by_its_fixed_addresses(ot
     run = SimpleNamespace(supervisor=SimpleNamespace(control=lambda process, order: orders.append((process.name, order))))
     RealPrograms(run, registry, *[SimpleNamespace()] * 4).send_routes()
     assert orders == [(HIVE.recorder, {"op": "routes", "routes": {f"*:{QUEEN_PORT}": "127.0.0.1:41001", **routes}})]
+
+
+def test_fake_worker_below_a_real_hive_takes_what_was_set_for_the_next_one(tmp_path):
+    hive, program = RealHive(tmp_path / "home of a hive"), tmp_path / "rbee-hive"
+    program.touch()
+    folder = Path(hive.install(str(program), None)).parent
+    hive.serves(HIVE.url)
+    hive.next_worker("worker-1", [])
+    asked = subprocess.run([folder / "llm-worker-rbee", "--help"], capture_output=True, text=True, timeout=20, env=robot_env())
+    assert (asked.returncode, asked.stderr) == (0, "")
+    assert "--callback-url" in asked.stdout
+    assert not (folder / "next").exists()

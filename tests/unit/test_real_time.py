@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import sys
+import threading
 import time
 from types import SimpleNamespace
 
@@ -14,6 +16,8 @@ from RbeeLibrary.clock.coordinator import FiredTimer
 from RbeeLibrary.errors import ControlFailed, NotAtRest
 from RbeeLibrary.session.real import real_time
 from RbeeLibrary.session.real.real_time import RealTime
+
+LIMIT = 10.0
 
 
 @pytest.fixture
@@ -94,3 +98,14 @@ def test_timer_that_fires_on_what_a_real_program_has_said_is_dated_at_the_end_of
         return fired
 
     assert with_recorder(ask, advance).advance(0.12345678, 10.0) == [FiredTimer("hive", "health", 0.123457)]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the states of threads")
+def test_program_that_cannot_be_stopped_is_waited_for_no_longer_than_the_limit(monkeypatch):
+    monkeypatch.setattr(real_time, "_STOP_LIMIT", 0.01)
+    with subprocess.Popen(["true"]) as ended:
+        os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)  # it stays in the process table, and never is in the state of a stopped one
+        waiting = threading.Thread(target=real_time._poke, args=([ended.pid],), daemon=True)
+        waiting.start()
+        waiting.join(LIMIT)
+    assert not waiting.is_alive()
