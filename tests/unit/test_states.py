@@ -8,8 +8,9 @@ import pytest
 
 from RbeeLibrary.errors import HttpFailure
 from RbeeLibrary.fleet.launch import ProgramSpec
+from RbeeLibrary.keywords.state import StateKeywords
 from RbeeLibrary.net.http_client import Answer
-from RbeeLibrary.session.assertions import Hopeless
+from RbeeLibrary.session.assertions import Hopeless, Verifier
 from RbeeLibrary.session.programs.states import StateReader
 from RbeeLibrary.session.types import Daemon, SeenBy, State
 
@@ -53,3 +54,22 @@ def test_beginning_of_a_list_that_was_refused_is_shown():
 def test_program_that_has_ended_was_killed_only_if_its_exit_code_is_known_to_say_so(exit_code, state, seen_by):
     process = SimpleNamespace(exit_code=exit_code, alive=False, frozen=False)
     assert StateReader(SimpleNamespace(), SimpleNamespace(process=lambda name: process)).read("queen", seen_by) is state
+
+
+def state_keywords() -> StateKeywords:
+    """For a program that has exited with 3; they look once."""
+    reader = StateReader(SimpleNamespace(), SimpleNamespace(process=lambda name: SimpleNamespace(exit_code=3)))
+    return StateKeywords(SimpleNamespace(states=reader, verify=Verifier(patience=lambda: 0.0, pause=lambda seconds: None, log=lambda line: None)))
+
+
+def test_check_of_a_state_fails_at_once_if_the_program_has_ended():
+    keywords = state_keywords()
+    with pytest.raises(Hopeless, match="^queen cannot become idle: it exited with 3$"):
+        keywords.get_state("queen", "==", State.idle)
+    assert keywords.get_state("queen", "==", State.exited) is State.exited
+
+
+@pytest.mark.parametrize(("seen_by", "whose"), [(SeenBy.itself, ""), (SeenBy.process, " seen by process")])
+def test_failed_check_of_a_state_names_the_observer_if_it_is_not_the_program_itself(seen_by, whose):
+    with pytest.raises(AssertionError, match=f"^state of queen{whose} is exited, expected == killed"):
+        state_keywords().get_state("queen", "==", State.killed, seen_by=seen_by)

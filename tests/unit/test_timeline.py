@@ -120,8 +120,10 @@ def test_summary_says_where_the_axis_begins():
 
 
 def test_lanes_are_in_the_order_of_the_calls():
-    html, _ = drawn()
-    labels = [html.index(f">{name}</text>") for name in ("test", "queen", "hive", "worker-1")]
+    programs = ("keeper", "queen", "hub", "relay", "sshd", "hive", "worker")
+    lives = [ProcessSpan(name, name, number, 10 * MS, None) for number, name in enumerate(sorted(programs), 1)]
+    html = timeline(lives, [], TestSpan(0, 100 * MS), is_open=False)
+    labels = [html.index(f">{name}</text>") for name in ("test", *programs)]
     assert labels == sorted(labels)
 
 
@@ -295,6 +297,8 @@ def test_long_silence_is_folded_and_the_rest_gets_its_room():
     first, second, third = (x_of(arrow) for arrow in arrows_of(html))
     assert third - second > 150
     assert first > 200
+    assert ">nothing happens: folded</span>" in html, "the legend explains it"
+    assert "nothing happens: folded" not in drawn()[0]
 
 
 def test_questions_of_the_library_do_not_keep_a_silence_open():

@@ -63,3 +63,12 @@ def test_worker_that_was_told_to_end_drains_at_once_and_takes_no_requests(start)
     assert worker.state == "draining"
     with pytest.raises(RbeeError):
         worker.inference(asked(worker, prompt="hello"))
+
+
+def test_worker_is_ready_in_the_state_that_it_is_in(start):
+    worker = start()
+    worker.prepare()
+    request = asked(worker, prompt="hello")
+    assert worker.ready(request) == {"ready": True, "state": "idle", "model_loaded": True}
+    worker.inference(request)
+    assert worker.ready(request) == {"ready": True, "state": "busy", "model_loaded": True}
