@@ -23,6 +23,7 @@ from RbeeLibrary.protocol.error_codes import RbeeError
 from RbeeLibrary.protocol.program_options import HiveOptions
 from RbeeLibrary.protocol.schema.messages import SpawnRequest
 from RbeeLibrary.protocol.units import Duration
+from RbeeLibrary.run import environment
 from RbeeLibrary.run.tcp_ports import free_range
 
 
@@ -180,3 +181,13 @@ def test_start_that_does_not_end_delays_the_end_of_its_hive_no_longer_than_allow
         end.start()
         end.join(10)
     assert not end.is_alive()
+
+
+def test_output_of_a_worker_goes_to_files_of_its_name_in_a_run_and_is_inherited_elsewhere(tmp_path, monkeypatch):
+    row, several = WorkerRow("worker-1", "127.0.0.1", 8001, "m", "cpu", 0, 1), workers(Clock(None))
+    monkeypatch.setenv(environment.OUTPUTS, str(tmp_path))
+    in_run = several._program(row, SpawnRequest())
+    assert (in_run.stdout, in_run.stderr) == (str(tmp_path / "worker-1.stdout"), str(tmp_path / "worker-1.stderr"))
+    monkeypatch.delenv(environment.OUTPUTS)
+    alone = several._program(row, SpawnRequest())
+    assert (alone.stdout, alone.stderr) == (None, None)

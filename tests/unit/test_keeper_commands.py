@@ -164,3 +164,13 @@ def test_words_of_the_command_line_do_not_come_from_standard_input(monkeypatch, 
     assert main(["--version"]) == 0
     assert capfd.readouterr().out.startswith("rbee-keeper ")
     assert sys.stdin.read() == "no-such-command"
+
+
+def test_queen_that_does_not_answer_is_named(capfd):
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        assert logs(f"http://{address}", Console()).run() == 1
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.splitlines()[-1].startswith(f"Error: CONNECTION_TIMEOUT: the queen at {address} did not answer: ")

@@ -248,8 +248,6 @@ class WaitressChannel(HTTPChannel):  # type: ignore[misc]
             super().service()
             if self.close_when_flushed or self.will_close:
                 self._activity.end_link(self._link)
-            if not self.connected:
-                self.server.pull_trigger()  # no event of the socket would close it
 
     def handle_close(self) -> None:
         with self._activity.job("http"):
