@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from types import SimpleNamespace
 
 import pytest
+from serving import Handler, served
 
 from RbeeLibrary.clock.clock import Clock
 from RbeeLibrary.fakes.hive.downloads import Download
@@ -18,23 +17,15 @@ from RbeeLibrary.protocol.program_options import HiveOptions
 FILE = b"weights" * 100
 
 
-class _File(BaseHTTPRequestHandler):
+class _File(Handler):
     def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(FILE)))
-        self.end_headers()
-        self.wfile.write(FILE)
-
-    def log_message(self, *_: object) -> None:
-        return
+        self.answer(200, FILE)
 
 
 @pytest.fixture
 def hub():
-    with HTTPServer(("127.0.0.1", 0), _File) as server:
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with served(_File) as url:
+        yield url
 
 
 @pytest.fixture

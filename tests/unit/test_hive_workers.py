@@ -103,16 +103,22 @@ def test_worker_whose_end_could_not_be_noticed_is_killed(tmp_path):
     assert records["force_kill"] == {"worker_id": "worker-1", "pid": pid, "reason": "not started", "signal": 9}
 
 
-def test_settling_of_a_real_worker_is_a_job_of_its_own(tmp_path):
-    clock, seen = Clock(None), []
+def look_while_settling(tmp_path, look) -> None:
+    """Starts a real worker, which settles for a moment; `look` gets the workers of its hive and their clock meanwhile."""
+    clock = Clock(None)
     several = workers(clock, worker_binary=str(program(tmp_path / "worker", "exec sleep 60")), worker_args="real", worker_ports="0", spawn_settle=Duration(0))
-    several._hive.real_clock = SimpleNamespace(now=clock.now, wait=lambda event, until: seen.append(clock.activity.working()))
+    several._hive.real_clock = SimpleNamespace(now=clock.now, wait=lambda event, until: look(several, clock))
     try:
         several.start(SpawnRequest(), None)
     finally:
         (row,) = several.rows()
         row.child.signal(signal.SIGKILL)
         assert clock.wait(row.child.ended, clock.now() + 10)
+
+
+def test_settling_of_a_real_worker_is_a_job_of_its_own(tmp_path):
+    seen: list[list[str]] = []
+    look_while_settling(tmp_path, lambda several, clock: seen.append(clock.activity.working()))
     assert seen == [["spawn-settle"]]
 
 
@@ -139,15 +145,8 @@ def test_worker_that_never_opens_its_port_is_killed_and_its_end_is_told(tmp_path
 
 
 def test_worker_counts_as_started_once_its_process_exists(tmp_path):
-    clock, seen = Clock(None), []
-    several = workers(clock, worker_binary=str(program(tmp_path / "worker", "exec sleep 60")), worker_args="real", worker_ports="0", spawn_settle=Duration(0))
-    several._hive.real_clock = SimpleNamespace(now=clock.now, wait=lambda event, until: seen.extend(clock.wait(row.started, 0.0) for row in several.rows()))
-    try:
-        several.start(SpawnRequest(), None)
-    finally:
-        (row,) = several.rows()
-        row.child.signal(signal.SIGKILL)
-        assert clock.wait(row.child.ended, clock.now() + 10)
+    seen: list[bool] = []
+    look_while_settling(tmp_path, lambda several, clock: seen.extend(clock.wait(row.started, 0.0) for row in several.rows()))
     assert seen == [True]
 
 

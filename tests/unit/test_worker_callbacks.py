@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import queue
 import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from types import SimpleNamespace
 
 import pytest
+from serving import Handler, served
 
 from RbeeLibrary.clock.clock import Clock
 from RbeeLibrary.fakes.runtime.program import Job
@@ -20,24 +20,17 @@ from RbeeLibrary.protocol.units import Duration
 PAYLOAD = ReadyCallback("worker-1", "http://127.0.0.1:8001", "mock-model", "idle", "cpu", 0, 1, 1)
 
 
-class _Queen(BaseHTTPRequestHandler):
+class _Queen(Handler):
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(int(self.path.partition("/")[2].partition("/")[0]))
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        return
+        self.answer(int(self.path.partition("/")[2].partition("/")[0]))
 
 
 @pytest.fixture
 def queen():
     """Its URL; the first part of the path is the status with which it answers."""
-    with HTTPServer(("127.0.0.1", 0), _Queen) as server:
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with served(_Queen) as url:
+        yield url
 
 
 @pytest.fixture
