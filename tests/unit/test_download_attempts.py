@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,7 +16,7 @@ from RbeeLibrary.clock.clock import Clock
 from RbeeLibrary.fakes.hive.downloads import Download, Downloader
 from RbeeLibrary.fakes.hive.hubs import HubModel, Hubs
 from RbeeLibrary.journal.writer import Journal
-from RbeeLibrary.net.http_client import HttpClient
+from RbeeLibrary.net.http_client import HttpClient, NoAnswer
 from RbeeLibrary.protocol.program_options import HiveOptions
 from RbeeLibrary.protocol.units import Duration
 
@@ -142,3 +143,17 @@ def test_speed_is_told_in_tenths_and_never_as_none(tmp_path, speed, told):
     one = file_at(url, tmp_path)
     downloader(url)._publish_progress(one, 25, speed)
     assert one.progress.latest == {"stage": "downloading", "bytes_downloaded": 25, "bytes_total": 100, "speed_mbps": told}
+
+
+def test_piece_that_comes_just_as_its_time_is_over_is_the_last_one():
+    cut = threading.Event()
+
+    def chunks() -> Iterator[bytes]:
+        assert cut.wait(LIMIT)
+        yield b"GGUF"
+        raise NoAnswer("the stream ended in the middle")
+
+    pieces = downloader("http://127.0.0.1:9", stall_timeout=0.01)._pieces(SimpleNamespace(chunks=chunks, cut=cut.set))
+    assert next(pieces) == b"GGUF"
+    with pytest.raises(Exception, match="^no byte came for 10ms$"):
+        next(pieces)

@@ -221,11 +221,12 @@ class Downloader:
                     if timer.fired:
                         raise _Failed(f"no byte came for {self._options.stall_timeout}", stalled=True) from error
                     raise _Failed(_cause(error)) from error
+            if piece is not None:
+                yield piece
+            if timer.fired:  # the last piece may have come just as the stream was cut
+                raise _Failed(f"no byte came for {self._options.stall_timeout}", stalled=True)
             if piece is None:
-                if timer.fired:
-                    raise _Failed(f"no byte came for {self._options.stall_timeout}", stalled=True)
                 return
-            yield piece
 
     def _check(self, download: Download) -> None:
         if download.model.sha256 is None:
