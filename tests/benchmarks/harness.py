@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import mmap
 import selectors
 import socket
 import statistics
@@ -16,6 +17,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
+
+import psutil
 
 ROOT = Path(__file__).parent.parent.parent
 HERE = Path(__file__).parent
@@ -78,6 +81,14 @@ def timed(action: Callable[[], object]) -> float:
     began = time.perf_counter()
     action()
     return time.perf_counter() - began
+
+
+def touch_memory(size: int) -> None:
+    """Has the host of a virtual machine back this much memory, of which at most half of what is free: the first touch of a page costs three times as much."""
+    free = psutil.virtual_memory().available // 2
+    with mmap.mmap(-1, min(size, free)) as memory:
+        for start in range(0, len(memory), mmap.PAGESIZE):
+            memory[start] = 1
 
 
 def compare(report: Report, group: str, found: dict[str, list[float]], base: str, targets: dict[str, str], unit: str = "ms") -> None:

@@ -65,6 +65,14 @@ def test_worker_that_was_told_to_end_drains_at_once_and_takes_no_requests(start)
         worker.inference(asked(worker, prompt="hello"))
 
 
+def test_end_has_to_wait_for_running_requests_and_for_the_queen_only(start):
+    idle, busy, known_to_a_queen = start(), start(), start("--queen-url", "http://127.0.0.1:1")
+    busy.prepare()
+    busy.inference(asked(busy, prompt="hello"))
+    assert [worker.stop_taking_work() for worker in (idle, busy, known_to_a_queen)] == [False, True, True]
+    assert busy.state == "draining"
+
+
 def test_worker_is_ready_in_the_state_that_it_is_in(start):
     worker = start()
     worker.prepare()

@@ -81,8 +81,13 @@ class Service(Program):
     def started(self) -> None:
         """Called once the server answers."""
 
+    def stop_taking_work(self) -> bool:
+        """Called on the first SIGTERM, SIGINT or shutdown request: nothing new is taken from now on. Returns whether `drain` may have to wait."""
+        self.set_state("draining")
+        return True
+
     def drain(self) -> None:
-        """Called on the first SIGTERM, SIGINT or shutdown request; returns when the process may end."""
+        """Called after `stop_taking_work`; returns when the process may end."""
 
     def abandon(self) -> None:
         """Called on a second signal; ends what `drain` still waits for."""
@@ -149,11 +154,15 @@ class Service(Program):
         while (reason := self.next_event()) == "SIGTERM" and self.faults.find("ignore-sigterm"):
             self.log("SIGTERM ignored")
         self.log(f"{reason}: ending")
-        self.set_state("draining")
+        has_to_wait = self.stop_taking_work()
+        slow = self.faults.find("slow-end")
+        if not has_to_wait and slow is None:
+            self.drain()
+            return True
 
         def drain() -> None:
             try:
-                if (slow := self.faults.find("slow-end")) is not None:
+                if slow is not None:
                     self.clock.pause(slow.delay if slow.delay is not None else 1.0, "slow-end")
                 self.drain()
             finally:

@@ -325,9 +325,13 @@ class Worker(Service):
         accepted = sse.compact({"success": True, "message": "worker is shutting down", "state": "draining"}).encode()
         return Reply(202, request.stream.carries(iter((accepted,))), {"Content-Type": "application/json", "Content-Length": str(len(accepted))})
 
+    def stop_taking_work(self) -> bool:
+        with self._slots:
+            super().stop_taking_work()
+            return bool(self._running or self.options.queen_url)
+
     def drain(self) -> None:
         with self._slots:
-            self.set_state("draining")
             running = list(self._running.values())
         if running:
             drained = Event()
