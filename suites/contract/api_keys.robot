@@ -84,7 +84,7 @@ Rotated Key Is Asked For At Once
     Wait Until Inference Ends    ${answer}
     Get Inference State    ${answer}    ==    done
     Get Token Count    ${answer}    ==    20
-    ${next} =    Submit Inference    comes with the new key    to=worker-2
+    ${next} =    Submit Inference    comes with the new key    to=worker-2    max_tokens=2
     Wait Until Inference Ends    ${next}
     Get Inference State    ${next}    ==    done
 

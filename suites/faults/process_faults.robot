@@ -61,7 +61,7 @@ Stick
     ${fault} =    Inject Fault    worker-1    stick    layer=28
     Set Time Rate    0
     Start Worker    load_time=32s    until=loading
-    Advance Time    1 h
+    Advance Time    10 min
     Get Fault Hits    ${fault}    ==    1
     Get State    worker-1    ==    loading    within=0s
     Loaded Layers Should Be    worker-1    28
@@ -70,7 +70,7 @@ Never Ready
     [Tags]    L023
     ${fault} =    Inject Fault    worker-1    never ready
     Start Worker    until=loading
-    Advance Time    1 h
+    Advance Time    10 min
     No Request Should Come    hive    POST    /v1/workers/ready
     Get State    worker-1    ==    loading    within=0s
     Get Fault Hits    ${fault}    ==    1

@@ -20,7 +20,7 @@ Delete Ends The Stream And Frees The Slot
 
 Delete Leaves Other Inferences Alone
     [Tags]    S40
-    Start Worker    hive=None    slots=3    token_delay=1 h
+    Start Worker    hive=None    slots=3    token_delay=10 min
     ${first} =    Submit Inference    one    to=worker-1    max_tokens=2
     ${second} =    Submit Inference    two    to=worker-1    max_tokens=2
     ${third} =    Submit Inference    three    to=worker-1    max_tokens=2
@@ -29,7 +29,7 @@ Delete Leaves Other Inferences Alone
     END
     Cancel Inference    ${second}
     Get Inference State    ${second}    ==    cancelled
-    Advance Time    1 h
+    Advance Time    10 min
     Get Inference State    ${first}    ==    done
     Get Inference State    ${third}    ==    done
     Get Token Count    ${second}    ==    1    within=0s

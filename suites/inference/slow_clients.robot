@@ -16,7 +16,7 @@ Slow Reader Keeps Its Slot And Others Are Served
     ${slow} =    Submit Inference    slowly please    to=worker-1    max_tokens=2000    read_rate=2/s
     Wait For Tokens    ${slow}    2
     Advance Time    5 min
-    ${quick} =    Submit Inference    quickly please    to=worker-1
+    ${quick} =    Submit Inference    quickly please    to=worker-1    max_tokens=3
     Wait Until Inference Ends    ${quick}
     Get Inference State    ${quick}    ==    done
     Slots Should Be Free    1

@@ -9,7 +9,7 @@ Test Teardown       Fleet Should Have Behaved
 *** Test Cases ***
 Fleet Can Be Started Again
     [Documentation]    The workers load for longer than the limit. Nothing of the first fleet is left, the second one is whole.
-    Run Keyword And Expect Error    *    Start Fleet    workers=2    load_time=1h    timeout=1s
+    Run Keyword And Expect Error    *    Start Fleet    workers=2    load_time=1h    timeout=500ms
     No Process Should Be Left
     Start Fleet    workers=2
     Get Worker Count    hive    ==    2
@@ -18,7 +18,7 @@ Worker Can Be Started Again With Its Fault
     [Documentation]    The fault that waited for the first start acts in the second one; the hive and the other worker go on.
     Start Fleet    workers=1
     ${fault} =    Inject Fault    worker-2    status    path=/v1/inference    status=500    times=1
-    Run Keyword And Expect Error    *    Start Worker    worker-2    load_time=1h    timeout=500ms
+    Run Keyword And Expect Error    *    Start Worker    worker-2    load_time=1h    timeout=300ms
     Get State    worker-1    ==    idle
     Start Worker    worker-2
     Submit Inference    hello    to=worker-2

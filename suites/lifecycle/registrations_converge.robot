@@ -79,7 +79,7 @@ Queen That Dies In The Middle Of A Stream Serves Again
     Get Inference State    ${answer}    ==    broken
     Get State    worker-1    ==    idle
     Restart    queen
-    ${next} =    Submit Inference    and once more
+    ${next} =    Submit Inference    and once more    max_tokens=2
     Wait Until Inference Ends    ${next}
     Get Inference State    ${next}    ==    done
     Advance Time    31 s
