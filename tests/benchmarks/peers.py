@@ -117,9 +117,9 @@ class Running:
         try:
             peer.prepare(self.port)
             get(self.port, peer.health)
-        except BaseException:
+        except BaseException as error:
             self.stop()
-            raise
+            raise RuntimeError(f"{' '.join(words)} does not answer on port {self.port}: {error}") from error
         self.start = time.perf_counter() - began
         self.memory = pss(self._process.pid)
 

@@ -13,6 +13,7 @@ import os
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -51,12 +52,19 @@ def _place_of(text: str, parser: argparse.ArgumentParser) -> tuple[str, str]:
 
 
 def measure(asked: argparse.Namespace) -> int:
-    """Takes the figures, shows and keeps them."""
+    """Takes the figures, shows and keeps them, also those before a group that fails."""
     report = Report()
-    for name in asked.groups or GROUPS:
-        GROUPS[name](report, asked.rounds)
-    found = {f"{row.group}: {row.what}": dataclasses.asdict(row) for row in report.rows}
     known = json.loads(COMMITTED.read_text()) if COMMITTED.exists() else {}
+    try:
+        for name in asked.groups or GROUPS:
+            GROUPS[name](report, asked.rounds)
+    finally:
+        _keep(report, known, asked)
+    return 0
+
+
+def _keep(report: Report, known: dict[str, Any], asked: argparse.Namespace) -> None:
+    found = {f"{row.group}: {row.what}": dataclasses.asdict(row) for row in report.rows}
     changed = [(name, known[name]["ratio"], row["ratio"]) for name, row in found.items() if name in known and known[name]["ratio"]]
     print("\nagainst the committed figures, where more than 25 % off:")
     for name, before, now in changed:
@@ -66,7 +74,6 @@ def measure(asked: argparse.Namespace) -> int:
     asked.json.write_text(json.dumps(found, indent=1) + "\n")
     if asked.save:
         COMMITTED.write_text(json.dumps({**known, **found}, indent=1) + "\n")
-    return 0
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 
 def printable(text: str) -> str:
     """Escapes control characters, so that the text cannot break a log."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+    return text if text.isprintable() else "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def iso_time(seconds: float) -> str:
