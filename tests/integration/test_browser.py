@@ -48,7 +48,7 @@ BREAKAGES = {
     "a text that is cut": ("const last = svg.querySelector('text:last-of-type'); last.removeAttribute('text-anchor'); last.setAttribute('x', 1090)", "is cut"),
     "a text above the picture": ("svg.querySelector('text').setAttribute('y', 2)", "is cut"),
     "a grey too light": ("svg.querySelector('text').style.fill = '#999'", "is pale"),
-    "a bar too light": ("svg.querySelector('rect:not(.f)').style.fillOpacity = .4", "is a pale bar"),
+    "a bar too light": ("svg.querySelectorAll('rect:not(.f):not(.w)').forEach(bar => bar.style.fillOpacity = .3)", "is a pale bar"),
     "a picture too wide": ("svg.parentElement.style.overflowX = 'visible'; svg.style.width = '3000px'", "is wider than the window"),
 }
 

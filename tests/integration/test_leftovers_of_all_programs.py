@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import pty
@@ -163,8 +164,12 @@ Fleet Of One Robot
 
 def robots_of(pabot: subprocess.Popen) -> list[psutil.Process]:
     """The robot processes of a pabot: those that have a run below them."""
-    below = psutil.Process(pabot.pid).children(recursive=True)
-    return [process for process in below if any(child.name().startswith("rbee-warden") for child in process.children())]
+    found = []
+    for process in psutil.Process(pabot.pid).children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # one of the fleet that has ended since
+            if any(child.name().startswith("rbee-warden") for child in process.children()):
+                found.append(process)
+    return found
 
 
 def test_killed_robot_of_a_pabot_leaves_nothing_and_the_other_one_alone(tmp_path):

@@ -1,6 +1,8 @@
 """The generator of mutants, and what it needs to judge them."""
 
+import dataclasses
 import json
+import re
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -11,6 +13,7 @@ from mutants.generator import PACKAGE, Mutant, mutants_of, mutated_source
 from mutants.judge import KILLED, SURVIVED, Copy, known_test, stages
 from mutants.probes import Probes, instrument
 from mutants.run import EQUIVALENT, SAMPLE, selected, stale
+from mutations.table import generated
 from running import portion
 
 SMALL = "protocol/sse.py"
@@ -39,11 +42,26 @@ def test_every_mutant_is_one_small_change_of_its_line():
         ("operator", '== "data"', '!= "data"'),
         ("word", '"data"', '"XXdataXX"'),
         ("truth", "False", "True"),
+        ("branch", "self._at_start", "True"),
+        ("branch", "self._at_start", "False"),
+        ("choice", "text if isinstance(text, str) else None", "(text)"),
+        ("operand", 'field == "id" and "\\0" not in value', '(field == "id")'),
+        ("operand", 'field == "id" and "\\0" not in value', '("\\0" not in value)'),
+        ("left out", "self._id = value", "pass"),
+        ("left out", 'self._id = ""', ""),
+        ("left out", "data = self._data", ""),
     ],
 )
 def test_operators_make_their_changes(operator, before, after):
     found = {(mutant.operator, mutant.before, mutant.after) for mutant in mutants_of(SMALL)}
-    assert ((operator, before, after) in found) is bool(after)
+    assert ((operator, before, after) in found) if after else (operator, before) not in {one[:2] for one in found}
+
+
+def test_mutant_of_a_behaviour_is_found_again_when_its_number_has_changed():
+    known = generated()[0]
+    assert dataclasses.replace(known, mutant=f"{known.mutant}00").source() == known.source()
+    with pytest.raises(ValueError, match=re.escape(f"mutation {known.name!r}: there is no mutant ")):
+        dataclasses.replace(known, before="something else").source()
 
 
 def test_sentences_annotations_and_declarations_are_left_alone():

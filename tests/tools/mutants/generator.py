@@ -92,6 +92,8 @@ class _Collector(cst.CSTVisitor):
     def _add(self, node: cst.CSTNode, operator: str, after: cst.CSTNode) -> None:
         if not any(self._functions):
             return  # constants and declarations: they run once, at import, whatever the test is
+        if operator == "left out" and self._scope[-1] == "__init__":
+            return  # the attribute would not exist
         function = ".".join(self._scope)
         position = self.get_metadata(PositionProvider, node, None)
         before, changed = self._code(node), self._code(after)

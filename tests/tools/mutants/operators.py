@@ -26,6 +26,31 @@ def negated_condition(node: cst.If) -> Iterator[cst.CSTNode]:
     yield node.with_changes(test=cst.UnaryOperation(cst.Not(), inner), whitespace_before_test=cst.SimpleWhitespace(" "))
 
 
+def forced_branch(node: cst.If) -> Iterator[cst.CSTNode]:
+    """A branch is taken always, or never; a negated condition is wrong for what is usual, too, and so easier to notice."""
+    for value in ("False", "True"):
+        yield node.with_changes(test=cst.Name(value), whitespace_before_test=cst.SimpleWhitespace(" "))
+
+
+def forced_choice(node: cst.IfExp) -> Iterator[cst.CSTNode]:
+    """`a if b else c` becomes `a`, or `c`."""
+    for value in (node.body, node.orelse):
+        yield value.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
+
+
+def dropped_operand(node: cst.BooleanOperation) -> Iterator[cst.CSTNode]:
+    """`a and b` becomes `a`, or `b`."""
+    for value in (node.left, node.right):
+        yield value.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
+
+
+def left_out(node: cst.Assign | cst.AugAssign | cst.Raise) -> Iterator[cst.CSTNode]:
+    """An error is not raised, what an object knows is not changed. Without the value of a variable, the rest could not run."""
+    targets = [one.target for one in node.targets] if isinstance(node, cst.Assign) else [node.target] if isinstance(node, cst.AugAssign) else []
+    if all(isinstance(one, cst.Attribute | cst.Subscript) for one in targets):
+        yield cst.Pass()
+
+
 def removed_call(node: cst.Expr) -> Iterator[cst.CSTNode]:
     """A statement that only calls something is left out."""
     if isinstance(node.value, cst.Call):
@@ -83,4 +108,10 @@ OPERATORS: list[tuple[type, str, Operator]] = [
     (cst.CSTNode, "keyword", mutators.operator_keywords),
     (cst.CSTNode, "operator", mutators.operator_swap_op),
     (cst.IfExp, "condition", mutators.operator_if_exp),
+    (cst.If, "branch", forced_branch),
+    (cst.IfExp, "choice", forced_choice),
+    (cst.BooleanOperation, "operand", dropped_operand),
+    (cst.Assign, "left out", left_out),
+    (cst.AugAssign, "left out", left_out),
+    (cst.Raise, "left out", left_out),
 ]

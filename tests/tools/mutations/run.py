@@ -16,7 +16,7 @@ if __name__ == "__main__":
 
 from running import LIMIT, ROOT, robot, robot_env
 
-from mutations.table import MUTATIONS, Mutation
+from mutations.table import MUTATIONS, GeneratedMutation, Mutation, generated
 
 
 @functools.cache
@@ -31,19 +31,15 @@ def whole_copy() -> Path:
     return folder
 
 
-def patched_copy(mutation: Mutation, folder: Path) -> Path:
+def patched_copy(mutation: Mutation | GeneratedMutation, folder: Path) -> Path:
     """A copy of the project with the behaviour broken."""
+    source = mutation.source()
     shutil.copytree(whole_copy(), folder, dirs_exist_ok=True)
-    path = folder / "RbeeLibrary" / mutation.file
-    text = path.read_text()
-    found = text.count(mutation.old)
-    if found != 1:
-        raise ValueError(f"mutation {mutation.name!r}: its text stands {found} times in {mutation.file}, expected once")
-    path.write_text(text.replace(mutation.old, mutation.new))
+    (folder / "RbeeLibrary" / mutation.file).write_text(source)
     return folder
 
 
-def outcome(mutation: Mutation) -> tuple[bool, str]:
+def outcome(mutation: Mutation | GeneratedMutation) -> tuple[bool, str]:
     """Runs the test that names the behaviour; says whether it failed, and its message."""
     with tempfile.TemporaryDirectory(prefix="rbee-mutation-") as name:
         folder = patched_copy(mutation, Path(name))
@@ -58,7 +54,7 @@ def outcome(mutation: Mutation) -> tuple[bool, str]:
         return test.status == "FAIL", test.message
 
 
-def _outcome_of_pytest(mutation: Mutation, folder: Path) -> tuple[bool, str]:
+def _outcome_of_pytest(mutation: Mutation | GeneratedMutation, folder: Path) -> tuple[bool, str]:
     words = [sys.executable, "-m", "pytest", "-q", "--tb=short", "-p", "no:xdist", "-W", "ignore", f"{mutation.suite}::{mutation.test}"]
     done = subprocess.run(words, cwd=folder, env=robot_env(package=folder), capture_output=True, text=True, timeout=LIMIT)
     if done.returncode not in (0, 1):
@@ -71,7 +67,7 @@ def main() -> int:
     """Prints a line a mutation; 1 if one survived."""
     wanted = sys.argv[1] if len(sys.argv) > 1 else ""
     survived = 0
-    for mutation in MUTATIONS:
+    for mutation in [*MUTATIONS, *generated()]:
         if wanted in mutation.name:
             caught, message = outcome(mutation)
             survived += not caught
