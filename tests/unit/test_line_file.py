@@ -92,3 +92,10 @@ def test_fork_leaves_the_file_of_its_parent_alone(tmp_path):
     lines.add(b"two\n")
     lines.close()
     assert (tmp_path / "x").read_text() == "one\ntwo\n"
+
+
+def test_last_line_of_a_shared_file_is_written_and_nothing_after_it(tmp_path):
+    lines = open_line_file(str(tmp_path / "x"), alone=False)
+    lines.add_last(b"last\n")
+    lines.add(b"later\n")
+    assert (tmp_path / "x").read_text() == "last\n"

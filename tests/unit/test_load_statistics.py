@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from RbeeLibrary.session.inference.inferences import Inferences
+from RbeeLibrary.session.inference.locust_load import LoadPlan, LocustLoad
 from RbeeLibrary.session.inference.steady_load import SteadyLoad
 from RbeeLibrary.session.types import InferenceState, LoadStatistic
 
@@ -80,3 +82,19 @@ def test_load_that_goes_on_ends_with_its_test():
         assert inferences.loads == []
     finally:
         going_on.end()
+
+
+def test_load_of_locust_that_is_over_has_no_running_requests(tmp_path):
+    load = LocustLoad("users", tmp_path)
+    load.summary.write_text("{}")
+    assert load.read(LoadStatistic.running) == 0
+
+
+@pytest.mark.parametrize(("shape", "files"), [("constant", ["locustfile.py"]), ("steps", ["locustfile.py", "shapes.py"])])
+def test_shape_is_given_to_locust_unless_the_load_is_constant(tmp_path, monkeypatch, shape, files):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: True)
+    load = LocustLoad("users", tmp_path)
+    plan = LoadPlan(3, 0, 20, 0, False, shape, 1, "")
+    spec = load.program(plan, SimpleNamespace(url="http://127.0.0.1:1", role="worker"), None, {})
+    assert [Path(file).name for file in spec.command[spec.command.index("-f") + 1].split(",")] == files
+    assert ("--rbee-shape" in spec.command, "--spawn-rate" in spec.command) == (shape != "constant", shape == "constant")

@@ -255,6 +255,8 @@ def test_good_model_references(reference):
         "hf:a/b\n",
         "hf:a/ b",
         "hf:" + "a" * 512 + "/b",
+        "file:///models/a:b.gguf",
+        "file:///models/../secret.gguf",
     ],
 )
 def test_other_references_are_refused(reference):

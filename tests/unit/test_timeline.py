@@ -340,3 +340,9 @@ def test_long_names_are_whole():
     name = "worker-of-the-second-node-with-a-long-name"
     html = timeline([ProcessSpan(name, "worker", 12, 5 * MS, None)], [state(name, 12, 8, "starting", "idle")], TestSpan(0, 100 * MS), is_open=True)
     assert f">{name}</text>" in html
+
+
+def test_state_of_no_duration_has_no_bar():
+    span = ProcessSpan("worker-1", "worker", 7, began=100, ended=None)
+    changes = [{"record": "state", "pid": 7, "ns": ns, "to": state} for ns, state in ((100, "loading"), (150, "idle"), (150, "busy"))]
+    assert [(bar.state, bar.began, bar.ended) for bar in state_bars(span, changes, 0, 200)] == [("loading", 100, 150), ("busy", 150, 200)]

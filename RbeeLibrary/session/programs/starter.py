@@ -99,12 +99,12 @@ class Starter:
     def fleet(
         self,
         *,
-        hives: int = 1,
-        workers: int = 0,
-        slots: int | None = None,
-        prefix: str = "",
-        timeout: float | None = None,
-        queen: str | None = None,
+        hives: int,
+        workers: int,
+        slots: int | None,
+        prefix: str,
+        timeout: float | None,
+        queen: str | None,
         **options: Any,
     ) -> StartedFleet:
         """Starts a queen, hives and workers, all in parallel, and waits until all are idle.
