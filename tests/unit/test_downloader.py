@@ -54,3 +54,7 @@ def test_end_of_a_download_is_in_the_log(hive, tmp_path, hub):
     done = downloaded(hive, tmp_path, hub)
     failed = downloaded(hive, tmp_path, "http://127.0.0.1:1")
     assert hive.lines == [f"download of hf:a/b is complete: {done.path}", f"download of hf:a/b failed: DOWNLOAD_FAILED: {failed.error.message}"]
+
+
+def test_file_whose_checksum_the_hub_does_not_tell_is_taken_as_it_is(hive, tmp_path, hub):
+    assert downloaded(hive, tmp_path, hub).error is None

@@ -35,3 +35,8 @@ def test_timer_of_a_wait_tells_what_comes_next(stream):
         assert list(stream.pause(until and clock.now() + until, "token")) == []
         assert names.pop() == expected
     assert names == []
+
+
+def test_wait_that_is_longer_than_the_pause_of_comments_has_comments_in_it():
+    clock = Clock()
+    assert next(EventStream(clock, 0).pause(clock.now() + 0.05)) == sse.COMMENT

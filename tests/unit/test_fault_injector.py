@@ -39,3 +39,12 @@ def test_fault_waits_for_its_program_although_a_hive_that_is_ending_cannot_be_to
     fault, spec, is_armed = injector(pending, refuse, Daemon("hive", "hive", "http://127.0.0.1:9200", 9200, 20)).inject("worker-1", "stall")
     assert (fault.name, is_armed) == ("worker-1", False)
     assert pending.of("worker-1") == [str(spec)]
+
+
+def test_hive_that_does_not_respond_is_told_nothing():
+    orders = []
+    hives = [Daemon(name, "hive", "http://127.0.0.1:9200", 9200, 20) for name in ("frozen", "hive")]
+    faults = injector(PendingFaults(), lambda process, order: orders.append(process.name), *hives)
+    faults._programs.responsive = lambda name: None if name == "frozen" else SimpleNamespace(name=name)
+    faults.inject("worker-1", "stall")
+    assert orders == ["hive"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import socket
 import sys
 import threading
@@ -113,6 +114,19 @@ def test_progress_is_a_line_where_no_terminal_is(capfd):
     console.progress({"stage": "downloading", "bytes_downloaded": 1048576, "bytes_total": 4194304, "speed_mbps": 12.5})
     console.progress({"stage": "loading_to_vram", "layers_loaded": 32, "layers_total": 32})
     assert capfd.readouterr() == ("", "25% 1.0 MB / 4.0 MB, 12.5 MB/s\n100% 32/32 layers\n")
+
+
+def test_progress_is_a_bar_where_a_terminal_is(capfd, monkeypatch):
+    monkeypatch.setattr(os, "isatty", lambda fd: True)
+    Console().progress({"stage": "loading_to_vram", "layers_loaded": 16, "layers_total": 32})
+    shown = capfd.readouterr().err
+    assert "[====" in shown
+    assert not shown.endswith("\n")
+
+
+def test_progress_of_a_stage_that_the_keeper_does_not_know_is_not_shown(capfd):
+    Console().progress({"stage": "thinking"})
+    assert capfd.readouterr() == ("", "")
 
 
 def test_installation_says_what_it_has_done_and_what_comes_next(tmp_path, capfd):

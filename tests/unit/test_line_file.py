@@ -99,3 +99,9 @@ def test_last_line_of_a_shared_file_is_written_and_nothing_after_it(tmp_path):
     lines.add_last(b"last\n")
     lines.add(b"later\n")
     assert (tmp_path / "x").read_text() == "last\n"
+
+
+def test_shared_file_may_be_closed_twice(tmp_path):
+    lines = open_line_file(str(tmp_path / "x"), alone=False)
+    lines.close()
+    lines.close()

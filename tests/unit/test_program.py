@@ -7,9 +7,12 @@ import queue
 import subprocess
 import sys
 import threading
+from types import SimpleNamespace
 
+import pytest
 from running import robot_env
 
+from RbeeLibrary.errors import RbeeLibraryError
 from RbeeLibrary.fakes.runtime.program import Program
 
 ENDS = """
@@ -54,3 +57,12 @@ def test_connection_that_is_held_back_is_recorded_with_its_target(tmp_path, monk
     program.journal.close()
     (record,) = map(json.loads, (tmp_path / "journal.jsonl").read_text().splitlines())
     assert (record["record"], record["target"]) == ("held_back", "127.0.0.1:9200")
+
+
+@pytest.mark.parametrize(("error", "recorded"), [(KeyError("x"), ["own_error"]), (OSError("no route"), []), (RbeeLibraryError("told"), [])])
+def test_own_error_of_a_background_job_is_recorded_and_no_other(monkeypatch, capsys, error, recorded):
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+    program, records = Program("fake-worker"), []
+    program.journal = SimpleNamespace(record=lambda kind, **fields: records.append(kind))
+    program._thread_failed(threading.ExceptHookArgs((type(error), error, None, threading.current_thread())))
+    assert records == recorded

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from RbeeLibrary.errors import UsageError
 from RbeeLibrary.session.programs.programs import Programs
 from RbeeLibrary.session.types import Daemon
 
@@ -49,3 +50,8 @@ def test_worker_of_a_hive_is_at_the_address_of_the_hive(fleet):
     programs = fleet(HIVE, process("worker-1", 31, 8001, HIVE.pid))
     programs.add(Daemon("hive", "hive", "http://127.0.0.2:9200", 9200, HIVE.pid))
     assert programs.find("worker-1").url == "http://127.0.0.2:8001"
+
+
+def test_nobody_waits_for_a_program_that_no_hive_can_start(fleet):
+    with pytest.raises(UsageError, match="there is no 'worker-1', running is queen"):
+        fleet(process("queen", 10, 8080), news=(process("worker-1", 31, 8001),)).find("worker-1")

@@ -346,3 +346,10 @@ def test_state_of_no_duration_has_no_bar():
     span = ProcessSpan("worker-1", "worker", 7, began=100, ended=None)
     changes = [{"record": "state", "pid": 7, "ns": ns, "to": state} for ns, state in ((100, "loading"), (150, "idle"), (150, "busy"))]
     assert [(bar.state, bar.began, bar.ended) for bar in state_bars(span, changes, 0, 200)] == [("loading", 100, 150), ("busy", 150, 200)]
+
+
+def test_keywords_of_the_test_are_marked_and_not_those_that_they_run():
+    keywords = [KeywordSpan("k1", "My Own", (), 1, 10 * MS, 30 * MS, "PASS"), KeywordSpan("k2", "Start Fleet", (), 2, 11 * MS, 29 * MS, "PASS")]
+    html = timeline(LIVES, RECORDS, TestSpan(0, 100 * MS, keywords=keywords), is_open=False)
+    assert "My Own" in html
+    assert "Start Fleet" not in html

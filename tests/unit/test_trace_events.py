@@ -257,3 +257,10 @@ def test_run_s_clock_is_drawn_from_the_first_record_on_with_its_steps():
     samples = [(event["ts"], event["args"]["seconds"]) for event in of("clock") if event["ph"] == "C"]
     assert samples[0] == (5000.0, 0.005)
     assert (65000.0, 300.065) in samples
+
+
+def test_request_of_a_program_without_a_lane_is_received_without_a_flow():
+    asked = record("request_out", "hive", 11, n=3, method="POST", path="/v1/status", query="", target="127.0.0.1:8001", correlation_id="c7")
+    found = TraceEvents(SPANS[2:], [asked, *hop("worker-1", 5, 11.5, 12, "/v1/status", "c7")], TestSpan(0, 80 * MS), {}).events()
+    assert len([one for one in found if one.get("cat") == "request"]) == 1
+    assert [one for one in found if one.get("cat") == "flow"] == []

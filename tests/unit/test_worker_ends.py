@@ -40,3 +40,22 @@ def test_end_is_recorded_before_it_can_be_seen(code, reason, expected):
     told = reason or ("exited" if code == 0 else "crashed")
     assert seen == [*((kind, ["worker-1"]) for kind in expected), ("child-exited", []), (told, [])]
     assert named == {"worker-1"}
+
+
+@pytest.mark.parametrize(("code", "recorded"), [(0, ["graceful_exit"]), (1, [])])
+def test_end_is_graceful_if_the_exit_code_says_so(monkeypatch, code, recorded):
+    records = []
+    hive = SimpleNamespace(
+        clock=Clock(None),
+        journal=SimpleNamespace(record=lambda kind, **fields: records.append(kind)),
+        log=lambda line: None,
+        faults=SimpleNamespace(find=lambda kind: None),
+    )
+    workers = Workers(hive, HiveOptions(), None, lambda row, why: None)
+    monkeypatch.setattr(workers, "_request_shutdown", lambda row, limit: True)
+    child = Child(77, 8001, -1, code=code)
+    child.ended.set()
+    row = WorkerRow("worker-1", "127.0.0.1", 8001, "mock-model", "cpu", 0, 1)
+    row.child = child
+    workers.end(row, hive.clock.now() + 10)
+    assert records == recorded
