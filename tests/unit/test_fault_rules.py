@@ -203,3 +203,10 @@ def test_stream_whose_client_has_left_is_not_mended(box):
         list(box.events(broken(), FaultContext(gone=lambda: True)))
     assert box.hits() == []
     assert list(box.events(broken(), FaultContext())) == [b"t1", b"data: [DONE]\n\n"]
+
+
+@pytest.mark.parametrize("after", [0, 1, 3, 4])
+def test_stream_that_stalls_at_a_byte_has_every_byte_once(box, after):
+    box.arm(FaultSpec("stall", after_bytes=after, delay=0.001))
+    assert b"".join(box.events(iter([b"one", b"two"]), FaultContext())) == b"onetwo"
+    assert len(box.hits()) == 1

@@ -128,3 +128,10 @@ def test_worker_that_has_agreed_to_end_is_draining(queen):
         answered = queen.shutdown_worker(request(queen, worker_id="worker-1"))
     assert answered == {"success": True, "message": "worker worker-1 is shutting down"}
     assert queen._registry.row("worker-1").state == "draining"
+
+
+@pytest.mark.parametrize(("headers", "version"), [({"X-Rbee-Version": "0.0.9"}, "0.0.9"), ({}, QueenOptions().report_version)])
+def test_hive_is_told_the_version_of_the_keeper_or_else_that_of_the_queen(queen, headers, version):
+    asked = request(queen)
+    asked.headers = headers
+    assert queen._client_for(asked, Task("req-1"))._version == version

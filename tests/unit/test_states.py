@@ -10,6 +10,7 @@ from RbeeLibrary.errors import HttpFailure
 from RbeeLibrary.fleet.launch import ProgramSpec
 from RbeeLibrary.keywords.state import StateKeywords
 from RbeeLibrary.net.http_client import Answer
+from RbeeLibrary.protocol.profiles import PROFILES
 from RbeeLibrary.session.assertions import Hopeless, Verifier
 from RbeeLibrary.session.programs.states import StateReader
 from RbeeLibrary.session.types import Daemon, SeenBy, State
@@ -73,3 +74,11 @@ def test_check_of_a_state_fails_at_once_if_the_program_has_ended():
 def test_failed_check_of_a_state_names_the_observer_if_it_is_not_the_program_itself(seen_by, whose):
     with pytest.raises(AssertionError, match=f"^state of queen{whose} is exited, expected == killed"):
         state_keywords().get_state("queen", "==", State.killed, seen_by=seen_by)
+
+
+@pytest.mark.parametrize(("status", "state"), [(200, State.idle), (401, State.idle), (403, State.unreachable), (500, State.unreachable)])
+def test_real_program_that_asks_for_a_key_is_there(status, state):
+    daemon = Daemon("queen", "queen", "http://127.0.0.1:1", 1, 1, profile=PROFILES["queen-rbee"])
+    process = SimpleNamespace(program=REAL, ready=None, exit_code=None, alive=True, frozen=False)
+    programs = SimpleNamespace(find=lambda name: daemon, process=lambda name: process, probe=lambda daemon, path: Answer(status, {}, b""))
+    assert StateReader(SimpleNamespace(), programs).read("queen") is state
