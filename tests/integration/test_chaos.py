@@ -187,6 +187,9 @@ def test_fleet_that_refuses_before_the_chaos_is_reported_with_a_file_that_repeat
     assert [line.split()[:2] for line in body.splitlines()[:3]] == [["Start", "Fleet"], ["Inject", "Fault"], ["Set", "Time"]]
 
 
+NO_HIVES = {"hives": 0, "workers": 0, "slots": None, "prefix": "", "timeout": None, "queen": None}
+
+
 def test_evidence_is_kept_of_runs_that_fail_in_the_same_way_only(tmp_path):
     findings = iter([["tokens: the same"], ["stream end: another one"]])
     kept = []
@@ -197,7 +200,7 @@ def test_evidence_is_kept_of_runs_that_fail_in_the_same_way_only(tmp_path):
             return list(steps), next(findings, [])
 
         step = Step(1.0, "Kill", ("queen",))
-        shrunk_to = ChaosShrinking(rbee.session, {"hives": 0}, [], run, print).shrink([step], 2.0, ["tokens: the first"], 60.0)
+        shrunk_to = ChaosShrinking(rbee.session, NO_HIVES, [], run, print).shrink([step], 2.0, ["tokens: the first"], 60.0)
         assert (shrunk_to.steps, shrunk_to.findings) == ([step], ["tokens: the same"])
         first, same, *later = [*kept, rbee.session.evidence.kept]
         assert same is not first

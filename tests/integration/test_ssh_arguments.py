@@ -135,9 +135,9 @@ def real(tmp_path_factory) -> Iterator[Client]:
             port = json.loads(line.readline())["port"]
         options = ["BatchMode=yes", "StrictHostKeyChecking=no", "LogLevel=ERROR", f"UserKnownHostsFile={folder / 'known_hosts'}", "IdentitiesOnly=yes"]
         multiplex = ["ControlMaster=auto", f"ControlPath={sockets}/c", "ControlPersist=30"]
-        flags = [word for option in (*options, *multiplex) for word in ("-o", option)]
+        flags = ["-i", str(folder / "key"), *(word for option in (*options, *multiplex) for word in ("-o", option))]
         target = ["-p", str(port), "vince@127.0.0.1"]
-        subprocess.run(["ssh", "-F", "none", "-i", str(folder / "key"), *flags, *target, "open"], check=True, capture_output=True, timeout=30)
+        subprocess.run(["ssh", "-F", "none", *flags, *target, "open"], check=True, capture_output=True, timeout=30)
         yield Client(["ssh", "-F", "none", *flags, *target], folder, dict(os.environ))
         subprocess.run(["ssh", "-F", "none", *flags, "-O", "exit", *target], capture_output=True, timeout=10)
     finally:
