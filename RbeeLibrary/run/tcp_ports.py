@@ -8,19 +8,9 @@ import ipaddress
 import os
 import random
 import socket
-import struct
 import sys
 
 from ..errors import RbeeLibraryError
-
-_SO_ATTACH_FILTER = 26
-_DROP_SYN = (
-    (0x30, 0, 0, 13),  # load the byte with the flags of the TCP header
-    (0x45, 0, 1, 0x02),  # is it a SYN?
-    (0x06, 0, 0, 0),  # then drop it
-    (0x06, 0, 0, 0xFFFFFFFF),  # else pass all of it
-)
-"""Program for the kernel's packet filter: code, steps to skip if true, if false, operand."""
 
 
 class PortTaken(RbeeLibraryError, OSError):
@@ -112,19 +102,6 @@ def http_url(host: str, port: int) -> str:
 def address_of(url: str) -> str:
     """`HOST:PORT` of a URL."""
     return url.partition("//")[2].partition("/")[0]
-
-
-def ignore_new_connections(listener: socket.socket) -> None:
-    """Lets the kernel drop requests for new connections, so that none is made between the last `accept` and `close`, which would reset it.
-
-    A client that comes meanwhile tries again a second later, and is refused then. Nothing happens where the kernel has no filters of sockets.
-    """
-    if sys.platform == "linux":
-        import ctypes
-
-        program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in _DROP_SYN))
-        with contextlib.suppress(OSError):  # a sandbox
-            listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HP", len(_DROP_SYN), ctypes.addressof(program)))
 
 
 def closed(listener: socket.socket) -> socket.socket:

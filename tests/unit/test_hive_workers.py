@@ -182,6 +182,51 @@ def test_start_that_does_not_end_delays_the_end_of_its_hive_no_longer_than_allow
     assert not end.is_alive()
 
 
+def given_up(several: Workers) -> Child:
+    """The child of a worker that is not listed any more."""
+    row = WorkerRow("worker-1", "127.0.0.1", 8001, "m", "cpu", 0, 1)
+    row.child = Child(77, 8001, -1)
+    several._rows["worker-1"] = row
+    several.unlist(row)
+    assert several.rows() == []
+    return row.child
+
+
+def test_end_of_a_worker_that_was_given_up_is_awaited():
+    several = workers(Clock(None))
+    child = given_up(several)
+    threading.Timer(0.05, child.ended.set).start()
+    several.await_given_up(several._hive.clock.now() + 10)
+    assert child.ended.is_set()
+
+
+def test_hive_does_not_end_before_a_worker_that_it_has_given_up(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        hive = Hive(HiveOptions(provision="off", queen_url=None), listener)
+        child = given_up(hive.workers)
+        threading.Timer(0.05, child.ended.set).start()
+        hive.drain()
+    assert child.ended.is_set()
+
+
+def test_worker_that_was_given_up_and_runs_for_too_long_is_killed(monkeypatch):
+    several, signals = workers(Clock(None)), []
+    child = given_up(several)
+    monkeypatch.setattr(child, "signal", signals.append)
+    several.await_given_up(several._hive.clock.now())
+    assert signals == [signal.SIGKILL]
+
+
+def test_second_signal_kills_a_worker_that_was_given_up(monkeypatch):
+    several, signals = workers(Clock(None)), []
+    child = given_up(several)
+    monkeypatch.setattr(child, "signal", lambda number: (signals.append(number), child.ended.set()))
+    several.kill_all("second signal")
+    assert signals == [signal.SIGKILL]
+
+
 def test_output_of_a_worker_goes_to_files_of_its_name_in_a_run_and_is_inherited_elsewhere(tmp_path, monkeypatch):
     row, several = WorkerRow("worker-1", "127.0.0.1", 8001, "m", "cpu", 0, 1), workers(Clock(None))
     monkeypatch.setenv(environment.OUTPUTS, str(tmp_path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from types import SimpleNamespace
@@ -11,6 +12,7 @@ import pytest
 from test_download_attempts import answer, hub
 from test_rbee_client import HIVE, IDLE, LIST, Fleet, error
 
+from RbeeLibrary.errors import NoAnswer
 from RbeeLibrary.fakes.queen.queen import Queen
 from RbeeLibrary.fakes.queen.tasks import Task, answer_of_a_worker
 from RbeeLibrary.fakes.queen.worker_registry import QueenRow
@@ -97,29 +99,47 @@ def test_node_whose_hive_was_not_reached_is_marked_and_not_asked_to_end(queen):
     assert lines(queen) == []
 
 
-def asked_in_turn(code: str) -> tuple[Fleet, Task, list[str]]:
-    """A task whose worker refuses with this code, while another one would answer."""
+def asked_in_turn(answer: Any) -> tuple[Fleet, Task, list[str]]:
+    """A task whose worker gives this answer, while another one would stream."""
     row = {**IDLE, "worker_id": "w-2", "url": OTHER}
-    fleet = Fleet({LIST: {"workers": [IDLE, row]}, "POST /v1/inference": (503, error(code, "no")), f"POST {OTHER}/v1/inference": b"data: [DONE]\n\n"})
+    fleet = Fleet({LIST: {"workers": [IDLE, row]}, "POST /v1/inference": answer, f"POST {OTHER}/v1/inference": b"data: [DONE]\n\n"})
     task = Task("req-1")
     task.worker = FoundWorker("w", WORKER)
     return fleet, task, []
 
 
-def test_task_of_a_worker_that_is_not_ready_any_more_goes_to_another_one():
-    fleet, task, logged = asked_in_turn("WORKER_NOT_READY")
-    stream = answer_of_a_worker(fleet.client, task, HIVE, Wanted("m"), {"request_id": "req-1"}, lambda name: True, logged.append)
+def test_task_of_a_worker_that_is_not_ready_any_more_goes_to_another_one(queen):
+    fleet, task, logged = asked_in_turn((503, error("WORKER_NOT_READY", "no")))
+    stream = answer_of_a_worker(fleet.client, task, HIVE, Wanted("m"), {"request_id": "req-1"}, queen._registry, logged.append)
     assert (stream.status, task.worker) == (200, FoundWorker("w-2", OTHER))
     assert logged == ["worker w takes no requests any more: w-2 is asked"]
 
 
-def test_task_of_a_busy_worker_goes_to_nobody_else():
-    fleet, task, logged = asked_in_turn("ALL_SLOTS_BUSY")
+def test_task_of_a_busy_worker_goes_to_nobody_else(queen):
+    fleet, task, logged = asked_in_turn((503, error("ALL_SLOTS_BUSY", "no")))
     with pytest.raises(RbeeError) as refused:
-        answer_of_a_worker(fleet.client, task, HIVE, Wanted("m"), {"request_id": "req-1"}, lambda name: True, logged.append)
+        answer_of_a_worker(fleet.client, task, HIVE, Wanted("m"), {"request_id": "req-1"}, queen._registry, logged.append)
     assert refused.value.envelope() == error("ALL_SLOTS_BUSY", "no")
     assert fleet.requests() == ["POST /v1/inference"]
     assert logged == []
+
+
+@pytest.mark.parametrize(("reason", "expected"), [("shutdown", FoundWorker("w-2", OTHER)), ("crashed", FoundWorker("w", WORKER))])
+def test_task_goes_on_to_another_worker_if_the_first_one_has_ended_gracefully_and_not_if_it_has_crashed(queen, reason, expected):
+    fleet, task, logged = asked_in_turn(NoAnswer("Connection reset by peer"))
+    register(queen, "w")
+    queen.worker_removed(request(queen, worker_id="w", reason=reason))
+    with contextlib.nullcontext() if reason == "shutdown" else pytest.raises(RbeeError, match="did not answer the inference: Connection reset by peer"):
+        answer_of_a_worker(fleet.client, task, HIVE, Wanted("m"), {"request_id": "req-1"}, queen._registry, logged.append)
+    assert task.worker == expected
+
+
+def test_worker_that_has_come_back_has_not_left(queen):
+    register(queen, "w")
+    queen.worker_removed(request(queen, worker_id="w", reason="shutdown"))
+    assert queen._registry.has_left("w")
+    register(queen, "w")
+    assert not queen._registry.has_left("w")
 
 
 def test_worker_that_has_agreed_to_end_is_draining(queen):

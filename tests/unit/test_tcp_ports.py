@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from RbeeLibrary.run import tcp_ports
-from RbeeLibrary.run.tcp_ports import PortTaken, closed, ignore_new_connections, listen
+from RbeeLibrary.run.tcp_ports import PortTaken, closed, listen
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems let a socket keep its port")
@@ -54,20 +54,3 @@ def test_port_whose_holder_cannot_be_seen_is_taken(monkeypatch):
     monkeypatch.setattr(tcp_ports, "_holders", lambda port: [])
     with listen("127.0.0.1", 0) as blocker, pytest.raises(PortTaken, match="is taken by a process that cannot be seen from here"):
         listen("127.0.0.1", blocker.getsockname()[1])
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="there is no such filter")
-@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
-def test_port_that_ignores_new_connections_serves_those_that_it_has(host):
-    with listen(host, 0) as listener:
-        address = listener.getsockname()[:2]
-        with socket.create_connection(address, 5) as early:
-            ignore_new_connections(listener)
-            with pytest.raises(TimeoutError):
-                socket.create_connection(address, 0.2)
-            early.sendall(b"hello")
-            accepted, _ = listener.accept()
-            with accepted:
-                assert accepted.recv(5) == b"hello"
-                accepted.sendall(b"and back")
-                assert early.recv(8) == b"and back"

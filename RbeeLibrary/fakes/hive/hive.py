@@ -291,6 +291,7 @@ class Hive(Service):
                 self.log(f"shutdown progress: {done}/{total}")
 
         self._together(end, rows)
+        self.workers.await_given_up(deadline)
         self._queen.finish()
         for follower in list(self._followers):
             follower.end()

@@ -54,6 +54,7 @@ class Workers:
         self._on_removed = on_removed
         self._lock = threading.Lock()
         self._rows: dict[str, WorkerRow] = {}
+        self._given_up: list[WorkerRow] = []
         self._words = shlex.split(os.environ.pop(_WORKER_ARGS, ""))
         self._words_of: dict[str, list[str]] = {}
         self._starts = 0
@@ -291,6 +292,7 @@ class Workers:
     def unlist(self, row: WorkerRow) -> None:
         """Removes a worker from the list before its process has ended (given up as unhealthy)."""
         self._drop(row)
+        self._given_up.append(row)
 
     # --- ending (16) ---
 
@@ -342,9 +344,15 @@ class Workers:
         self._hive.log(f"worker {row.worker_id} (pid {row.child.pid}) gets SIGKILL: {reason}")
         row.child.signal(signal.SIGKILL)
 
+    def await_given_up(self, deadline: float) -> None:
+        """Waits for the ends of workers that are not listed any more; those that run at `deadline` of the run's clock get SIGKILL."""
+        for row in self._given_up:
+            if row.child is not None and not self._hive.clock.wait(row.child.ended, deadline, "given-up"):
+                self.force(row, "shutdown")
+
     def kill_all(self, reason: str) -> None:
         """Sends SIGKILL to all workers and waits for their ends, at most 2 s of real time each."""
-        rows = [row for row in self.rows() if row.child is not None]
+        rows = [*(row for row in self.rows() if row.child is not None), *(row for row in self._given_up if row.child is not None and row.child.code is None)]
         for row in rows:
             self.force(row, reason)
         for row in rows:

@@ -151,7 +151,7 @@ class Queen(Service):
     def worker_removed(self, request: Request) -> dict[str, Any]:
         """POST /v2/workers/removed."""
         removal = read(WorkerRemoved, request.body)
-        self._registry.drop(removal.worker_id)
+        self._registry.drop(removal.worker_id, has_left=removal.reason == "shutdown")
         self.log(f"worker {removal.worker_id} was removed: {removal.reason}")
         return {"success": True}
 
@@ -226,7 +226,7 @@ class Queen(Service):
             wanted = Wanted(task_request.model, task_request.backend, task_request.device)
             task.worker = client.find_worker(hive_url, wanted, self._registry.takes_requests)
             body = inference_body(task_request, request_id)
-            stream = answer_of_a_worker(client, task, hive_url, wanted, body, self._registry.takes_requests, self.log)
+            stream = answer_of_a_worker(client, task, hive_url, wanted, body, self._registry, self.log)
         except RbeeError as error:
             if error.code == CANCELLED and self._ending:
                 error = RbeeError("SHUTTING_DOWN", "the queen is shutting down, and no worker had begun to answer")

@@ -11,6 +11,7 @@ from ...protocol.error_codes import RbeeError, envelope_error
 from ...protocol.schema.messages import TaskRequest
 from ..rbee_client import CANCELLED, FoundWorker, RbeeClient, Wanted, refusal
 from ..runtime.event_stream import Broadcast
+from .worker_registry import WorkerRegistry
 
 _UNAVAILABLE = 503
 
@@ -41,10 +42,10 @@ def answer_of_a_worker(
     hive_url: str,
     wanted: Wanted,
     body: dict[str, Any],
-    takes_requests: Callable[[str], bool],
+    registry: WorkerRegistry,
     log: Callable[[str], object],
 ) -> Stream:
-    """The answer of the worker of a task. One that takes no requests any more, because it drains, has not begun: another one that runs is asked then (3.3).
+    """The answer of the worker of a task. One that drains, or has ended gracefully before it answered, has not begun: another one is asked then (3.3).
 
     Args:
         client: asks hive and workers.
@@ -52,7 +53,7 @@ def answer_of_a_worker(
         hive_url: URL of the hive.
         wanted: model, backend and device.
         body: of the request.
-        takes_requests: whether the worker with an id may be used.
+        registry: knows which workers take requests, and which have left.
         log: takes a line.
 
     Raises:
@@ -64,16 +65,19 @@ def answer_of_a_worker(
             raise RbeeError(CANCELLED, "the request was cancelled")
         assert task.worker is not None
         worker = task.worker
-        stream = client.infer(worker, body)
-        if stream.status != _UNAVAILABLE:
-            return stream
-        answer = stream.read_all()
-        stream.close()
+        try:
+            stream = client.infer(worker, body)
+            if stream.status != _UNAVAILABLE:
+                return stream
+            answer = stream.read_all()
+            stream.close()
+            error = refusal(answer, "POST /v1/inference")
+            may_ask_another = (envelope_error(answer.object()) or {}).get("code") == "WORKER_NOT_READY"
+        except RbeeError as failure:
+            error, may_ask_another = failure, registry.has_left(worker.worker_id)
         tried.add(worker.worker_id)
-        other = None
-        if (envelope_error(answer.object()) or {}).get("code") == "WORKER_NOT_READY":
-            other = client.find_running_worker(hive_url, wanted, lambda one: one not in tried and takes_requests(one))
+        other = client.find_running_worker(hive_url, wanted, lambda one: one not in tried and registry.takes_requests(one)) if may_ask_another else None
         if other is None:
-            raise refusal(answer, "POST /v1/inference")
+            raise error
         log(f"worker {worker.worker_id} takes no requests any more: {other.worker_id} is asked")
         task.worker = other

@@ -62,6 +62,7 @@ class WorkerRegistry:
         self._heard: dict[str, float] = {}
         self._stale_since: dict[str, float] = {}
         self._relays: dict[str, int] = {}
+        self._left: set[str] = set()
 
     def rows(self) -> list[QueenRow]:
         """All rows, in order of registration."""
@@ -81,6 +82,7 @@ class WorkerRegistry:
                 row.last_heartbeat_unix = known.last_heartbeat_unix
                 row.node = row.node or known.node
             self._rows[row.worker_id] = row
+            self._left.discard(row.worker_id)
             self._stale_since.pop(row.worker_id, None)
 
     def create(self, row: QueenRow) -> None:
@@ -89,6 +91,7 @@ class WorkerRegistry:
             if row.worker_id in self._rows:
                 raise RbeeError("WORKER_ALREADY_REGISTERED", f"worker {row.worker_id} is registered already")
             self._rows[row.worker_id] = row
+            self._left.discard(row.worker_id)
             self._beat(row)
 
     def set_state(self, worker_id: str, state: str) -> QueenRow:
@@ -109,11 +112,23 @@ class WorkerRegistry:
             if state is not None:
                 row.state = state
 
-    def drop(self, worker_id: str) -> None:
-        """Removes a row; raises WORKER_NOT_FOUND."""
+    def drop(self, worker_id: str, *, has_left: bool = False) -> None:
+        """Removes a row; raises WORKER_NOT_FOUND.
+
+        Args:
+            worker_id: of the worker.
+            has_left: whether it has ended gracefully.
+        """
         with self._lock:
             self._row(worker_id)
             self._forget(worker_id)
+            if has_left:
+                self._left.add(worker_id)
+
+    def has_left(self, worker_id: str) -> bool:
+        """Whether a worker has ended gracefully and has not come back."""
+        with self._lock:
+            return worker_id in self._left
 
     def takes_requests(self, worker_id: str) -> bool:
         """Whether a request may be sent to a worker; true for workers that are not listed."""

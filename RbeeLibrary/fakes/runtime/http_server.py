@@ -27,7 +27,7 @@ from waitress.utilities import BadRequest
 from ...clock.activity import Activity, ParkedJob
 from ...protocol.error_codes import RbeeError
 from ...protocol.sse import compact
-from ...run.tcp_ports import closed, ignore_new_connections
+from ...run.tcp_ports import closed
 
 CHANNEL = "rbee.channel"
 _TLS = b"\x16\x03"
@@ -361,7 +361,6 @@ class HttpServer:
 
     def _accept_waiting(self) -> None:
         """Accepts what the kernel has accepted already: closing the port would reset these connections."""
-        ignore_new_connections(self._server.socket)
         known = -1
         while len(self._server.active_channels) != known:
             known = len(self._server.active_channels)
