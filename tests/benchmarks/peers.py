@@ -119,6 +119,8 @@ class Running:
             get(self.port, peer.health)
         except BaseException as error:
             self.stop()
+            if not isinstance(error, OSError):
+                raise
             raise RuntimeError(f"{' '.join(words)} does not answer on port {self.port}: {error}") from error
         self.start = time.perf_counter() - began
         self.memory = pss(self._process.pid)

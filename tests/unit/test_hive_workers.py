@@ -214,7 +214,7 @@ def test_hive_does_not_end_before_a_worker_that_it_has_given_up(tmp_path, monkey
 def test_worker_that_was_given_up_and_runs_for_too_long_is_killed(monkeypatch):
     several, signals = workers(Clock(None)), []
     child = given_up(several)
-    monkeypatch.setattr(child, "signal", signals.append)
+    monkeypatch.setattr(child, "signal", lambda number: (signals.append(number), child.ended.set()))
     several.await_given_up(several._hive.clock.now())
     assert signals == [signal.SIGKILL]
 

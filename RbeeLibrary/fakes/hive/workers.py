@@ -349,10 +349,11 @@ class Workers:
         for row in self._given_up:
             if row.child is not None and not self._hive.clock.wait(row.child.ended, deadline, "given-up"):
                 self.force(row, "shutdown")
+                self._await_real_end(row.child, _KILL_LIMIT)
 
     def kill_all(self, reason: str) -> None:
         """Sends SIGKILL to all workers and waits for their ends, at most 2 s of real time each."""
-        rows = [*(row for row in self.rows() if row.child is not None), *(row for row in self._given_up if row.child is not None and row.child.code is None)]
+        rows = [row for row in (*self.rows(), *self._given_up) if row.child is not None and row.child.code is None]
         for row in rows:
             self.force(row, reason)
         for row in rows:
