@@ -18,7 +18,7 @@ from .programs.programs import Programs
 from .run import OWN_JOURNAL, Run
 from .types import Mark
 
-_REPORT_LIMIT = 0.5
+_REPORT_LIMIT = 1.0
 
 
 class Gaps(list[timedelta]):
@@ -120,7 +120,7 @@ class Journals:
     def settled(self, since: Mark | None = None, *, tokens: bool = True) -> list[dict[str, Any]]:
         """All records, with the ends that no program reports: of what the session started, and of what outlived its parent.
 
-        A killed process is gone at once, but its parent reports the end a moment later: up to 0.5 s are waited for that.
+        A killed process is gone at once, but its parent reports the end a moment later: up to 1 s is waited for that.
         """
 
         def look() -> tuple[list[dict[str, Any]], bool]:

@@ -64,7 +64,7 @@ def test_suite_passes(tmp_path, name):
 
 
 def test_picture_is_the_librarys_own(tmp_path):
-    """The same lanes, style and words as the library draws now; times and places differ."""
+    """The same lanes, style and words as the library draws now; times and places differ, and a label without a place is a title only."""
     assert f"]({PICTURE.relative_to(ROOT)})" in README.read_text()
     shown, now = PICTURE.read_text(), drawn(tmp_path)
     ElementTree.fromstring(shown)
@@ -72,7 +72,7 @@ def test_picture_is_the_librarys_own(tmp_path):
     assert style.findall(shown) == style.findall(now)
     for words in ("test", "queen", "hive", "worker-1", "kill:after_tokens=12", "was ended by SIGKILL"):
         assert words in text.findall(shown), words
-        assert words in text.findall(now), words
+        assert re.search(rf"[ >]{re.escape(words)}[ <]", now), words
 
 
 def test_every_block_is_a_suite_that_runs():
